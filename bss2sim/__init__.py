@@ -1,0 +1,114 @@
+"""The integrate-and-fire neurons of the BrainScaleS-2 chip, simulated on a CPU.
+
+Labelled arrays go in, one labelled :class:`xarray.Dataset` comes out::
+
+    import bss2sim as b2
+
+    neurons = b2.IAFNeuron(512, threshold=125.0, reset=80.0)
+    run = b2.simulate(neurons, spikes, synapse=b2.Synapse(weight), dt=1e-6)
+
+The public names are loaded when they are first used (PEP 562), so that importing the package takes milliseconds.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bss2sim import datasets as datasets
+    from bss2sim import errors as errors
+    from bss2sim import plot as plot
+    from bss2sim import runs as runs
+    from bss2sim.errors import (
+        Bss2SimError,
+        FileError,
+        InputError,
+        MissingDependencyError,
+        ParameterError,
+        UnknownKeywordError,
+    )
+    from bss2sim.inputs import sparse_spikes
+    from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
+    from bss2sim.options import get_options, set_options
+    from bss2sim.recording import Recording
+    from bss2sim.simulate import simulate
+    from bss2sim.synapse import Synapse
+    from bss2sim.versions import show_versions
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "IAFNeuron",
+    "LIFNeuron",
+    "LINeuron",
+    "Synapse",
+    "Recording",
+    "simulate",
+    "sparse_spikes",
+    "set_options",
+    "get_options",
+    "show_versions",
+    "Bss2SimError",
+    "ParameterError",
+    "InputError",
+    "UnknownKeywordError",
+    "FileError",
+    "MissingDependencyError",
+    "__version__",
+]
+
+_HOME = {
+    "IAFNeuron": "neuron",
+    "LIFNeuron": "neuron",
+    "LINeuron": "neuron",
+    "Synapse": "synapse",
+    "Recording": "recording",
+    "simulate": "simulate",
+    "sparse_spikes": "inputs",
+    "set_options": "options",
+    "get_options": "options",
+    "show_versions": "versions",
+    "Bss2SimError": "errors",
+    "ParameterError": "errors",
+    "InputError": "errors",
+    "UnknownKeywordError": "errors",
+    "FileError": "errors",
+    "MissingDependencyError": "errors",
+}
+_MODULES = ("datasets", "errors", "plot", "runs")
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name or submodule on first use."""
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value  # the next access is a plain lookup
+        return value
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    if not name.startswith("_"):
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, __dir__(), n=1)
+        message += f"; did you mean {near[0]!r}?" if near else ""
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """List the public names and submodules, loaded or not."""
+    return sorted({*__all__, *_MODULES})
+
+
+class _Package(ModuleType):
+    """The package itself, with a guard for names shared by a function and the file it is in."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # `import bss2sim.simulate` would bind the file as `simulate`, where the function of that name belongs.
+        if isinstance(value, ModuleType) and name in _HOME:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

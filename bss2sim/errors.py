@@ -1,0 +1,72 @@
+"""Errors of the package, and the one place that refuses unknown keywords.
+
+Every message says what is wrong, where, the value with its unit, the allowed range and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Bss2SimError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ParameterError(Bss2SimError, ValueError):
+    """A parameter has a wrong value, shape, name or type."""
+
+
+class InputError(Bss2SimError, ValueError):
+    """Input data (spikes, jumps, state, an earlier result) cannot be used."""
+
+
+class UnknownKeywordError(Bss2SimError, TypeError):
+    """A keyword argument does not exist; the nearest one is suggested."""
+
+
+class FileError(Bss2SimError, OSError):
+    """A file cannot be read or written."""
+
+
+class MissingDependencyError(Bss2SimError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest known name, or a list of the known names."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+
+
+def refuse_unknown_keywords(function: _F) -> _F:
+    """Make a callable answer an unknown keyword with the nearest known one."""
+    owner = function.__qualname__.removesuffix(".__init__")
+    parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in parameters:
+                raise UnknownKeywordError(f"{owner}() has no argument {name!r}{suggestion(name, parameters)}")
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
+
+
+def choose(what: str, value: object, allowed: Iterable[Any]) -> Any:
+    """Return `value` if it is one of `allowed`, else raise ParameterError with the nearest one."""
+    allowed = list(allowed)
+    for option in allowed:
+        if value is option or (isinstance(value, str) and value == option):
+            return option
+    names = [repr(option) for option in allowed]
+    hint = suggestion(value, [o for o in allowed if isinstance(o, str)]) if isinstance(value, str) else ""
+    hint = hint if hint.startswith("; did") else ""
+    raise ParameterError(f"{what} must be one of {', '.join(names)}; got {value!r}{hint}")

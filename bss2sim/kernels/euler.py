@@ -1,0 +1,212 @@
+"""Euler steps of the reference, for a range of trials: the loop around the rules of ``membrane``.
+
+A task is one trial and one block of at most ``BLOCK`` neurons. Its state and coefficients lie in one scratch
+array with constant distances, so that LLVM sees them apart and packs the loop over neurons. Arguments that are
+None cost nothing: Numba compiles the loop without them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .gather import gather_dense, gather_events
+from .jit import kernel
+from .membrane import (
+    euler_current,
+    euler_decayed_current,
+    euler_fire,
+    euler_fire_holdoff,
+    euler_leaky_membrane,
+    euler_membrane,
+)
+from .vector import LINE, nonzero_mask, prefetch_line, store_row, trailing_zeros, use_wide_registers, without_lowest
+
+BLOCK = 512  # neurons of one task: their state stays in the first-level cache
+N_FLOAT_ROW = 10  # rows of the float scratch, below
+_V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
+NOT_FINITE = 3  # status: a current or membrane overflowed, or an input was not a number
+N_INTEGER_ROW = 3
+_BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
+
+
+@kernel
+def run_euler(
+    first_task, last_task, block, n_neuron, n_time,
+    input_at, weight_row, parameter_row,
+    jumps, time_stride,
+    spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
+    k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
+    state_membrane, state_current, state_inhibitory, state_busy,
+    membrane, current, spikes, selected, spike_step, spike_neuron, capacity, n_spike, spike_count, first_step,
+    stream, status, floats, integers, fired, index, drive,
+):  # fmt: skip
+    """Run tasks first_task .. last_task; return the number of spikes found, also beyond `capacity`.
+
+    Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element
+    `input_at`, rows of time are `time_stride` elements apart), the latter through `weight` (see ``gather``), or
+    the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the membrane never fires.
+    `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None: `k_syn` and `k_inh` are
+    the factors 1 - dt/tau. State: (trial, neuron), overwritten.
+    Outputs: flat (trial, time, neuron), each None if not recorded; `selected` holds the recorded neurons.
+    """
+    use_wide_registers()
+    n_block = (n_neuron + block - 1) // block
+    n_found = 0
+    n_recorded = n_neuron
+    if selected is not None:
+        n_recorded = selected.size
+    inhibitory = 0
+    if k_inh is not None:
+        inhibitory = BLOCK
+    for task in range(first_task, last_task):
+        trial = task // n_block
+        low = (task % n_block) * block
+        n = min(block, n_neuron - low)
+        p = parameter_row[trial]
+        for j in range(n):
+            floats[_V + j] = state_membrane[trial, low + j]
+            floats[_I + j] = state_current[trial, low + j]
+            floats[_K_MEM + j] = k_mem[p, low + j]
+            floats[_K_SYN + j] = k_syn[p, low + j]
+            if k_inh is not None:
+                floats[_J + j] = state_inhibitory[trial, low + j]
+                floats[_K_INH + j] = k_inh[p, low + j]
+            if leak is not None:
+                floats[_LEAK + j] = leak[p, low + j]
+            if threshold is not None:
+                floats[_THRESHOLD + j] = threshold[p, low + j]
+                floats[_RESET + j] = reset[p, low + j]
+                integers[_BUSY + j] = state_busy[trial, low + j] - 1
+                integers[_N_REF + j] = n_refractory[p, low + j]
+                if n_holdoff is not None:
+                    integers[_N_HOLD + j] = n_holdoff[p, low + j]
+        event = 0
+        last_event = 0
+        if event_step is not None:
+            event = event_pointer[input_at[trial]]
+            last_event = event_pointer[input_at[trial] + 1]
+        start = n_found
+        for t in range(n_time):
+            step = np.int32(t)
+            at = input_at[trial] + t * time_stride
+            if jumps is not None:
+                jump = jumps[at + low : at + low + n]
+                if membrane is None and current is None:
+                    # without streaming stores the reads are the bottleneck: ask for the row after next
+                    for k in range(0, n, LINE // jumps.itemsize):
+                        prefetch_line(jumps, at + low + 2 * time_stride + k)
+                if k_inh is not None:
+                    for j in range(n):
+                        x = jump[j]
+                        zero = floats.dtype.type(0)
+                        drive[j] = zero if x < zero else x
+                        drive[BLOCK + j] = x if x < zero else zero
+            if spikes_in is not None:
+                gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
+                             low, n, index, drive, inhibitory)  # fmt: skip
+            if event_step is not None:
+                n_event = 0
+                while event + n_event < last_event and event_step[event + n_event] == t:
+                    n_event += 1
+                gather_events(event_source, event, n_event, n_input, weight, column, pointer, weight_row[trial],
+                              n_neuron, low, n, drive, inhibitory)  # fmt: skip
+                event += n_event
+            if jumps is None:
+                jump = drive[:n]
+            if k_inh is not None:
+                jump = drive[:n]
+            for j in range(n):
+                v = floats[_V + j]
+                i = floats[_I + j]
+                if decays is not None:
+                    floats[_I + j] = euler_decayed_current(i, floats[_K_SYN + j], jump[j])
+                else:
+                    floats[_I + j] = euler_current(i, floats[_K_SYN + j], jump[j])
+                if k_inh is not None:
+                    i_inh = floats[_J + j]
+                    if decays is not None:
+                        floats[_J + j] = euler_decayed_current(i_inh, floats[_K_INH + j], drive[BLOCK + j])
+                    else:
+                        floats[_J + j] = euler_current(i_inh, floats[_K_INH + j], drive[BLOCK + j])
+                    i = i + i_inh
+                if leak is not None:
+                    u = euler_leaky_membrane(v, i, floats[_K_MEM + j], floats[_LEAK + j])
+                else:
+                    u = euler_membrane(v, i, floats[_K_MEM + j])
+                if threshold is not None:
+                    if n_holdoff is not None:
+                        u, busy, spike = euler_fire_holdoff(
+                            u, floats[_THRESHOLD + j], floats[_RESET + j], step, integers[_BUSY + j],
+                            integers[_N_REF + j], integers[_N_HOLD + j])  # fmt: skip
+                    else:
+                        u, busy, spike = euler_fire(
+                            u, floats[_THRESHOLD + j], floats[_RESET + j], step, integers[_BUSY + j],
+                            integers[_N_REF + j])  # fmt: skip
+                    integers[_BUSY + j] = busy
+                    fired[j] = spike
+                floats[_V + j] = u
+            out = (trial * n_time + t) * n_recorded
+            if selected is None:
+                if membrane is not None:
+                    store_row(membrane, out + low, floats, _V, n, stream)
+                if current is not None:
+                    if k_inh is not None:
+                        store_row(current, 2 * out + low, floats, _I, n, stream)
+                        store_row(current, 2 * out + n_neuron + low, floats, _J, n, stream)
+                    else:
+                        store_row(current, out + low, floats, _I, n, stream)
+            else:
+                for m in range(n_recorded):
+                    j = selected[m] - low
+                    if 0 <= j < n:
+                        if membrane is not None:
+                            membrane[out + m] = floats[_V + j]
+                        if current is not None:
+                            if k_inh is not None:
+                                current[2 * out + m] = floats[_I + j]
+                                current[2 * out + n_recorded + m] = floats[_J + j]
+                            else:
+                                current[out + m] = floats[_I + j]
+            if threshold is not None:
+                if spike_mask is not None:
+                    for j in range(n):
+                        fired[j] = fired[j] & spike_mask[p, low + j]
+                if spikes is not None:
+                    if selected is None:
+                        store_row(spikes, out + low, fired, 0, n, stream)
+                    else:
+                        for m in range(n_recorded):
+                            j = selected[m] - low
+                            if 0 <= j < n:
+                                spikes[out + m] = fired[j]
+                if spike_step is not None or spike_count is not None or first_step is not None:
+                    for k in range(0, n, 64):
+                        mask = nonzero_mask(fired, k)
+                        while mask != 0:
+                            j = low + k + trailing_zeros(mask)
+                            mask = without_lowest(mask)
+                            if spike_step is not None:
+                                if n_found < capacity:
+                                    spike_step[n_found] = step
+                                    spike_neuron[n_found] = j
+                                n_found += 1
+                            if spike_count is not None:
+                                spike_count[trial, j] += 1
+                            if first_step is not None:
+                                if first_step[trial, j] < 0:
+                                    first_step[trial, j] = step
+        n_spike[task] = n_found - start
+        for j in range(n):
+            state_membrane[trial, low + j] = floats[_V + j]
+            state_current[trial, low + j] = floats[_I + j]
+            finite = math.isfinite(floats[_V + j]) and math.isfinite(floats[_I + j])
+            if k_inh is not None:
+                state_inhibitory[trial, low + j] = floats[_J + j]
+                finite = finite and math.isfinite(floats[_J + j])
+            if not finite and status[0] == 0:  # NaN and infinity never leave a current: no pass over the inputs needed
+                status[0], status[1], status[2] = NOT_FINITE, trial, low + j
+            if threshold is not None:
+                state_busy[trial, low + j] = max(0, integers[_BUSY + j] - (np.int32(n_time) - 1))
+    return n_found

@@ -1,0 +1,257 @@
+"""Exact membranes with inputs at arbitrary times: one vector pass over a block of neurons per instant of input.
+
+State is committed at instants of input only. Samples, and the end of the run, look at a copy: cutting a run or
+recording it does not change a bit. Spikes between the last input and a cut are put out before the cut; the
+continuation finds them again and leaves them out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .elementary import decay, leaky_gain
+from .exact import NOT_FINITE, SLACK, advance, sort_spikes
+from .gather import gather_events
+from .grid import (
+    BLOCK,
+    CHORD,
+    GAIN,
+    GAIN_INH,
+    GATE,
+    KEPT,
+    KEPT_INH,
+    LEAK,
+    LOSS,
+    I,
+    J,
+    V,
+    open_gates,
+    step_row,
+)
+from .jit import kernel
+from .vector import nonzero_mask, store_row, trailing_zeros, use_wide_registers, without_lowest
+
+
+@kernel
+def fill_coefficients(coefficients, s, p, low, n, uniform, leak, tau_mem, tau_syn, tau_inh, inverse_mem):
+    """Coefficients of every neuron for an interval of s [s]; one exponential for all if `uniform`."""
+    use_wide_registers()
+    if leak is None:
+        if uniform:
+            kept, lost = decay(s / tau_syn[p, low])
+            scale = tau_syn[p, low]
+            for k in range(n):
+                coefficients[KEPT + k] = kept
+                coefficients[GAIN + k] = coefficients[GATE + k] * (scale * inverse_mem[k] * lost)
+        else:
+            tau = tau_syn[p, low : low + n]
+            for k in range(n):
+                kept, lost = decay(s / tau[k])
+                coefficients[KEPT + k] = kept
+                coefficients[GAIN + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
+        if tau_inh is not None:
+            tau = tau_inh[p, low : low + n]
+            for k in range(n):
+                kept, lost = decay(s / tau[k])
+                coefficients[KEPT_INH + k] = kept
+                coefficients[GAIN_INH + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
+    else:
+        mem = tau_mem[p, low : low + n]
+        tau = tau_syn[p, low : low + n]
+        for k in range(n):
+            coefficients[LOSS + k] = coefficients[GATE + k] * decay(s / mem[k])[1]
+            coefficients[KEPT + k] = decay(s / tau[k])[0]
+            coefficients[GAIN + k] = coefficients[GATE + k] * leaky_gain(s, mem[k], tau[k])
+        if tau_inh is not None:
+            tau = tau_inh[p, low : low + n]
+            for k in range(n):
+                coefficients[KEPT_INH + k] = decay(s / tau[k])[0]
+                coefficients[GAIN_INH + k] = coefficients[GATE + k] * leaky_gain(s, mem[k], tau[k])
+    if leak is not None or tau_inh is not None:
+        for k in range(n):
+            coefficients[CHORD + k] = s * inverse_mem[k]
+
+
+@kernel
+def flag_transitions(transition, end, flag, n):
+    """Flag the neurons whose phase ends before `end`."""
+    use_wide_registers()
+    for k in range(n):
+        flag[k] = flag[k] | (transition[k] < end)
+
+
+@kernel
+def run_events(
+    first_task, last_task, block, n_neuron, begin, finish,
+    input_at, weight_row, parameter_row,
+    event_time, event_source, event_pointer, n_input, weight, column, pointer,
+    uniform, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    state_membrane, state_current, state_inhibitory, state_phase, state_transition, state_time, new_time,
+    membrane, current, selected, column_of, sample_time, spikes, n_time, dt,
+    spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
+    stream, status, before, after, coefficients, inverse_mem, transition, flag, drive,
+):  # fmt: skip
+    """Run tasks first_task .. last_task from `begin` to `finish` [s].
+
+    Returns (number of spikes found, also beyond `capacity`; all are sorted). Inputs and outputs as in
+    ``grid.run_grid``; events are those in [begin, finish). `uniform`: the neurons of a parameter row share one
+    synaptic time constant. State: as at `state_time` (trial,), the last instant of input;
+    overwritten, its new time goes to `new_time` (task,).
+    """
+    n_block = (n_neuron + block - 1) // block
+    n_found = 0
+    is_sorted = True
+    n_recorded = n_neuron
+    if selected is not None:
+        n_recorded = selected.size
+    inhibitory = 0
+    if tau_inh is not None:
+        inhibitory = BLOCK
+    out_at = np.zeros(2, np.int64)
+    for task in range(first_task, last_task):
+        trial = task // n_block
+        low = (task % n_block) * block
+        n = min(block, n_neuron - low)
+        p = parameter_row[trial]
+        flag[:] = 0
+        drive[:] = 0.0
+        for k in range(n):
+            m = low + k
+            before[V + k] = state_membrane[trial, m]
+            before[I + k] = state_current[trial, m]
+            inverse_mem[k] = 1.0 / tau_mem[p, m]
+            coefficients[GATE + k] = 1.0
+            if tau_inh is not None:
+                before[J + k] = state_inhibitory[trial, m]
+            if leak is not None:
+                coefficients[LEAK + k] = leak[p, m]
+            if threshold is not None:
+                transition[k] = state_transition[trial, m]
+                open_gates(coefficients, 0.0, 0.0, 0.0, k, state_phase[trial, m], threshold[p, m], SLACK)
+        t = state_time[trial]
+        event = event_pointer[input_at[trial]]
+        last_event = event_pointer[input_at[trial] + 1]
+        while event < last_event and event_time[event] < begin:
+            event += 1
+        sample = 0
+        n_sample = 0
+        if sample_time is not None:
+            n_sample = sample_time.size
+        start = n_found
+        while True:
+            # The next instant: an input, else a sample (after inputs of the same time), else the end.
+            is_event = event < last_event and event_time[event] < finish
+            is_sample = False
+            if sample < n_sample:
+                is_sample = not is_event or sample_time[sample] < event_time[event]
+            if is_sample:
+                end = sample_time[sample]
+            elif is_event:
+                end = event_time[event]
+            else:
+                end = finish
+            fill_coefficients(coefficients, end - t, p, low, n, uniform, leak, tau_mem, tau_syn, tau_inh, inverse_mem)
+            step_row(before, after, coefficients, drive[:n], drive[BLOCK : BLOCK + n], tau_inh, leak, threshold,
+                     SLACK, flag, n)  # fmt: skip
+            if threshold is not None:
+                flag_transitions(transition, end, flag, n)
+                found_before = n_found
+                for first_flag in range(0, n, 64):
+                    mask = nonzero_mask(flag, first_flag)
+                    while mask != 0:
+                        k = first_flag + trailing_zeros(mask)
+                        mask = without_lowest(mask)
+                        if k >= n:
+                            break
+                        m = low + k
+                        j = None
+                        t_inh = None
+                        rest = None
+                        if tau_inh is not None:
+                            j = before[J + k] + drive[BLOCK + k]
+                            t_inh = tau_inh[p, m]
+                        if leak is not None:
+                            rest = leak[p, m]
+                        emit_from = begin
+                        if is_sample:
+                            emit_from = math.inf
+                        if spike_mask is not None:
+                            if not spike_mask[p, m]:
+                                emit_from = math.inf
+                        if spikes is not None:
+                            place = m
+                            if column_of is not None:
+                                place = column_of[m]
+                                if place < 0:
+                                    emit_from = math.inf
+                            out_at[0] = trial * n_time * n_recorded + place
+                            out_at[1] = n_recorded
+                        v, phase, ends, n_found = advance(
+                            t, end, before[V + k], before[I + k] + drive[k], j, state_phase[trial, m], transition[k],
+                            threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                            clamp_time[p, m], holdoff_time[p, m],
+                            emit_from, trial, m, -1, out_at, dt, begin,
+                            spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes,
+                            status)  # fmt: skip
+                        after[V + k] = v
+                        if is_event and not is_sample:
+                            transition[k] = ends
+                            if phase != state_phase[trial, m]:
+                                state_phase[trial, m] = phase
+                                open_gates(coefficients, 0.0, 0.0, 0.0, k, phase, threshold[p, m], SLACK)
+                if status[0] != 0:
+                    return n_found, is_sorted
+                if spike_time is not None and n_found > found_before + 1 and n_found <= capacity:
+                    is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
+            if is_sample:
+                out = (trial * n_sample + sample) * n_recorded
+                if selected is None:
+                    if membrane is not None:
+                        store_row(membrane, out + low, after, V, n, stream)
+                    if current is not None:
+                        if tau_inh is not None:
+                            store_row(current, 2 * out + low, after, I, n, stream)
+                            store_row(current, 2 * out + n_neuron + low, after, J, n, stream)
+                        else:
+                            store_row(current, out + low, after, I, n, stream)
+                else:
+                    for m in range(n_recorded):
+                        k = selected[m] - low
+                        if 0 <= k < n:
+                            if membrane is not None:
+                                membrane[out + m] = after[V + k]
+                            if current is not None:
+                                if tau_inh is not None:
+                                    current[2 * out + m] = after[I + k]
+                                    current[2 * out + n_recorded + m] = after[J + k]
+                                else:
+                                    current[out + m] = after[I + k]
+                sample += 1
+            elif is_event:
+                n_event = 1
+                while event + n_event < last_event and event_time[event + n_event] == end:
+                    n_event += 1
+                gather_events(event_source, event, n_event, n_input, weight, column, pointer, weight_row[trial],
+                              n_neuron, low, n, drive, inhibitory)  # fmt: skip
+                event += n_event
+                t = end
+                before, after = after, before
+            else:
+                break
+        n_spike[task] = n_found - start
+        for k in range(n):
+            m = low + k
+            state_membrane[trial, m] = before[V + k]
+            state_current[trial, m] = before[I + k] + drive[k]
+            finite = math.isfinite(state_membrane[trial, m]) and math.isfinite(state_current[trial, m])
+            if tau_inh is not None:
+                state_inhibitory[trial, m] = before[J + k] + drive[BLOCK + k]
+                finite = finite and math.isfinite(state_inhibitory[trial, m])
+            if threshold is not None:
+                state_transition[trial, m] = transition[k]
+            if not finite and status[0] == 0:
+                status[0], status[1], status[2] = NOT_FINITE, trial, m
+        new_time[task] = t
+    return n_found, is_sorted

@@ -1,0 +1,170 @@
+"""One neuron from one instant to another, exactly: crossings, and the ends of clamp and holdoff.
+
+The vector loops (``grid``, ``events``) move whole rows of neurons over an interval in closed form. A neuron that may
+fire in the interval, or whose clamp or holdoff ends in it, goes through :func:`advance` instead. All float64.
+
+Phases: FREE, CLAMPED (v = reset) and HOLDOFF (free but silent). An interval is half open: what happens exactly at its
+end belongs to the next one, so that a run can be cut anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .crossing import crossing_leaky, crossing_pair, crossing_single
+from .elementary import decay, leaky_gain
+from .jit import kernel
+
+FREE, CLAMPED, HOLDOFF = 0, 1, 2
+
+# What a kernel reports about a neuron.
+FINE, TOO_FAST, FULL_BIN, NOT_FINITE = 0, 1, 2, 3
+MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
+MOST_IN_BIN = 255
+# A test that only decides whether to look closer errs on this side, so that the decision itself, which compares
+# crossing times, does not depend on where an interval ends.
+SLACK = 1e-14
+
+
+@kernel
+def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
+    """Free membrane and currents after a time s [s]. `tau_inh` None: one current; `leak` None: no leak."""
+    kept, lost = decay(s / tau_syn)
+    if leak is None:
+        change = tau_syn / tau_mem * lost * i
+        if tau_inh is not None:
+            kept_inh, lost_inh = decay(s / tau_inh)
+            change = change + tau_inh / tau_mem * lost_inh * j
+            return v + change, i * kept, j * kept_inh
+        return v + change, i * kept, j
+    change = leaky_gain(s, tau_mem, tau_syn) * i - (v - leak) * decay(s / tau_mem)[1]
+    if tau_inh is not None:
+        change = change + leaky_gain(s, tau_mem, tau_inh) * j
+        return v + change, i * kept, j * decay(s / tau_inh)[0]
+    return v + change, i * kept, j
+
+
+@kernel
+def time_to_threshold(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+    """Time until v first rises through the threshold [s], infinity if it never does."""
+    if leak is None:
+        if tau_inh is None:
+            return crossing_single(v, i, threshold, tau_mem, tau_syn)
+        return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
+    if tau_inh is None:
+        return crossing_leaky(v, i, 0.0, threshold, leak, tau_mem, tau_syn, tau_syn)
+    return crossing_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
+
+
+@kernel
+def advance(
+    t, end, v, i, j, phase, transition,
+    threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    emit_from, trial, neuron, row, at, dt, origin,
+    spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status,
+):  # fmt: skip
+    """Move one neuron from t to `end` through everything that happens on the way.
+
+    Parameters are those of the neuron; `transition` is the end of the phase [s]. Spikes before `emit_from` [s] are
+    not put out (infinity: none). `row` is the bin of the interval, or -1: the bin of each spike on the grid
+    origin + k dt. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
+    """
+    if phase == CLAMPED and transition >= end:
+        return reset, phase, transition, n_found
+    last = -math.inf
+    n_fired = 0
+    moved = False
+    while True:
+        fires = False
+        if phase == CLAMPED:
+            v = reset
+            if transition >= end:
+                return v, phase, transition, n_found
+            if transition > t:
+                _, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
+                t = transition
+            phase = HOLDOFF
+            transition = t + holdoff_time
+        if phase == HOLDOFF:
+            if transition >= end:
+                v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                return v, phase, transition, n_found
+            if transition > t:
+                v, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
+                t = transition
+            phase = FREE
+            transition = math.inf
+            fires = v > threshold
+            moved = True
+        if not fires:
+            if moved and leak is None and tau_inh is None:
+                # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
+                v_end, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                if not v_end + SLACK * (abs(v) + abs(v_end - v)) > threshold:
+                    return v_end, phase, transition, n_found
+            s = time_to_threshold(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
+            if not t + s < end:
+                v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                return v, phase, transition, n_found
+            if tau_inh is None and leak is None:
+                i = i - (threshold - v) * (tau_mem / tau_syn)  # exact: what the membrane rose, the charge lost
+            else:
+                _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
+            t = t + s
+        n_fired += 1
+        if t == last or n_fired > MOST_SPIKES:
+            status[0], status[1], status[2] = TOO_FAST, trial, neuron
+            return v, phase, transition, n_found
+        last = t
+        v = reset
+        phase = CLAMPED
+        transition = t + clamp_time
+        if t >= emit_from:
+            if spike_time is not None:
+                if n_found < capacity:
+                    spike_time[n_found] = t
+                    spike_neuron[n_found] = neuron
+                n_found += 1
+            if spike_count is not None:
+                spike_count[trial, neuron] += 1
+            if first_spike is not None:
+                if math.isnan(first_spike[trial, neuron]):
+                    first_spike[trial, neuron] = t
+            if spikes is not None:
+                k = row
+                if k < 0:
+                    k = math.floor((t - origin) / dt)
+                    if origin + k * dt > t:
+                        k -= 1
+                    elif origin + (k + 1) * dt <= t:
+                        k += 1
+                place = at[0] + k * at[1]
+                if spikes[place] == MOST_IN_BIN:
+                    status[0], status[1], status[2] = FULL_BIN, trial, neuron
+                else:
+                    spikes[place] += 1
+        if transition >= end:
+            return v, phase, transition, n_found
+
+
+@kernel
+def sort_spikes(spike_time, spike_neuron, first, end):
+    """Sort the spikes of one interval by (time, neuron) if they are few; return whether they are sorted."""
+    if end - first > 64:
+        for k in range(first + 1, end):
+            if spike_time[k] < spike_time[k - 1] or (
+                spike_time[k] == spike_time[k - 1] and spike_neuron[k] < spike_neuron[k - 1]
+            ):
+                return False
+        return True
+    for k in range(first + 1, end):
+        t = spike_time[k]
+        n = spike_neuron[k]
+        m = k
+        while m > first and (spike_time[m - 1] > t or (spike_time[m - 1] == t and spike_neuron[m - 1] > n)):
+            spike_time[m] = spike_time[m - 1]
+            spike_neuron[m] = spike_neuron[m - 1]
+            m -= 1
+        spike_time[m] = t
+        spike_neuron[m] = n
+    return True

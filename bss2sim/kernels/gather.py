@@ -1,0 +1,166 @@
+"""From input spikes to jumps of the synaptic current: rows of the weight matrix, added by event.
+
+No dense product: the cost is one row per spike. Rows are added in ascending order of (time, input), whatever
+the form in which the spikes come, so every form gives the same bits. With a pair of synaptic time constants
+positive weights go to the first row of the result (excitatory), negative ones to the second.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .jit import kernel
+from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
+
+
+@kernel
+def list_spikes(spikes, offset, n_input, index):
+    """Write the indices of the non-zero entries of a row to `index`; return (their number, all are 1)."""
+    n_spike = 0
+    plain = True
+    whole = n_input - n_input % 64
+    for first in range(0, whole, 64):
+        mask = nonzero_mask(spikes, offset + first)
+        while mask != 0:
+            k = first + trailing_zeros(mask)
+            mask = without_lowest(mask)
+            index[n_spike] = k
+            n_spike += 1
+            plain = plain and spikes[offset + k] == 1
+    for k in range(whole, n_input):
+        if spikes[offset + k] != 0:
+            index[n_spike] = k
+            n_spike += 1
+            plain = plain and spikes[offset + k] == 1
+    return n_spike, plain
+
+
+@kernel
+def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
+    """Add weight rows index[first : first + n_spike] to jump[:n]; four rows a pass, in order."""
+    use_wide_registers()
+    to = jump[:n]
+    end = first + n_spike
+    k = first
+    while k + 4 <= end:
+        at = origin + index[k] * stride
+        a = weight[at : at + n]
+        at = origin + index[k + 1] * stride
+        b = weight[at : at + n]
+        at = origin + index[k + 2] * stride
+        c = weight[at : at + n]
+        at = origin + index[k + 3] * stride
+        d = weight[at : at + n]
+        for j in range(n):
+            to[j] = to[j] + a[j] + b[j] + c[j] + d[j]
+        k += 4
+    while k < end:
+        at = origin + index[k] * stride
+        a = weight[at : at + n]
+        for j in range(n):
+            to[j] = to[j] + a[j]
+        k += 1
+
+
+@kernel
+def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump, inhibitory):
+    """Add weight rows, positive entries to jump[:n], negative ones to jump[inhibitory : inhibitory + n]."""
+    use_wide_registers()
+    up = jump[:n]
+    down = jump[inhibitory : inhibitory + n]
+    for k in range(first, first + n_spike):
+        at = origin + index[k] * stride
+        a = weight[at : at + n]
+        for j in range(n):
+            w = a[j]
+            zero = w - w
+            up[j] = up[j] + (zero if w < zero else w)
+            down[j] = down[j] + (w if w < zero else zero)
+
+
+@kernel
+def add_graded_row(grade, weight, at, n, jump, inhibitory):
+    """Add one weight row times the grade of its spike; `inhibitory` is 0 for a single time constant."""
+    use_wide_registers()
+    a = weight[at : at + n]
+    up = jump[:n]
+    if inhibitory == 0:
+        for j in range(n):
+            up[j] = up[j] + grade * a[j]
+    else:
+        down = jump[inhibitory : inhibitory + n]
+        for j in range(n):
+            w = grade * a[j]
+            zero = w - w
+            up[j] = up[j] + (zero if w < zero else w)
+            down[j] = down[j] + (w if w < zero else zero)
+
+
+@kernel
+def add_sparse_row(grade, column, value, first, end, low, n, jump, inhibitory):
+    """Add one row of a CSR weight matrix; columns ascend, those in [low, low + n) count."""
+    a, b = first, end
+    while a < b:  # first column >= low
+        middle = (a + b) // 2
+        if column[middle] < low:
+            a = middle + 1
+        else:
+            b = middle
+    while a < end and column[a] < low + n:
+        w = value[a] * grade
+        at = column[a] - low
+        if inhibitory != 0 and w < 0:
+            at += inhibitory
+        jump[at] = jump[at] + w
+        a += 1
+
+
+@kernel
+def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron, low, n, index, jump, inhibitory):
+    """Jumps of neurons low .. low + n caused by one row of dense input spikes.
+
+    `weight` holds (weight set, input, neuron) flat; or, with `column` and `pointer`, the values of CSR
+    matrices whose rows are numbered row * n_input + input.
+    """
+    for j in range(n):
+        jump[j] = 0
+    if inhibitory != 0:
+        for j in range(n):
+            jump[inhibitory + j] = 0
+    n_spike, plain = list_spikes(spikes, offset, n_input, index)
+    base = row * n_input
+    if column is not None:
+        for k in range(n_spike):
+            at = base + index[k]
+            grade = weight.dtype.type(spikes[offset + index[k]])
+            if not math.isfinite(grade):  # no weight may be stored that would carry it on
+                jump[0] = grade - grade
+            add_sparse_row(grade, column, weight, pointer[at], pointer[at + 1], low, n, jump, inhibitory)
+    elif not plain:
+        for k in range(n_spike):
+            grade = weight.dtype.type(spikes[offset + index[k]])
+            add_graded_row(grade, weight, (base + index[k]) * n_neuron + low, n, jump, inhibitory)
+    elif inhibitory == 0:
+        add_rows(index, 0, n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
+    else:
+        add_signed_rows(index, 0, n_spike, weight, base * n_neuron + low, n_neuron, n, jump, inhibitory)
+
+
+@kernel
+def gather_events(source, first, n_event, n_input, weight, column, pointer, row, n_neuron, low, n, jump, inhibitory):
+    """Jumps of neurons low .. low + n caused by the events first .. first + n_event of sparse input spikes."""
+    for j in range(n):
+        jump[j] = 0
+    if inhibitory != 0:
+        for j in range(n):
+            jump[inhibitory + j] = 0
+    base = row * n_input
+    if column is not None:
+        one = weight.dtype.type(1)
+        for k in range(first, first + n_event):
+            at = base + source[k]
+            add_sparse_row(one, column, weight, pointer[at], pointer[at + 1], low, n, jump, inhibitory)
+    elif inhibitory == 0:
+        add_rows(source, first, n_event, weight, base * n_neuron + low, n_neuron, n, jump)
+    else:
+        add_signed_rows(source, first, n_event, weight, base * n_neuron + low, n_neuron, n, jump, inhibitory)

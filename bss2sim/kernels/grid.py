@@ -1,0 +1,326 @@
+"""Exact membranes with inputs on a regular grid.
+
+Every interval has the length dt, so its exponentials are constants of the neuron: the closed-form step costs what an
+Euler step costs. Only neurons that may fire, or whose clamp or holdoff ends in the interval, take the scalar path of
+``exact``. While a neuron is clamped its gains are zero, and while it cannot fire its screen is infinite: the vector
+loop needs no branch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .exact import CLAMPED, FREE, NOT_FINITE, SLACK, advance, move, sort_spikes
+from .gather import gather_dense
+from .jit import kernel
+from .membrane import exact_leaky_membrane, exact_membrane
+from .vector import nonzero_mask, store_row, trailing_zeros, use_wide_registers, without_lowest
+
+BLOCK = 512
+N_STATE_ROW = 3
+V, I, J = (BLOCK * k for k in range(N_STATE_ROW))
+N_COEFFICIENT_ROW = 9
+GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
+RING = 256  # steps ahead for which transitions wait in a list of their own
+
+
+@kernel
+def step_row(before, after, coefficients, jump, jump_inh, pair, leak, fires, slack, flag, n):
+    """Move a row of neurons over one interval; flag those that may fire in it.
+
+    The jumps act at the start. `pair`, `leak`, `fires`: None switches two currents, leak and firing off. `slack`
+    None: the screen needs no margin. With one current and no leak v is monotone, and the neuron fires only if it ends
+    above the screen; else also if the chord, a bound of v in the interval, does.
+    """
+    use_wide_registers()
+    for k in range(n):
+        v = before[V + k]
+        i = before[I + k] + jump[k]
+        after[I + k] = i * coefficients[KEPT + k]
+        new = exact_membrane(v, i, coefficients[GAIN + k])
+        up = max(i, 0.0)
+        if pair is not None:
+            j = before[J + k] + jump_inh[k]
+            after[J + k] = j * coefficients[KEPT_INH + k]
+            new = exact_membrane(new, j, coefficients[GAIN_INH + k])
+            up = up + max(j, 0.0)
+        if leak is not None:
+            new = new - (v - coefficients[LEAK + k]) * coefficients[LOSS + k]
+            up = max(up + (coefficients[LEAK + k] - v), 0.0)
+        after[V + k] = new
+        if fires is not None:
+            may = new > coefficients[SCREEN + k]
+            if slack is not None:
+                may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
+            if pair is not None or leak is not None:
+                may = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
+            flag[k] = may
+
+
+@kernel
+def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
+    """Set the gains and the screen of neuron k for its phase."""
+    clamped = phase == CLAMPED
+    coefficients[GAIN + k] = 0.0 if clamped else gain
+    coefficients[GAIN_INH + k] = 0.0 if clamped else gain_inh
+    coefficients[LOSS + k] = 0.0 if clamped else loss
+    coefficients[GATE + k] = 0.0 if clamped else 1.0
+    coefficients[SCREEN + k] = threshold - slack * abs(threshold) if phase == FREE else math.inf
+
+
+@kernel
+def step_holding(time, dt, first):
+    """Return the step k >= first with k dt <= time < (k + 1) dt, with the products as they are rounded."""
+    k = np.int64(math.floor(min(time / dt, 9e18)))
+    if k * dt > time:
+        k -= 1
+    elif (k + 1) * dt <= time:
+        k += 1
+    return max(k, first)
+
+
+@kernel
+def run_grid(
+    first_task, last_task, block, n_neuron, n_time, start_step, dt,
+    input_at, weight_row, parameter_row,
+    jumps, time_stride, spikes_in, n_input, weight, column, pointer,
+    gain, kept, gain_inh, kept_inh, loss,
+    threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    state_membrane, state_current, state_inhibitory, state_phase, state_transition,
+    membrane, current, spikes, selected, column_of, sample_time,
+    spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
+    stream, status, before, after, coefficients, scratch, transition, due, link, ring, flag, index, drive,
+):  # fmt: skip
+    """Run tasks first_task .. last_task; return (number of spikes found, also beyond `capacity`; all are sorted).
+
+    Inputs and outputs as in ``euler.run_euler``. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see
+    ``elementary.leaky_gain``), `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron).
+    State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
+    traces are (trial, sample_time, neuron).
+    """
+    n_block = (n_neuron + block - 1) // block
+    n_found = 0
+    is_sorted = True
+    n_recorded = n_neuron
+    if selected is not None:
+        n_recorded = selected.size
+    inhibitory = 0
+    if tau_inh is not None:
+        inhibitory = BLOCK
+    out_at = np.zeros(2, np.int64)
+    for task in range(first_task, last_task):
+        trial = task // n_block
+        low = (task % n_block) * block
+        n = min(block, n_neuron - low)
+        p = parameter_row[trial]
+        ring[:] = -1
+        for k in range(n):
+            m = low + k
+            before[V + k] = state_membrane[trial, m]
+            before[I + k] = state_current[trial, m]
+            coefficients[KEPT + k] = kept[p, m]
+            coefficients[GAIN + k] = gain[p, m]
+            coefficients[CHORD + k] = dt / tau_mem[p, m]
+            if tau_inh is not None:
+                before[J + k] = state_inhibitory[trial, m]
+                coefficients[KEPT_INH + k] = kept_inh[p, m]
+                coefficients[GAIN_INH + k] = gain_inh[p, m]
+            if leak is not None:
+                coefficients[LEAK + k] = leak[p, m]
+                coefficients[LOSS + k] = loss[p, m]
+            if threshold is not None:
+                transition[k] = state_transition[trial, m]
+                inh = 0.0
+                if tau_inh is not None:
+                    inh = gain_inh[p, m]
+                lost = 0.0
+                if leak is not None:
+                    lost = loss[p, m]
+                open_gates(coefficients, gain[p, m], inh, lost, k, state_phase[trial, m], threshold[p, m], 0.0)
+                if state_phase[trial, m] != FREE:
+                    due[k] = step_holding(transition[k], dt, start_step)
+                    link[k] = ring[due[k] % RING]
+                    ring[due[k] % RING] = k
+        sample = 0
+        start = n_found
+        for t in range(n_time):
+            step = start_step + t
+            now = step * dt
+            end = (step + 1) * dt
+            at = input_at[trial] + t * time_stride
+            if jumps is not None:
+                jump = jumps[at + low : at + low + n]
+                if tau_inh is not None:
+                    for k in range(n):
+                        drive[k] = max(jump[k], 0.0)
+                        drive[BLOCK + k] = min(jump[k], 0.0)
+            if spikes_in is not None:
+                gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
+                             low, n, index, drive, inhibitory)  # fmt: skip
+            if jumps is None:
+                jump = drive[:n]
+            if tau_inh is not None:
+                jump = drive[:n]
+            jump_inh = drive[BLOCK : BLOCK + n]
+
+            # Traces on the grid: the membrane at the start of the step, the current just after its jump.
+            if sample_time is None and (membrane is not None or current is not None):
+                out = (trial * n_time + t) * n_recorded
+                if current is not None:
+                    for k in range(n):
+                        scratch[k] = before[I + k] + jump[k]
+                    if tau_inh is not None:
+                        for k in range(n):
+                            scratch[BLOCK + k] = before[J + k] + jump_inh[k]
+                if selected is None:
+                    if membrane is not None:
+                        store_row(membrane, out + low, before, V, n, stream)
+                    if current is not None:
+                        if tau_inh is not None:
+                            store_row(current, 2 * out + low, scratch, 0, n, stream)
+                            store_row(current, 2 * out + n_neuron + low, scratch, BLOCK, n, stream)
+                        else:
+                            store_row(current, out + low, scratch, 0, n, stream)
+                else:
+                    for m in range(n_recorded):
+                        k = selected[m] - low
+                        if 0 <= k < n:
+                            if membrane is not None:
+                                membrane[out + m] = before[V + k]
+                            if current is not None:
+                                if tau_inh is not None:
+                                    current[2 * out + m] = scratch[k]
+                                    current[2 * out + n_recorded + m] = scratch[BLOCK + k]
+                                else:
+                                    current[out + m] = scratch[k]
+
+            slack = None
+            step_row(before, after, coefficients, jump, jump_inh, tau_inh, leak, threshold, slack, flag, n)
+
+            # Samples inside the step, on a copy of the state.
+            if sample_time is not None:
+                while sample < sample_time.size and sample_time[sample] < end:
+                    when = sample_time[sample]
+                    out = (trial * sample_time.size + sample) * n_recorded
+                    for m in range(n_recorded):
+                        k = m - low
+                        if selected is not None:
+                            k = selected[m] - low
+                        if 0 <= k < n:
+                            q = low + k
+                            v = before[V + k]
+                            i = before[I + k] + jump[k]
+                            j = None
+                            t_inh = None
+                            rest = None
+                            if tau_inh is not None:
+                                j = before[J + k] + jump_inh[k]
+                                t_inh = tau_inh[p, q]
+                            if leak is not None:
+                                rest = leak[p, q]
+                            moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
+                            if threshold is not None:
+                                moved, _, _, _ = advance(
+                                    now, when, v, i, j, state_phase[trial, q], transition[k],
+                                    threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
+                                    clamp_time[p, q], holdoff_time[p, q],
+                                    math.inf, trial, q, t, out_at, dt, 0.0,
+                                    spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes,
+                                    status)  # fmt: skip
+                            if membrane is not None:
+                                membrane[out + m] = moved
+                            if current is not None:
+                                if tau_inh is not None:
+                                    current[2 * out + m] = i_now
+                                    current[2 * out + n_recorded + m] = j_now
+                                else:
+                                    current[out + m] = i_now
+                    sample += 1
+
+            # Neurons whose phase ends in this step, then those that may fire.
+            if threshold is not None:
+                found_before = n_found
+                slot = ring[step % RING]
+                ring[step % RING] = -1
+                first_flag = 0
+                mask = np.uint64(0)
+                while True:
+                    if slot >= 0:
+                        k = slot
+                        slot = link[k]
+                        if due[k] != step:  # further ahead than the ring is long
+                            link[k] = ring[step % RING]
+                            ring[step % RING] = k
+                            continue
+                    else:
+                        while mask == 0 and first_flag < n:
+                            mask = nonzero_mask(flag, first_flag)
+                            first_flag += 64
+                        if mask == 0:
+                            break
+                        k = first_flag - 64 + trailing_zeros(mask)
+                        mask = without_lowest(mask)
+                        if k >= n:
+                            break
+                    m = low + k
+                    j = None
+                    t_inh = None
+                    rest = None
+                    inh = 0.0
+                    lost = 0.0
+                    if tau_inh is not None:
+                        j = before[J + k] + jump_inh[k]
+                        t_inh = tau_inh[p, m]
+                        inh = gain_inh[p, m]
+                    if leak is not None:
+                        rest = leak[p, m]
+                        lost = loss[p, m]
+                    emit_from = 0.0
+                    if spike_mask is not None:
+                        if not spike_mask[p, m]:
+                            emit_from = math.inf
+                    if spikes is not None:
+                        place = m
+                        if column_of is not None:
+                            place = column_of[m]
+                            if place < 0:
+                                emit_from = math.inf
+                        out_at[0] = trial * n_time * n_recorded + place
+                        out_at[1] = n_recorded
+                    phase_before = state_phase[trial, m]
+                    v, phase, ends, n_found = advance(
+                        now, end, before[V + k], before[I + k] + jump[k], j, phase_before, transition[k],
+                        threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                        clamp_time[p, m], holdoff_time[p, m],
+                        emit_from, trial, m, t, out_at, dt, 0.0,
+                        spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status)  # fmt: skip
+                    after[V + k] = v
+                    transition[k] = ends
+                    state_phase[trial, m] = phase
+                    if phase != phase_before:
+                        open_gates(coefficients, gain[p, m], inh, lost, k, phase, threshold[p, m], 0.0)
+                    if phase != FREE:
+                        due[k] = step_holding(ends, dt, step + 1)
+                        link[k] = ring[due[k] % RING]
+                        ring[due[k] % RING] = k
+                if status[0] != 0:
+                    return n_found, is_sorted
+                if spike_time is not None and n_found > found_before + 1 and n_found <= capacity:
+                    is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
+            before, after = after, before
+        n_spike[task] = n_found - start
+        for k in range(n):
+            m = low + k
+            state_membrane[trial, m] = before[V + k]
+            state_current[trial, m] = before[I + k]
+            finite = math.isfinite(before[V + k]) and math.isfinite(before[I + k])
+            if tau_inh is not None:
+                state_inhibitory[trial, m] = before[J + k]
+                finite = finite and math.isfinite(before[J + k])
+            if threshold is not None:
+                state_transition[trial, m] = transition[k]
+            if not finite and status[0] == 0:
+                status[0], status[1], status[2] = NOT_FINITE, trial, m
+    return n_found, is_sorted

@@ -1,0 +1,39 @@
+"""The only Numba options of the package.
+
+* No fastmath: it breaks the compensated logarithm and the range reduction of the exact path.
+* ``nogil``: batches are spread over Python threads by :mod:`bss2sim.threads`; Numba's own parallel
+  layer is not used. It costs a second of compile time, and its macOS default aborts the process
+  under a second thread pool (dask).
+* ``error_model="numpy"``: no branch for a division by zero in inner loops.
+* Types are inferred at the first call; no signatures, so importing compiles nothing.
+* The on-disk cache is opt-in (``bss2sim.set_options(cache=True)``): Numba does not notice a changed
+  callee in another file, and a read-only installation cannot hold a cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_KERNELS: list[Any] = []
+
+
+def rule(function: Callable[..., Any]) -> Any:
+    """Compile a small pure function that is copied into every loop that calls it."""
+    return numba.njit(inline="always", **_OPTIONS)(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function that is called as a whole."""
+    compiled = numba.njit(**_OPTIONS)(function)
+    _KERNELS.append(compiled)
+    return compiled
+
+
+def enable_cache() -> None:
+    """Let every kernel keep its machine code on disk (in NUMBA_CACHE_DIR or beside the source)."""
+    for compiled in _KERNELS:
+        compiled.enable_caching()

@@ -1,0 +1,67 @@
+"""The membrane rules: one step of one neuron, written once for every loop and target.
+
+Symbols: `membrane` v and potentials in any one unit (CADC LSB or dimensionless), synaptic currents in the
+same unit, k = dt / tau without unit, steps counted from the start of the run. A rule holds no float literal,
+so float32 stays float32.
+"""
+
+from __future__ import annotations
+
+from .jit import rule
+
+
+@rule
+def euler_membrane(membrane, current, k_mem):
+    """Free membrane after one Euler step: v + (dt/tau_mem) i."""
+    return membrane + k_mem * current
+
+
+@rule
+def euler_leaky_membrane(membrane, current, k_mem, leak):
+    """Free leaking membrane after one Euler step: v + (dt/tau_mem) (leak - v + i)."""
+    return membrane + k_mem * (leak - membrane + current)
+
+
+@rule
+def euler_current(current, k_syn, jump):
+    """Synaptic current after one Euler step: i - (dt/tau_syn) i + jump."""
+    return current - k_syn * current + jump
+
+
+@rule
+def euler_decayed_current(current, decay, jump):
+    """Synaptic current after one Euler step: i (1 - dt/tau_syn) + jump, the reference's order in its LIF."""
+    return current * decay + jump
+
+
+@rule
+def euler_fire(membrane, threshold, reset, step, busy_until, n_refractory):
+    """Fire, reset and clamp without holdoff.
+
+    Fires if v > threshold (strictly) in a step after `busy_until`; then the neuron is clamped and silent for
+    the next `n_refractory` steps. Returns (membrane, busy_until, fired).
+    """
+    busy = busy_until >= step
+    fired = (membrane > threshold) and not busy
+    return reset if (fired or busy) else membrane, step + n_refractory if fired else busy_until, fired
+
+
+@rule
+def euler_fire_holdoff(membrane, threshold, reset, step, busy_until, n_refractory, n_holdoff):
+    """Fire, reset and clamp; in the last `n_holdoff` busy steps the membrane is free but cannot fire."""
+    busy = busy_until >= step
+    clamped = busy_until - n_holdoff >= step
+    fired = (membrane > threshold) and not busy
+    return reset if (fired or clamped) else membrane, step + n_refractory if fired else busy_until, fired
+
+
+@rule
+def exact_membrane(membrane, current, gain):
+    """Free membrane after an interval: v + g i, with g = (tau_syn/tau_mem) (1 - exp(-s/tau_syn))."""
+    return membrane + gain * current
+
+
+@rule
+def exact_leaky_membrane(membrane, leak, loss):
+    """Leak part of a membrane after an interval: v - (v - leak) (1 - exp(-s/tau_mem))."""
+    return membrane - (membrane - leak) * loss

@@ -1,0 +1,125 @@
+"""Processor-level tricks behind the plain loops: streaming stores, prefetch, bit masks of a row.
+
+Each was kept because a benchmark showed its gain (``docs/performance``): a recorded row that is
+streamed past the caches costs two thirds of one that is stored through them; rows of 512 float32
+are packed into 512-bit registers only if LLVM is asked to; a set bit is found eight times faster in
+a mask of 64 bytes than byte by byte. On processors without these instructions LLVM falls back to
+plain ones; the results are the same bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .jit import kernel, rule
+
+LINE = 64  # bytes of a cache line, and of the widest register
+
+
+def _address(context, builder, array_type, array, offset):
+    """Pointer to the element `offset` of a contiguous one-dimensional array."""
+    return builder.gep(make_array(array_type)(context, builder, array).data, [offset])
+
+
+@intrinsic
+def stream_line(typingctx, target, target_offset, source, source_offset):
+    """Copy 64 bytes between aligned addresses, past the caches. Offsets in elements."""
+    signature = types.void(target, types.int64, source, types.int64)
+
+    def codegen(context, builder, signature, args):
+        line = ir.VectorType(ir.IntType(32), LINE // 4).as_pointer()
+        to = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), line)
+        value = builder.load(
+            builder.bitcast(_address(context, builder, signature.args[2], args[2], args[3]), line), align=LINE
+        )
+        store = builder.store(value, to, align=LINE)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+
+    return signature, codegen
+
+
+@intrinsic
+def prefetch_line(typingctx, array, offset):
+    """Ask for the cache line of an element; harmless beyond the end of the array."""
+    signature = types.void(array, types.int64)
+
+    def codegen(context, builder, signature, args):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
+        )
+        address = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), byte)
+        builder.call(function, [address, number(0), number(3), number(1)])
+
+    return signature, codegen
+
+
+@intrinsic
+def nonzero_mask(typingctx, array, offset):
+    """Bit k of the result is set if element offset + k is not zero (or is NaN), k < 64."""
+    signature = types.uint64(array, types.int64)
+
+    def codegen(context, builder, signature, args):
+        element = context.get_data_type(signature.args[0].dtype)
+        row = ir.VectorType(element, 64)
+        address = builder.bitcast(
+            _address(context, builder, signature.args[0], args[0], args[1]), row.as_pointer()
+        )
+        width = context.get_abi_sizeof(element)
+        value, zero = builder.load(address, align=width), ir.Constant(row, None)
+        if isinstance(signature.args[0].dtype, types.Float):
+            bits = builder.fcmp_unordered("!=", value, zero)
+        else:
+            bits = builder.icmp_unsigned("!=", value, zero)
+        return builder.bitcast(bits, ir.IntType(64))
+
+    return signature, codegen
+
+
+@intrinsic
+def trailing_zeros(typingctx, mask):
+    """Index of the lowest set bit of a mask that is not zero."""
+    signature = types.int64(types.uint64)
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, codegen
+
+
+@rule
+def without_lowest(mask):
+    """The mask with its lowest set bit cleared."""
+    return mask & (mask - np.uint64(1))
+
+
+@intrinsic
+def use_wide_registers(typingctx):
+    """Let LLVM pack the loops of the calling function into 512-bit registers where they exist."""
+    signature = types.void()
+
+    def codegen(context, builder, signature, args):
+        # llvmlite's own `add` accepts only attributes without a value
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+
+    return signature, codegen
+
+
+@kernel
+def store_row(target, target_offset, source, source_offset, n, stream):
+    """Copy n elements; `stream` promises that both sides start on a cache line and n fills whole lines."""
+    use_wide_registers()
+    if stream:
+        step = LINE // source.itemsize
+        for k in range(0, n, step):
+            stream_line(target, target_offset + k, source, source_offset + k)
+    else:
+        to = target[target_offset : target_offset + n]
+        row = source[source_offset : source_offset + n]
+        for k in range(n):
+            to[k] = row[k]

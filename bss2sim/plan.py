@@ -1,0 +1,133 @@
+"""A run with everything checked and laid out, and what its kernels report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+
+from .broadcasting import Trials
+from .errors import InputError
+from .inputs import Drive
+from .neuron import Population
+from .outputs import Outputs
+from .recording import Recording
+from .state import State
+from .synapse import Synapse
+
+
+@dataclass
+class Plan:
+    """What a run needs.
+
+    Attributes
+    ----------
+    parameters : dict of array (row, neuron)
+        Of the neurons, float64; ``tau_inh`` only with a pair of synaptic time constants.
+    parameter_row, input_row, weight_row : array (trial,)
+        Row of each argument that a trial reads.
+    weight : array or None
+        Flat (weight row, input, neuron), or the stored values of a sparse matrix.
+    column, pointer : array or None
+        Of a sparse matrix.
+    """
+
+    neurons: Population
+    record: Recording
+    drive: Drive
+    trials: Trials
+    state: State
+    outputs: Outputs
+    dt: float
+    dtype: np.dtype
+    threads: int
+    finish: float
+    n_time: int
+    n_input: int
+    parameters: dict[str, np.ndarray]
+    parameter_row: np.ndarray
+    input_row: np.ndarray
+    weight: np.ndarray | None
+    weight_row: np.ndarray
+    column: np.ndarray | None
+    pointer: np.ndarray | None
+    selected: np.ndarray | None
+    spike_time: np.ndarray | None = None
+    spike_neuron: np.ndarray | None = None
+    row_size: np.ndarray | None = None
+    spike_count: np.ndarray | None = None
+    first_spike: np.ndarray | None = None
+
+    @property
+    def n_neuron(self) -> int:
+        return self.neurons.size
+
+    @property
+    def spike_mask(self) -> np.ndarray | None:
+        """(row, neuron), None if every neuron's events are put out."""
+        mask = self.parameters.get("spike_mask")
+        return None if mask is None or mask.all() else mask
+
+
+def flat_weights(synapse: Synapse | None, dtype: np.dtype) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Return (values, column, pointer) of the weights in the dtype of the run."""
+    if synapse is None:
+        return None, None, None
+    weight = synapse.weight
+    if isinstance(weight, scipy.sparse.csr_array):
+        return (
+            np.array(weight.data, dtype=dtype),
+            weight.indices.astype(np.int64),
+            weight.indptr.astype(np.int64),
+        )
+    values = weight.values
+    return (values if values.dtype == dtype else values.astype(dtype)).reshape(-1), None, None
+
+
+def _place(trials: Trials, trial: int, neuron: int) -> str:
+    index = np.unravel_index(trial, trials.shape) if trials.shape else ()
+    parts = [f"{dim} {int(k)}" for dim, k in zip(trials.dims, index, strict=True)]
+    return ", ".join([*parts, f"neuron {neuron}"])
+
+
+def raise_status(plan: Plan, status: np.ndarray) -> None:
+    """Turn what a kernel reported about a neuron into an error that names the cause."""
+    code, trial, neuron = (int(x) for x in status)
+    if code == 0:
+        return
+    _refuse_not_finite(plan.drive)
+    where = _place(plan.trials, trial, neuron)
+    if code == 1:
+        raise InputError(
+            f"{where} fires faster than can be resolved (more than 10 000 000 spikes between two inputs, or two spikes "
+            "at one float64 time); give a refractory_time above 0, or smaller weights or inputs"
+        )
+    if code == 2:
+        raise InputError(
+            f"{where} has more than 255 spikes in one bin of dt = {plan.dt} s, the most that `spikes` (uint8) holds; "
+            "use a smaller dt, or Recording(spikes='sparse' or 'count')"
+        )
+    cause = "inputs or weights are too large"
+    if plan.state.busy is not None or plan.dtype == np.float32:
+        cause += f", or dt = {plan.dt} s is more than twice a time constant, where Euler steps diverge"
+    raise InputError(f"membrane or current of {where} is no longer finite in {plan.dtype}: {cause}")
+
+
+def _refuse_not_finite(drive: Drive) -> None:
+    """Name the first input that is not finite; runs only after a kernel has met one."""
+    if drive.flat is None or drive.flat.dtype.kind != "f" or drive.at is None or drive.n_time is None:
+        return
+    width = drive.width
+    for row, at in enumerate(drive.at.reshape(-1)):
+        for t in range(drive.n_time):
+            values = drive.flat[at + t * drive.time_stride : at + t * drive.time_stride + width]
+            bad = ~np.isfinite(values)
+            if bad.any():
+                k = int(np.argmax(bad))
+                index = np.unravel_index(row, drive.at.shape) if drive.at.ndim else ()
+                parts = [f"{dim} {int(j)}" for dim, j in zip(drive.sizes, index, strict=True)]
+                axis = "neuron" if drive.kind == "jumps" else "input"
+                raise InputError(
+                    f"inputs must be finite; {', '.join([f'time step {t}', *parts, f'{axis} {k}'])} is {values[k]}"
+                )

@@ -1,0 +1,339 @@
+"""The one verb: check, pick the kernels, label the result."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from . import __version__
+from .broadcasting import Trials, labels_of, stack
+from .errors import InputError, ParameterError, choose, refuse_unknown_keywords
+from .inputs import SNAP, Drive, check_duration, read_inputs, step_of
+from .neuron import Population
+from .options import get_options, thread_count
+from .outputs import make_outputs
+from .plan import Plan, flat_weights
+from .recording import Recording
+from .state import fresh_state, read_start, read_state, write_state
+from .synapse import Synapse
+from .variables import SYNAPTIC_INPUTS, create_dataset
+
+
+@refuse_unknown_keywords
+def simulate(
+    neurons: Population,
+    inputs: Any,
+    *,
+    dt: float = 1e-6,
+    synapse: Synapse | None = None,
+    record: Recording | None = None,
+    integrator: str = "exact",
+    dtype: Any = None,
+    duration: float | None = None,
+    state: xr.Dataset | None = None,
+    return_state: bool = False,
+    out: xr.Dataset | None = None,
+    threads: int | None = None,
+) -> Any:
+    """Simulate a population and return its observables.
+
+    Parameters
+    ----------
+    neurons : IAFNeuron, LIFNeuron or LINeuron
+        What to simulate. Parameters broadcast by dimension name.
+    inputs : array, DataArray or Dataset
+        Without `synapse`: jumps of the synaptic current [unit of the membrane], array (time, batch, neuron) or
+        (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
+        (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
+        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt.
+    dt : float
+        Grid spacing in hardware time [s], above 0.
+    synapse : Synapse, optional
+        Weights (input, neuron) that turn spikes into jumps.
+    record : Recording, optional
+        What to record. Default: sparse spikes; of an LINeuron, which never fires, the membrane.
+    integrator : {"exact", "euler"}
+        "exact": closed form, continuous spike times, float64. "euler": the steps of the reference.
+    dtype : {"float32", "float64"}, optional
+        Of Euler steps. Default: that of inputs and weights, float64 if they are whole numbers.
+    duration : float, optional
+        Length of a run with sparse spikes [s]; spikes after its end are not part of it. Default: up to where the
+        spikes' own attributes `start_time` and `duration` reach. Other inputs last as long as they have rows.
+    state : Dataset, optional
+        State that an earlier run returned: this run continues it at its end. A run cut in pieces has the same bits.
+    return_state : bool
+        Return (result, state).
+    out : Dataset, optional
+        An earlier result of the same shape, whose arrays are overwritten: fresh memory costs more than the kernel.
+    threads : int, optional
+        Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+
+    Returns
+    -------
+    Dataset
+        Recorded variables with dims (batch and sweep dims, time, neuron), see :class:`Recording`. Row k is at time
+        k dt: in "exact" the membrane at that time, the current just after the jump of the row, and the spikes of
+        [k dt, (k + 1) dt); in "euler" the state after step k of the reference, whose spikes are at k dt.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of range, or refractory_time is 0 with reset >= threshold in the exact integrator.
+    InputError
+        If the inputs, the state or `out` do not fit, or hold numbers that are not finite.
+    UnknownKeywordError
+        If an argument does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bss2sim as b2
+    >>> spikes = np.zeros((100, 1, 4), dtype=bool)      # (time, batch, input)
+    >>> spikes[10] = True
+    >>> neurons = b2.IAFNeuron(2, threshold=125.0, reset=80.0, tau_mem=10e-6, tau_syn=10e-6)
+    >>> run = b2.simulate(neurons, spikes, synapse=b2.Synapse(np.full((4, 2), 20.0)), dt=1e-6)
+    >>> run.spike_neuron.values.tolist()
+    [0, 1]
+    >>> (run.spike_time.values * 1e6).round(3).tolist()  # 10 us + 10 us * ln(80/35)
+    [18.267, 18.267]
+    """
+    if not isinstance(neurons, Population):
+        raise ParameterError(f"neurons must be an IAFNeuron, LIFNeuron or LINeuron; got {type(neurons).__name__}")
+    if synapse is not None and not isinstance(synapse, Synapse):
+        raise ParameterError(f"synapse must be a Synapse(weight); got {type(synapse).__name__}")
+    if synapse is not None and synapse.n_neuron != neurons.size:
+        raise ParameterError(f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}")
+    record = _check_record(record, neurons)
+    integrator = choose("integrator", integrator, ("exact", "euler"))
+    dt = _check_dt(dt)
+    if not isinstance(return_state, bool | np.bool_):
+        raise ParameterError(f"return_state must be True or False; got {return_state!r}")
+    if get_options()["cache"]:
+        from .kernels import jit
+
+        jit.enable_cache()
+
+    begin, step = read_start(state, integrator, dt)
+    f = _check_dtype(dtype, integrator, inputs, synapse)
+    jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))
+    drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
+    trials = _collect_trials(drive, synapse, neurons)
+    n_time, finish = _extent(drive, duration, dt, begin, step, integrator)
+    plan = _make_plan(
+        neurons, record, drive, trials, synapse, state, integrator, dt, f, n_time, begin, step, finish, out, threads
+    )
+    if integrator == "euler":
+        from .euler_run import run_euler
+
+        run_euler(plan)
+    else:
+        from .exact_run import run_exact
+
+        run_exact(plan)
+    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
+    result = _label(plan, begin, step, {**provenance, "start_time": begin, "duration": finish - begin})
+    if not return_state:
+        return result
+    plan.state.begin = finish
+    plan.state.step = step + n_time if step >= 0 and (step + n_time) * dt == finish else -1
+    if integrator == "euler":
+        plan.state.time = np.full(trials.size, finish)
+    return result, write_state(plan.state, trials, integrator, dt, {"bss2sim_version": __version__})
+
+
+def _check_record(record: Any, neurons: Population) -> Recording:
+    if record is None:
+        return Recording() if neurons.fires else Recording(spikes=None, membrane=True)
+    if not isinstance(record, Recording):
+        raise ParameterError(f"record must be a Recording(...); got {type(record).__name__}")
+    if record.spikes is not None and not neurons.fires:
+        raise ParameterError(
+            f"{type(neurons).__name__} never fires; record it with Recording(spikes=None, membrane=True)"
+        )
+    return record
+
+
+def _check_dt(dt: Any) -> float:
+    try:
+        value = float(dt)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"dt must be a number of seconds above 0; got {dt!r}") from error
+    if isinstance(dt, bool) or not (np.isfinite(value) and value > 0):
+        raise ParameterError(f"dt must be finite and above 0 s; got {dt!r} s")
+    return value
+
+
+def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | None) -> np.dtype:
+    if dtype is None:
+        if integrator == "exact":
+            return np.dtype(np.float64)
+        given = []
+        if synapse is not None:
+            given.append(synapse.weight.dtype)
+        if not isinstance(inputs, xr.Dataset):
+            given.append(np.dtype(getattr(inputs, "dtype", np.float64)))
+        floats = [kind for kind in given if kind.kind == "f"]
+        return np.dtype(np.float32) if floats and max(kind.itemsize for kind in floats) <= 4 else np.dtype(np.float64)
+    try:
+        f = np.dtype(dtype)
+    except TypeError as error:
+        raise ParameterError(f"dtype must be float32 or float64; got {dtype!r}") from error
+    if f not in (np.float32, np.float64):
+        raise ParameterError(f"dtype must be float32 or float64; got {f}")
+    if integrator == "exact" and f != np.float64:
+        raise ParameterError("integrator 'exact' promises float64 accuracy; dtype=float32 needs integrator='euler'")
+    return f
+
+
+def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) -> Trials:
+    """Trial dims of the run: those of the inputs, then of the weights, then of the parameters."""
+    trials = Trials()
+    trials.add("inputs", drive.sizes, drive.labels)
+    if synapse is not None and isinstance(synapse.weight, xr.DataArray):
+        lead = synapse.weight.dims[:-2]
+        trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
+    for name, value in neurons._values():
+        lead = tuple(dim for dim in value.dims if dim != "neuron")
+        if lead:
+            trials.add(name, {dim: value.sizes[dim] for dim in lead}, labels_of(value, lead))
+    return trials
+
+
+def _extent(
+    drive: Drive, duration: Any, dt: float, begin: float, step: int, integrator: str
+) -> tuple[int, float]:
+    """Return the rows of time and the end of the run [s]."""
+    if drive.n_time is not None:
+        if duration is not None:
+            raise ParameterError(
+                f"duration is only for sparse spikes; these inputs have {drive.n_time} rows of dt = {dt} s"
+            )
+        if step < 0:
+            raise InputError("this state lies between grid steps; only a run with sparse inputs can continue it")
+        return drive.n_time, (step + drive.n_time) * dt
+    if duration is None:
+        if "duration" not in drive.attrs:
+            raise ParameterError("sparse spikes without an attribute `duration` need duration=, the length of the run [s]")
+        reach = float(drive.attrs.get("start_time", 0.0)) + check_duration(drive.attrs["duration"])
+        duration = reach - begin
+        if not duration > 0:
+            raise ParameterError(f"the spikes reach to {reach} s, the state is already at {begin} s; give duration= [s]")
+    length = check_duration(duration)
+    ratio = length / dt
+    nearest = np.rint(ratio)
+    on_grid = abs(ratio - nearest) <= SNAP * nearest
+    if integrator == "euler" and not on_grid:
+        raise ParameterError(f"integrator 'euler' needs a duration of whole steps of dt = {dt} s; got {length} s")
+    n_time = int(nearest if on_grid else np.ceil(ratio))
+    return n_time, (step + n_time) * dt if on_grid and step >= 0 else begin + length
+
+
+def _make_plan(
+    neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, state: Any,
+    integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, step: int, finish: float, out: Any, threads: Any,
+) -> Plan:  # fmt: skip
+    """Lay out everything the kernels need."""
+    labelled = {name: values[0] for name, values in neurons._parameters.items()}
+    pair = len(neurons._parameters["tau_syn"]) == 2
+    if pair:
+        labelled["tau_inh"] = neurons._parameters["tau_syn"][1]
+    parameters, parameter_row = stack(labelled, trials, neurons.size, {"spike_mask": np.uint8})
+    if state is None:
+        start = parameters["leak" if neurons.leaks else "reset"][parameter_row]
+        threshold = parameters["threshold"][parameter_row] if neurons.fires else None
+        first = fresh_state(integrator, pair, start, threshold, f)
+    else:
+        first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, f)
+    weight, column, pointer = flat_weights(synapse, f)
+    lead: tuple[Hashable, ...] = ()
+    if synapse is not None and isinstance(synapse.weight, xr.DataArray):
+        lead = synapse.weight.dims[:-2]
+    if drive.at is not None:
+        input_row = trials.spread(tuple(drive.sizes), drive.at)
+    else:
+        input_row = trials.rows(tuple(drive.sizes))
+    selected = record.selected(neurons.size)
+    wanted = _wanted(record, neurons, trials, pair, n_time, selected, f)
+    read = [array for array in (drive.flat, drive.time, weight) if array is not None]
+    spikes = record.spikes if neurons.fires else None
+    plan = Plan(
+        neurons=neurons, record=_on_grid(record, integrator, begin, step, dt, n_time, finish), drive=drive,
+        trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
+        threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
+        parameters=parameters, parameter_row=parameter_row, input_row=input_row,
+        weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
+    )  # fmt: skip
+    if spikes == "count":
+        plan.spike_count = np.zeros((trials.size, neurons.size), np.int64)
+    if spikes == "first" and integrator == "exact":
+        plan.first_spike = np.empty((trials.size, neurons.size))
+    return plan
+
+
+def _on_grid(
+    record: Recording, integrator: str, begin: float, step: int, dt: float, n_time: int, finish: float
+) -> Recording:
+    """Check the sample times of a recording against the run."""
+    times = record.sample_time
+    if times is None:
+        return record
+    if times[0] < begin or times[-1] >= finish:
+        off = times[0] if times[0] < begin else times[-1]
+        raise ParameterError(f"sample_time must be in [{begin} s, {finish} s), the extent of the run; got {off} s")
+    if integrator == "euler":
+        raise ParameterError(
+            "integrator 'euler' has values on its grid only; leave sample_time out and select times from the result, "
+            "or use integrator='exact'"
+        )
+    return record
+
+
+def _wanted(
+    record: Recording, neurons: Population, trials: Trials, pair: bool, n_time: int, selected: Any, f: np.dtype
+) -> dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]]:
+    """Dims, shape and dtype of the dense outputs."""
+    size = neurons.size if selected is None else selected.size
+    axis, rows = ("time", n_time) if record.sample_time is None else ("sample_time", record.sample_time.size)
+    wanted: dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]] = {}
+    if record.spikes == "dense" and neurons.fires:
+        wanted["spikes"] = ((*trials.dims, "time", "neuron"), (*trials.shape, n_time, size), np.dtype(np.uint8))
+    if record.membrane:
+        wanted["membrane"] = ((*trials.dims, axis, "neuron"), (*trials.shape, rows, size), f)
+    if record.current:
+        if pair:
+            dims, shape = (*trials.dims, axis, "synaptic_input", "neuron"), (*trials.shape, rows, 2, size)
+        else:
+            dims, shape = (*trials.dims, axis, "neuron"), (*trials.shape, rows, size)
+        wanted["current"] = (dims, shape, f)
+    return wanted
+
+
+def _label(plan: Plan, begin: float, step: int, attrs: dict[str, Any]) -> xr.Dataset:
+    """Put the results into a Dataset."""
+    trials, record, outputs = plan.trials, plan.record, plan.outputs
+    variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
+    coords: dict[Hashable, Any] = dict(trials.labels)
+    selected = np.arange(plan.n_neuron) if plan.selected is None else plan.selected
+    if plan.spike_time is not None and plan.spike_neuron is not None and plan.row_size is not None:
+        variables["spike_time"] = (("spike",), plan.spike_time)
+        variables["spike_neuron"] = (("spike",), plan.spike_neuron)
+        variables["spike_batch"] = (("spike",), np.repeat(np.arange(plan.row_size.size), plan.row_size))
+        variables["row_size"] = (trials.dims, plan.row_size.reshape(trials.shape))
+    for name, array in (("spike_count", plan.spike_count), ("first_spike", plan.first_spike)):
+        if array is not None:
+            if plan.selected is not None:
+                array = array[:, plan.selected]
+            variables[name] = ((*trials.dims, "neuron"), array.reshape(*trials.shape, selected.size))
+    if any("neuron" in dims for dims, _ in variables.values()):
+        coords["neuron"] = selected
+    if any("time" in dims for dims, _ in variables.values()):
+        rows = np.arange(plan.n_time)
+        coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt
+    if any("sample_time" in dims for dims, _ in variables.values()):
+        coords["sample_time"] = np.array(record.sample_time)
+    if any("synaptic_input" in dims for dims, _ in variables.values()):
+        coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
+    return create_dataset(variables, coords, attrs)

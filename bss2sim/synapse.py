@@ -1,0 +1,123 @@
+"""Weights between inputs and neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import xarray as xr
+
+from .errors import ParameterError, refuse_unknown_keywords
+from .variables import RESERVED_DIMS
+
+
+class Synapse:
+    """A matrix of synaptic weights: what an input spike adds to the synaptic current of each neuron.
+
+    Parameters
+    ----------
+    weight : array (input, neuron), DataArray with dims input and neuron, or SciPy sparse matrix (input, neuron)
+        Jump of the synaptic current per spike [unit of the membrane]. A DataArray may have further dims of your
+        own; they broadcast by name and appear in the result. Of a sparse matrix only the stored entries are used.
+
+    Attributes
+    ----------
+    weight : DataArray or scipy.sparse.csr_array
+        The weights, read-only.
+    n_input, n_neuron : int
+        Sizes of the two dims.
+
+    Raises
+    ------
+    ParameterError
+        If weights are not finite real numbers, or the dims are not (input, neuron).
+    UnknownKeywordError
+        If an argument does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bss2sim as b2
+    >>> synapse = b2.Synapse(np.ones((256, 512)))
+    >>> synapse.n_input, synapse.n_neuron
+    (256, 512)
+    """
+
+    weight: xr.DataArray | scipy.sparse.csr_array
+    n_input: int
+    n_neuron: int
+
+    @refuse_unknown_keywords
+    def __init__(self, weight: Any) -> None:
+        if scipy.sparse.issparse(weight):
+            checked, shape = _sparse(weight)
+        else:
+            checked, shape = _dense(weight)
+        values = checked.data
+        if not np.isfinite(values).all():
+            n_bad = int(np.count_nonzero(~np.isfinite(values)))
+            raise ParameterError(f"weight must be finite; {n_bad} of {values.size} entries are NaN or infinite")
+        object.__setattr__(self, "weight", checked)
+        object.__setattr__(self, "n_input", shape[0])
+        object.__setattr__(self, "n_neuron", shape[1])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("Synapse is immutable; make a new one")
+
+    def __repr__(self) -> str:
+        if isinstance(self.weight, xr.DataArray):
+            sizes = ", ".join(f"{dim}: {length}" for dim, length in self.weight.sizes.items())
+        else:
+            sizes = f"input: {self.n_input}, neuron: {self.n_neuron}, {self.weight.nnz} stored"
+        return f"Synapse(<{sizes}>)"
+
+    def __reduce__(self) -> Any:
+        return Synapse, (self.weight,)
+
+
+def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
+    if weight.ndim != 2:
+        raise ParameterError(f"weight must have two dims (input, neuron); got shape {weight.shape}")
+    if weight.dtype.kind not in "biuf":
+        raise ParameterError(f"weight must be real numbers; got dtype {weight.dtype}")
+    matrix = scipy.sparse.csr_array(weight, copy=True)
+    if matrix.dtype.kind != "f" or matrix.dtype.itemsize not in (4, 8):
+        matrix = matrix.astype(np.float64)
+    matrix.sum_duplicates()
+    matrix.sort_indices()
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.setflags(write=False)
+    return matrix, matrix.shape
+
+
+def _dense(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
+    if isinstance(weight, xr.DataArray):
+        if weight.chunks is not None:
+            raise ParameterError("weight is chunked (dask); call .compute() on it first")
+        missing = [dim for dim in ("input", "neuron") if dim not in weight.dims]
+        if missing:
+            raise ParameterError(f"weight has dims {weight.dims}; it needs `input` and `neuron`")
+        wrong = [dim for dim in weight.dims if dim in RESERVED_DIMS and dim not in ("input", "neuron")]
+        if wrong:
+            raise ParameterError(f"weight has a dim {wrong[0]!r}; it may have input, neuron and sweep dims of your own")
+        array = weight.transpose(..., "input", "neuron")
+        coords = {dim: array.coords[dim].variable for dim in array.dims if dim in array.coords}
+        dims, values = array.dims, array.values
+    else:
+        try:
+            values = np.asarray(weight)
+        except ValueError as error:
+            raise ParameterError(f"weight must be an array (input, neuron); {error}") from error
+        if values.ndim != 2:
+            raise ParameterError(f"weight must have two dims (input, neuron); got shape {values.shape}")
+        dims, coords = ("input", "neuron"), {}
+    if values.dtype.kind not in "biuf":
+        raise ParameterError(f"weight must be real numbers; got dtype {values.dtype}")
+    n_input, n_neuron = values.shape[-2:]
+    if n_input < 1 or n_neuron < 1:
+        raise ParameterError(f"weight needs at least one input and one neuron; got {n_input} and {n_neuron}")
+    dtype = values.dtype if values.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    values = np.array(values, dtype=dtype, order="C")
+    values.setflags(write=False)
+    return xr.DataArray(values, dims=dims, coords=coords), (n_input, n_neuron)
