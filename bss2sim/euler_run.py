@@ -86,7 +86,7 @@ def run_euler(plan: Plan) -> None:
             found = euler.run_euler(
                 low, high, part.block, n, plan.n_time,
                 plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, drive.time_stride,
+                jumps, True if jumps is not None and not pair else None, drive.time_stride,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 plan.weight, plan.column, plan.pointer,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, plan.spike_mask,

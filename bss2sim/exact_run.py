@@ -9,14 +9,20 @@ import numpy as np
 
 from . import memory
 from .errors import InputError, ParameterError
-from .kernels import events, grid
+from .kernels import events, exact, grid
 from .kernels.coefficients import fill_grid_coefficients
 from .outputs import Partition, SpikeBuffers, partition
 from .plan import Plan, raise_status
 from .state import State
 from .threads import run_chunks
 
-Runner = Callable[[np.ndarray | None, np.ndarray | None, int], tuple[int, bool]]
+# (leaks, pair of synaptic time constants) -> how to find the time to threshold; None: by one logarithm
+_CROSSING = {
+    (False, False): None,
+    (False, True): exact.cross_pair,
+    (True, False): exact.cross_leaky,
+    (True, True): exact.cross_leaky_pair,
+}
 
 
 def run_exact(plan: Plan) -> None:
@@ -81,6 +87,7 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
         name: p[name] if neurons.fires else None for name in ("threshold", "reset", "refractory_time", "holdoff_time")
     }
     return {
+        "crossing": _CROSSING[neurons.leaks, "tau_inh" in p],
         "threshold": firing["threshold"],
         "reset": firing["reset"],
         "leak": p["leak"] if neurons.leaks else None,
@@ -91,6 +98,19 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
         "holdoff_time": firing["holdoff_time"],
         "spike_mask": plan.spike_mask if neurons.fires else None,
     }
+
+
+def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
+    """Coefficients of the grid; of a population without variation the same function runs once, uncompiled."""
+    fill = fill_grid_coefficients
+    if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
+        one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
+        fill.py_func(dt, tau_mem[:1, :1], tau[:1, :1], *one)
+        for array, value in zip((gain, kept, loss), one, strict=True):
+            if array is not None and value is not None:
+                array[...] = value
+    else:
+        fill(dt, tau_mem, tau, gain, kept, loss)
 
 
 def _column_of(plan: Plan) -> np.ndarray | None:
@@ -110,15 +130,15 @@ def _run_grid(plan: Plan) -> None:
             "this state lies between grid steps: it comes from a run with sparse inputs, and only a run with sparse "
             "inputs continues it with the same bits"
         )
-    tau_mem, leaks = arguments["tau_mem"], plan.neurons.leaks
+    tau_mem = arguments["tau_mem"]
     currents: list[tuple[Any, Any]] = []
-    loss = np.zeros_like(tau_mem)
+    loss = np.empty_like(tau_mem) if plan.neurons.leaks else None
     for tau in (arguments["tau_syn"], arguments["tau_inh"]):
         if tau is None:
             currents.append((None, None))
             continue
         gain, kept = np.empty_like(tau_mem), np.empty_like(tau_mem)
-        fill_grid_coefficients(plan.dt, leaks, tau_mem, tau, gain, kept, loss)
+        _fill_coefficients(plan.dt, tau_mem, tau, gain, kept, loss)
         currents.append((gain, kept))
     (gain, kept), (gain_inh, kept_inh) = currents
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
@@ -144,14 +164,16 @@ def _run_grid(plan: Plan) -> None:
     sample_time = plan.record.sample_time
     stream = outputs.streams(part.block) and n % part.block == 0
     column_of = _column_of(plan)
+    jumps = drive.flat if drive.kind == "jumps" else None
+    direct = True if jumps is not None and jumps.dtype == np.float64 and gain_inh is None else None
 
     def call(low, high, worker, per_task, status, time, neuron, capacity):  # type: ignore[no-untyped-def]  # see _run_chunks
         return grid.run_grid(
             low, high, part.block, n, plan.n_time, state.step, plan.dt,
             plan.input_row, plan.weight_row, plan.parameter_row,
-            drive.flat if drive.kind == "jumps" else None, drive.time_stride,
+            jumps, direct, drive.time_stride,
             drive.flat if drive.kind == "dense" else None, plan.n_input, plan.weight, plan.column, plan.pointer,
-            gain, kept, gain_inh, kept_inh, loss if leaks else None,
+            gain, kept, gain_inh, kept_inh, loss,
             *arguments.values(),
             state.membrane, state.current, state.inhibitory, state.phase, state.transition,
             outputs.flat("membrane"), outputs.flat("current"), outputs.flat("spikes"), plan.selected, column_of,
@@ -180,10 +202,12 @@ def _run_events(plan: Plan) -> None:
     uniform = bool((tau_syn == tau_syn[:, :1]).all())
     n_event = drive.time.size / max(1, drive.pointer.size - 1)
     traces = plan.record.membrane or plan.record.current
-    sample_time = None
+    sample_time = np.empty(0)
     if traces:
-        sample_time = _grid_times(plan, state) if plan.record.sample_time is None else plan.record.sample_time
+        sample_time = _grid_times(plan, state) if plan.record.sample_time is None else np.array(plan.record.sample_time)
         n_event += sample_time.size
+    # An input that is meant to be on the grid, but was rounded, comes before the row of its bin.
+    near = 1e-9 * plan.dt if plan.record.sample_time is None else 0.0
     part = partition(plan.trials.size, n, n_event, plan.threads)
     if "spikes" in outputs.dense:
         outputs.dense["spikes"][1][...] = 0
@@ -211,7 +235,7 @@ def _run_events(plan: Plan) -> None:
             drive.time, drive.source, drive.pointer, plan.n_input, plan.weight, plan.column, plan.pointer,
             uniform, *arguments.values(),
             state.membrane, state.current, state.inhibitory, state.phase, state.transition, state.time, new_time,
-            outputs.flat("membrane"), outputs.flat("current"), plan.selected, column_of, sample_time,
+            outputs.flat("membrane"), outputs.flat("current"), plan.selected, column_of, sample_time, near,
             outputs.flat("spikes"), plan.n_time, plan.dt,
             time, neuron, capacity, per_task, plan.spike_count, plan.first_spike,
             stream, status, *scratch[worker],

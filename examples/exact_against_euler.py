@@ -27,7 +27,7 @@ def simulate(record, **settings):
 # %%
 # A membrane: Euler at 1 us lags behind, and its spikes are late.
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-fine = np.arange(0, duration, 0.1e-6)
+fine = np.linspace(0, duration, 1000, endpoint=False)
 exact = simulate(b2.Recording(spikes="first", membrane=True, sample_time=fine))
 euler = simulate(b2.Recording(spikes="first", membrane=True), integrator="euler", dt=1e-6)
 busiest = int(exact.first_spike.argmin())

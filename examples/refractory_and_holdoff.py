@@ -23,7 +23,7 @@ run = b2.simulate(
     neuron,
     inputs,
     synapse=b2.Synapse(np.array([[45.0], [110.0]])),
-    record=b2.Recording(membrane=True, sample_time=np.arange(0, 80e-6, 0.1e-6)),
+    record=b2.Recording(membrane=True, sample_time=np.linspace(0, 80e-6, 800, endpoint=False)),
 )
 
 fig, axes = plt.subplots(2, 1, figsize=(7, 5.5), sharex=True, layout="constrained")

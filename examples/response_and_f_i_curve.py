@@ -23,7 +23,9 @@ response = b2.simulate(
     b2.IAFNeuron(1, reset=80.0, threshold=125.0),
     spike,
     synapse=b2.Synapse(np.array([[40.0]])),
-    record=b2.Recording(spikes=None, membrane=True, current=True, sample_time=np.arange(0, 60e-6, 0.2e-6)),
+    record=b2.Recording(
+        spikes=None, membrane=True, current=True, sample_time=np.linspace(0, 60e-6, 300, endpoint=False)
+    ),
 ).squeeze()
 time = response.sample_time * 1e6
 left.plot(time, response.membrane - 80, "k-", label="membrane - reset")

@@ -8,7 +8,7 @@ import naive
 #: Spike times of the exact integrator agree with 50-digit arithmetic to this [s], where the condition allows it.
 WELL_CONDITIONED = 1e-17
 #: Beyond that: relative rounding 2**-52 in each of a few operations, times the condition number of the spike.
-ROUNDING = 16 * 2.0**-52
+ROUNDING = 4 * 2.0**-52
 
 
 def by_time(array):

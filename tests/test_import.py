@@ -35,7 +35,8 @@ def test_import__takes_less_than_50_ms() -> None:
 def test_import__loads_nothing_heavy() -> None:
     loaded = {name.split(".")[0] for name in json.loads(fresh(MEASURE))[1]}
     assert "bss2sim" in loaded
-    assert not loaded & {"numba", "llvmlite", "numpy", "scipy", "xarray", "pandas", "torch", "dask", "matplotlib", "tqdm"}
+    heavy = {"numba", "llvmlite", "numpy", "scipy", "xarray", "pandas", "torch", "dask", "matplotlib", "tqdm"}
+    assert not loaded & heavy
 
 
 def test_import__descriptions_load_no_compiler() -> None:
@@ -79,7 +80,7 @@ def test_lazy_names__agree() -> None:
 def test_unknown_attribute__suggests_the_nearest() -> None:
     with pytest.raises(AttributeError, match="no attribute 'IAFNeurom'; did you mean 'IAFNeuron'"):
         _ = bss2sim.IAFNeurom
-    with pytest.raises(AttributeError, match="no attribute 'qqqq'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'qqqq'$"):
         _ = bss2sim.qqqq
     with pytest.raises(ImportError):
         exec("from bss2sim import simulat")

@@ -7,16 +7,16 @@ from .jit import kernel
 
 
 @kernel
-def fill_grid_coefficients(dt, leaks, tau_mem, tau_syn, gain, kept, loss):
+def fill_grid_coefficients(dt, tau_mem, tau_syn, gain, kept, loss):
     """Gain, kept part of the current and loss over dt [s], arrays (row, neuron), for one synaptic current.
 
-    Without leak: gain = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)); `loss` is left alone.
+    Without leak: gain = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)); `loss` is None.
     """
     for row in range(tau_mem.shape[0]):
         for n in range(tau_mem.shape[1]):
             mem, syn = tau_mem[row, n], tau_syn[row, n]
             kept[row, n], lost = decay(dt / syn)
-            if leaks:
+            if loss is not None:
                 gain[row, n] = leaky_gain(dt, mem, syn)
                 loss[row, n] = decay(dt / mem)[1]
             else:

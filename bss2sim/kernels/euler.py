@@ -21,9 +21,8 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .vector import LINE, nonzero_mask, prefetch_line, store_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import BLOCK, LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, use_wide_registers, without_lowest
 
-BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 N_FLOAT_ROW = 10  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
 NOT_FINITE = 3  # status: a current or membrane overflowed, or an input was not a number
@@ -35,7 +34,7 @@ _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
 def run_euler(
     first_task, last_task, block, n_neuron, n_time,
     input_at, weight_row, parameter_row,
-    jumps, time_stride,
+    jumps, direct, time_stride,
     spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_membrane, state_current, state_inhibitory, state_busy,
@@ -45,7 +44,7 @@ def run_euler(
     """Run tasks first_task .. last_task; return the number of spikes found, also beyond `capacity`.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element
-    `input_at`, rows of time are `time_stride` elements apart), the latter through `weight` (see ``gather``), or
+    `input_at`, rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use), the latter through `weight` (see ``gather``), or
     the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the membrane never fires.
     `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None: `k_syn` and `k_inh` are
     the factors 1 - dt/tau. State: (trial, neuron), overwritten.
@@ -53,13 +52,10 @@ def run_euler(
     """
     use_wide_registers()
     n_block = (n_neuron + block - 1) // block
-    n_found = 0
+    n_found = np.int64(0)
     n_recorded = n_neuron
     if selected is not None:
         n_recorded = selected.size
-    inhibitory = 0
-    if k_inh is not None:
-        inhibitory = BLOCK
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
@@ -92,30 +88,29 @@ def run_euler(
             step = np.int32(t)
             at = input_at[trial] + t * time_stride
             if jumps is not None:
-                jump = jumps[at + low : at + low + n]
                 if membrane is None and current is None:
                     # without streaming stores the reads are the bottleneck: ask for the row after next
                     for k in range(0, n, LINE // jumps.itemsize):
                         prefetch_line(jumps, at + low + 2 * time_stride + k)
                 if k_inh is not None:
                     for j in range(n):
-                        x = jump[j]
+                        x = jumps[at + low + j]
                         zero = floats.dtype.type(0)
                         drive[j] = zero if x < zero else x
                         drive[BLOCK + j] = x if x < zero else zero
             if spikes_in is not None:
                 gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
-                             low, n, index, drive, inhibitory)  # fmt: skip
+                             low, n, index, drive, k_inh)  # fmt: skip
             if event_step is not None:
                 n_event = 0
                 while event + n_event < last_event and event_step[event + n_event] == t:
                     n_event += 1
                 gather_events(event_source, event, n_event, n_input, weight, column, pointer, weight_row[trial],
-                              n_neuron, low, n, drive, inhibitory)  # fmt: skip
+                              n_neuron, low, n, drive, k_inh)  # fmt: skip
                 event += n_event
-            if jumps is None:
-                jump = drive[:n]
-            if k_inh is not None:
+            if direct is not None:
+                jump = jumps[at + low : at + low + n]
+            else:
                 jump = drive[:n]
             for j in range(n):
                 v = floats[_V + j]
@@ -148,39 +143,20 @@ def run_euler(
                     fired[j] = spike
                 floats[_V + j] = u
             out = (trial * n_time + t) * n_recorded
-            if selected is None:
-                if membrane is not None:
-                    store_row(membrane, out + low, floats, _V, n, stream)
-                if current is not None:
-                    if k_inh is not None:
-                        store_row(current, 2 * out + low, floats, _I, n, stream)
-                        store_row(current, 2 * out + n_neuron + low, floats, _J, n, stream)
-                    else:
-                        store_row(current, out + low, floats, _I, n, stream)
-            else:
-                for m in range(n_recorded):
-                    j = selected[m] - low
-                    if 0 <= j < n:
-                        if membrane is not None:
-                            membrane[out + m] = floats[_V + j]
-                        if current is not None:
-                            if k_inh is not None:
-                                current[2 * out + m] = floats[_I + j]
-                                current[2 * out + n_recorded + m] = floats[_J + j]
-                            else:
-                                current[out + m] = floats[_I + j]
+            if membrane is not None:
+                record_row(membrane, out, floats, _V, selected, low, n, stream)
+            if current is not None:
+                if k_inh is not None:
+                    record_row(current, 2 * out, floats, _I, selected, low, n, stream)
+                    record_row(current, 2 * out + n_recorded, floats, _J, selected, low, n, stream)
+                else:
+                    record_row(current, out, floats, _I, selected, low, n, stream)
             if threshold is not None:
                 if spike_mask is not None:
                     for j in range(n):
                         fired[j] = fired[j] & spike_mask[p, low + j]
                 if spikes is not None:
-                    if selected is None:
-                        store_row(spikes, out + low, fired, 0, n, stream)
-                    else:
-                        for m in range(n_recorded):
-                            j = selected[m] - low
-                            if 0 <= j < n:
-                                spikes[out + m] = fired[j]
+                    record_row(spikes, out, fired, np.int64(0), selected, low, n, stream)
                 if spike_step is not None or spike_count is not None or first_step is not None:
                     for k in range(0, n, 64):
                         mask = nonzero_mask(fired, k)

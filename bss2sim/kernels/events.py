@@ -15,7 +15,6 @@ from .elementary import decay, leaky_gain
 from .exact import NOT_FINITE, SLACK, advance, sort_spikes
 from .gather import gather_events
 from .grid import (
-    BLOCK,
     CHORD,
     GAIN,
     GAIN_INH,
@@ -31,7 +30,7 @@ from .grid import (
     step_row,
 )
 from .jit import kernel
-from .vector import nonzero_mask, store_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel
@@ -87,28 +86,26 @@ def run_events(
     first_task, last_task, block, n_neuron, begin, finish,
     input_at, weight_row, parameter_row,
     event_time, event_source, event_pointer, n_input, weight, column, pointer,
-    uniform, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    uniform, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_membrane, state_current, state_inhibitory, state_phase, state_transition, state_time, new_time,
-    membrane, current, selected, column_of, sample_time, spikes, n_time, dt,
+    membrane, current, selected, column_of, sample_time, near, spikes, n_time, dt,
     spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
     stream, status, before, after, coefficients, inverse_mem, transition, flag, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
     Returns (number of spikes found, also beyond `capacity`; all are sorted). Inputs and outputs as in
-    ``grid.run_grid``; events are those in [begin, finish). `uniform`: the neurons of a parameter row share one
+    ``grid.run_grid``; events are those in [begin, finish). Traces are at `sample_time` [s],
+    after inputs up to `near` [s] later. `uniform`: the neurons of a parameter row share one
     synaptic time constant. State: as at `state_time` (trial,), the last instant of input;
     overwritten, its new time goes to `new_time` (task,).
     """
     n_block = (n_neuron + block - 1) // block
-    n_found = 0
+    n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
     n_recorded = n_neuron
     if selected is not None:
         n_recorded = selected.size
-    inhibitory = 0
-    if tau_inh is not None:
-        inhibitory = BLOCK
     out_at = np.zeros(2, np.int64)
     for task in range(first_task, last_task):
         trial = task // n_block
@@ -129,25 +126,23 @@ def run_events(
                 coefficients[LEAK + k] = leak[p, m]
             if threshold is not None:
                 transition[k] = state_transition[trial, m]
-                open_gates(coefficients, 0.0, 0.0, 0.0, k, state_phase[trial, m], threshold[p, m], SLACK)
+                open_gates(coefficients, 0.0, 0.0, 0.0, k, np.int64(state_phase[trial, m]), threshold[p, m], SLACK)
         t = state_time[trial]
         event = event_pointer[input_at[trial]]
         last_event = event_pointer[input_at[trial] + 1]
         while event < last_event and event_time[event] < begin:
             event += 1
         sample = 0
-        n_sample = 0
-        if sample_time is not None:
-            n_sample = sample_time.size
+        n_sample = sample_time.size
         start = n_found
         while True:
-            # The next instant: an input, else a sample (after inputs of the same time), else the end.
+            # The next instant: an input, else a sample (after inputs of the same time, within `near`), else the end.
             is_event = event < last_event and event_time[event] < finish
             is_sample = False
             if sample < n_sample:
-                is_sample = not is_event or sample_time[sample] < event_time[event]
+                is_sample = not is_event or sample_time[sample] + near < event_time[event]
             if is_sample:
-                end = sample_time[sample]
+                end = max(sample_time[sample], t)
             elif is_event:
                 end = event_time[event]
             else:
@@ -189,10 +184,10 @@ def run_events(
                             out_at[0] = trial * n_time * n_recorded + place
                             out_at[1] = n_recorded
                         v, phase, ends, n_found = advance(
-                            t, end, before[V + k], before[I + k] + drive[k], j, state_phase[trial, m], transition[k],
-                            threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                            t, end, before[V + k], before[I + k] + drive[k], j, np.int64(state_phase[trial, m]), transition[k],
+                            crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                             clamp_time[p, m], holdoff_time[p, m],
-                            emit_from, trial, m, -1, out_at, dt, begin,
+                            emit_from, trial, m, np.int64(-1), out_at, dt, begin,
                             spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes,
                             status)  # fmt: skip
                         after[V + k] = v
@@ -207,34 +202,21 @@ def run_events(
                     is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
             if is_sample:
                 out = (trial * n_sample + sample) * n_recorded
-                if selected is None:
-                    if membrane is not None:
-                        store_row(membrane, out + low, after, V, n, stream)
-                    if current is not None:
-                        if tau_inh is not None:
-                            store_row(current, 2 * out + low, after, I, n, stream)
-                            store_row(current, 2 * out + n_neuron + low, after, J, n, stream)
-                        else:
-                            store_row(current, out + low, after, I, n, stream)
-                else:
-                    for m in range(n_recorded):
-                        k = selected[m] - low
-                        if 0 <= k < n:
-                            if membrane is not None:
-                                membrane[out + m] = after[V + k]
-                            if current is not None:
-                                if tau_inh is not None:
-                                    current[2 * out + m] = after[I + k]
-                                    current[2 * out + n_recorded + m] = after[J + k]
-                                else:
-                                    current[out + m] = after[I + k]
+                if membrane is not None:
+                    record_row(membrane, out, after, V, selected, low, n, stream)
+                if current is not None:
+                    if tau_inh is not None:
+                        record_row(current, 2 * out, after, I, selected, low, n, stream)
+                        record_row(current, 2 * out + n_recorded, after, J, selected, low, n, stream)
+                    else:
+                        record_row(current, out, after, I, selected, low, n, stream)
                 sample += 1
             elif is_event:
                 n_event = 1
                 while event + n_event < last_event and event_time[event + n_event] == end:
                     n_event += 1
                 gather_events(event_source, event, n_event, n_input, weight, column, pointer, weight_row[trial],
-                              n_neuron, low, n, drive, inhibitory)  # fmt: skip
+                              n_neuron, low, n, drive, tau_inh)  # fmt: skip
                 event += n_event
                 t = end
                 before, after = after, before

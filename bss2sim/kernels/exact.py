@@ -45,29 +45,36 @@ def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
 
 
 @kernel
-def time_to_threshold(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
-    """Time until v first rises through the threshold [s], infinity if it never does."""
-    if leak is None:
-        if tau_inh is None:
-            return crossing_single(v, i, threshold, tau_mem, tau_syn)
-        return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
-    if tau_inh is None:
-        return crossing_leaky(v, i, 0.0, threshold, leak, tau_mem, tau_syn, tau_syn)
+def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+    """Time until v first rises through the threshold [s], infinity if never; no leak, two currents."""
+    return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
+
+
+@kernel
+def cross_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+    """The same with leak and one current."""
+    return crossing_leaky(v, i, None, threshold, leak, tau_mem, tau_syn, None)
+
+
+@kernel
+def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+    """The same with leak and two currents."""
     return crossing_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
 
 
 @kernel
 def advance(
     t, end, v, i, j, phase, transition,
-    threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
     emit_from, trial, neuron, row, at, dt, origin,
     spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status,
 ):  # fmt: skip
     """Move one neuron from t to `end` through everything that happens on the way.
 
-    Parameters are those of the neuron; `transition` is the end of the phase [s]. Spikes before `emit_from` [s] are
-    not put out (infinity: none). `row` is the bin of the interval, or -1: the bin of each spike on the grid
-    origin + k dt. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
+    Parameters are those of the neuron; `crossing` finds the time to threshold (one of the
+    functions above; None without leak and with one current). `transition` is the end of the phase [s]. Spikes
+    before `emit_from` [s] are not put out (infinity: none). `row` is the bin of the interval, or -1: the bin of each
+    spike on the grid origin + k dt. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
     """
     if phase == CLAMPED and transition >= end:
         return reset, phase, transition, n_found
@@ -97,16 +104,19 @@ def advance(
             fires = v > threshold
             moved = True
         if not fires:
-            if moved and leak is None and tau_inh is None:
-                # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
-                v_end, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
-                if not v_end + SLACK * (abs(v) + abs(v_end - v)) > threshold:
-                    return v_end, phase, transition, n_found
-            s = time_to_threshold(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
+            if crossing is None:
+                if moved:
+                    # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
+                    v_end, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                    if not v_end + SLACK * (abs(v) + abs(v_end - v)) > threshold:
+                        return v_end, phase, transition, n_found
+                s = crossing_single(v, i, threshold, tau_mem, tau_syn)
+            else:
+                s = crossing(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
             if not t + s < end:
                 v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
                 return v, phase, transition, n_found
-            if tau_inh is None and leak is None:
+            if crossing is None:
                 i = i - (threshold - v) * (tau_mem / tau_syn)  # exact: what the membrane rose, the charge lost
             else:
                 _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .jit import kernel
-from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
+from .vector import BLOCK, nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel
 def list_spikes(spikes, offset, n_input, index):
     """Write the indices of the non-zero entries of a row to `index`; return (their number, all are 1)."""
-    n_spike = 0
+    n_spike = np.int64(0)
     plain = True
     whole = n_input - n_input % 64
     for first in range(0, whole, 64):
@@ -63,11 +65,11 @@ def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
 
 
 @kernel
-def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump, inhibitory):
-    """Add weight rows, positive entries to jump[:n], negative ones to jump[inhibitory : inhibitory + n]."""
+def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump):
+    """Add weight rows, positive entries to jump[:n], negative ones to jump[BLOCK : BLOCK + n]."""
     use_wide_registers()
     up = jump[:n]
-    down = jump[inhibitory : inhibitory + n]
+    down = jump[BLOCK : BLOCK + n]
     for k in range(first, first + n_spike):
         at = origin + index[k] * stride
         a = weight[at : at + n]
@@ -79,16 +81,16 @@ def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump, inhi
 
 
 @kernel
-def add_graded_row(grade, weight, at, n, jump, inhibitory):
-    """Add one weight row times the grade of its spike; `inhibitory` is 0 for a single time constant."""
+def add_graded_row(grade, weight, at, n, jump, pair):
+    """Add one weight row times the grade of its spike; `pair` is None for a single time constant."""
     use_wide_registers()
     a = weight[at : at + n]
     up = jump[:n]
-    if inhibitory == 0:
+    if pair is None:
         for j in range(n):
             up[j] = up[j] + grade * a[j]
     else:
-        down = jump[inhibitory : inhibitory + n]
+        down = jump[BLOCK : BLOCK + n]
         for j in range(n):
             w = grade * a[j]
             zero = w - w
@@ -97,7 +99,7 @@ def add_graded_row(grade, weight, at, n, jump, inhibitory):
 
 
 @kernel
-def add_sparse_row(grade, column, value, first, end, low, n, jump, inhibitory):
+def add_sparse_row(grade, column, value, first, end, low, n, jump, pair):
     """Add one row of a CSR weight matrix; columns ascend, those in [low, low + n) count."""
     a, b = first, end
     while a < b:  # first column >= low
@@ -109,14 +111,15 @@ def add_sparse_row(grade, column, value, first, end, low, n, jump, inhibitory):
     while a < end and column[a] < low + n:
         w = value[a] * grade
         at = column[a] - low
-        if inhibitory != 0 and w < 0:
-            at += inhibitory
+        if pair is not None:
+            if w < 0:
+                at += BLOCK
         jump[at] = jump[at] + w
         a += 1
 
 
 @kernel
-def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron, low, n, index, jump, inhibitory):
+def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron, low, n, index, jump, pair):
     """Jumps of neurons low .. low + n caused by one row of dense input spikes.
 
     `weight` holds (weight set, input, neuron) flat; or, with `column` and `pointer`, the values of CSR
@@ -124,9 +127,9 @@ def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron
     """
     for j in range(n):
         jump[j] = 0
-    if inhibitory != 0:
+    if pair is not None:
         for j in range(n):
-            jump[inhibitory + j] = 0
+            jump[BLOCK + j] = 0
     n_spike, plain = list_spikes(spikes, offset, n_input, index)
     base = row * n_input
     if column is not None:
@@ -135,32 +138,32 @@ def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron
             grade = weight.dtype.type(spikes[offset + index[k]])
             if not math.isfinite(grade):  # no weight may be stored that would carry it on
                 jump[0] = grade - grade
-            add_sparse_row(grade, column, weight, pointer[at], pointer[at + 1], low, n, jump, inhibitory)
+            add_sparse_row(grade, column, weight, pointer[at], pointer[at + 1], low, n, jump, pair)
     elif not plain:
         for k in range(n_spike):
             grade = weight.dtype.type(spikes[offset + index[k]])
-            add_graded_row(grade, weight, (base + index[k]) * n_neuron + low, n, jump, inhibitory)
-    elif inhibitory == 0:
-        add_rows(index, 0, n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
+            add_graded_row(grade, weight, (base + index[k]) * n_neuron + low, n, jump, pair)
+    elif pair is None:
+        add_rows(index, np.int64(0), n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
     else:
-        add_signed_rows(index, 0, n_spike, weight, base * n_neuron + low, n_neuron, n, jump, inhibitory)
+        add_signed_rows(index, np.int64(0), n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
 
 
 @kernel
-def gather_events(source, first, n_event, n_input, weight, column, pointer, row, n_neuron, low, n, jump, inhibitory):
+def gather_events(source, first, n_event, n_input, weight, column, pointer, row, n_neuron, low, n, jump, pair):
     """Jumps of neurons low .. low + n caused by the events first .. first + n_event of sparse input spikes."""
     for j in range(n):
         jump[j] = 0
-    if inhibitory != 0:
+    if pair is not None:
         for j in range(n):
-            jump[inhibitory + j] = 0
+            jump[BLOCK + j] = 0
     base = row * n_input
     if column is not None:
         one = weight.dtype.type(1)
         for k in range(first, first + n_event):
             at = base + source[k]
-            add_sparse_row(one, column, weight, pointer[at], pointer[at + 1], low, n, jump, inhibitory)
-    elif inhibitory == 0:
+            add_sparse_row(one, column, weight, pointer[at], pointer[at + 1], low, n, jump, pair)
+    elif pair is None:
         add_rows(source, first, n_event, weight, base * n_neuron + low, n_neuron, n, jump)
     else:
-        add_signed_rows(source, first, n_event, weight, base * n_neuron + low, n_neuron, n, jump, inhibitory)
+        add_signed_rows(source, first, n_event, weight, base * n_neuron + low, n_neuron, n, jump)

@@ -14,11 +14,10 @@ import numpy as np
 
 from .exact import CLAMPED, FREE, NOT_FINITE, SLACK, advance, move, sort_spikes
 from .gather import gather_dense
-from .jit import kernel
+from .jit import kernel, rule
 from .membrane import exact_leaky_membrane, exact_membrane
-from .vector import nonzero_mask, store_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
-BLOCK = 512
 N_STATE_ROW = 3
 V, I, J = (BLOCK * k for k in range(N_STATE_ROW))
 N_COEFFICIENT_ROW = 9
@@ -59,7 +58,7 @@ def step_row(before, after, coefficients, jump, jump_inh, pair, leak, fires, sla
             flag[k] = may
 
 
-@kernel
+@rule
 def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
     """Set the gains and the screen of neuron k for its phase."""
     clamped = phase == CLAMPED
@@ -70,7 +69,7 @@ def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
     coefficients[SCREEN + k] = threshold - slack * abs(threshold) if phase == FREE else math.inf
 
 
-@kernel
+@rule
 def step_holding(time, dt, first):
     """Return the step k >= first with k dt <= time < (k + 1) dt, with the products as they are rounded."""
     k = np.int64(math.floor(min(time / dt, 9e18)))
@@ -82,12 +81,53 @@ def step_holding(time, dt, first):
 
 
 @kernel
+def sample_row(
+    now, when, out, before, jump, jump_inh, phase, transition, p, low, n, n_recorded, selected,
+    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    membrane, current, out_at, status,
+):  # fmt: skip
+    """Record a row at the time `when` [s] inside a step that starts at `now`, on a copy of the state."""
+    for m in range(n_recorded):
+        k = m - low
+        if selected is not None:
+            k = selected[m] - low
+        if 0 <= k < n:
+            q = low + k
+            v = before[V + k]
+            i = before[I + k] + jump[k]
+            j = None
+            t_inh = None
+            rest = None
+            if tau_inh is not None:
+                j = before[J + k] + jump_inh[k]
+                t_inh = tau_inh[p, q]
+            if leak is not None:
+                rest = leak[p, q]
+            moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
+            if threshold is not None:
+                moved, _, _, _ = advance(
+                    now, when, v, i, j, np.int64(phase[q]), transition[k],
+                    crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
+                    clamp_time[p, q], holdoff_time[p, q],
+                    math.inf, np.int64(0), q, np.int64(0), out_at, 1.0, 0.0,
+                    None, None, np.int64(0), np.int64(0), None, None, None, status)  # fmt: skip
+            if membrane is not None:
+                membrane[out + m] = moved
+            if current is not None:
+                if tau_inh is not None:
+                    current[2 * out + m] = i_now
+                    current[2 * out + n_recorded + m] = j_now
+                else:
+                    current[out + m] = i_now
+
+
+@kernel
 def run_grid(
     first_task, last_task, block, n_neuron, n_time, start_step, dt,
     input_at, weight_row, parameter_row,
-    jumps, time_stride, spikes_in, n_input, weight, column, pointer,
+    jumps, direct, time_stride, spikes_in, n_input, weight, column, pointer,
     gain, kept, gain_inh, kept_inh, loss,
-    threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_membrane, state_current, state_inhibitory, state_phase, state_transition,
     membrane, current, spikes, selected, column_of, sample_time,
     spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
@@ -95,20 +135,17 @@ def run_grid(
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond `capacity`; all are sorted).
 
-    Inputs and outputs as in ``euler.run_euler``. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see
+    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split before use. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see
     ``elementary.leaky_gain``), `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron).
     State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
     traces are (trial, sample_time, neuron).
     """
     n_block = (n_neuron + block - 1) // block
-    n_found = 0
+    n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
     n_recorded = n_neuron
     if selected is not None:
         n_recorded = selected.size
-    inhibitory = 0
-    if tau_inh is not None:
-        inhibitory = BLOCK
     out_at = np.zeros(2, np.int64)
     for task in range(first_task, last_task):
         trial = task // n_block
@@ -138,7 +175,7 @@ def run_grid(
                 lost = 0.0
                 if leak is not None:
                     lost = loss[p, m]
-                open_gates(coefficients, gain[p, m], inh, lost, k, state_phase[trial, m], threshold[p, m], 0.0)
+                open_gates(coefficients, gain[p, m], inh, lost, k, np.int64(state_phase[trial, m]), threshold[p, m], 0.0)
                 if state_phase[trial, m] != FREE:
                     due[k] = step_holding(transition[k], dt, start_step)
                     link[k] = ring[due[k] % RING]
@@ -151,17 +188,20 @@ def run_grid(
             end = (step + 1) * dt
             at = input_at[trial] + t * time_stride
             if jumps is not None:
-                jump = jumps[at + low : at + low + n]
-                if tau_inh is not None:
+                if direct is None:
                     for k in range(n):
-                        drive[k] = max(jump[k], 0.0)
-                        drive[BLOCK + k] = min(jump[k], 0.0)
+                        x = np.float64(jumps[at + low + k])
+                        if tau_inh is not None:
+                            drive[k] = max(x, 0.0)
+                            drive[BLOCK + k] = min(x, 0.0)
+                        else:
+                            drive[k] = x
             if spikes_in is not None:
                 gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
-                             low, n, index, drive, inhibitory)  # fmt: skip
-            if jumps is None:
-                jump = drive[:n]
-            if tau_inh is not None:
+                             low, n, index, drive, tau_inh)  # fmt: skip
+            if direct is not None:
+                jump = jumps[at + low : at + low + n]
+            else:
                 jump = drive[:n]
             jump_inh = drive[BLOCK : BLOCK + n]
 
@@ -174,69 +214,25 @@ def run_grid(
                     if tau_inh is not None:
                         for k in range(n):
                             scratch[BLOCK + k] = before[J + k] + jump_inh[k]
-                if selected is None:
-                    if membrane is not None:
-                        store_row(membrane, out + low, before, V, n, stream)
-                    if current is not None:
-                        if tau_inh is not None:
-                            store_row(current, 2 * out + low, scratch, 0, n, stream)
-                            store_row(current, 2 * out + n_neuron + low, scratch, BLOCK, n, stream)
-                        else:
-                            store_row(current, out + low, scratch, 0, n, stream)
-                else:
-                    for m in range(n_recorded):
-                        k = selected[m] - low
-                        if 0 <= k < n:
-                            if membrane is not None:
-                                membrane[out + m] = before[V + k]
-                            if current is not None:
-                                if tau_inh is not None:
-                                    current[2 * out + m] = scratch[k]
-                                    current[2 * out + n_recorded + m] = scratch[BLOCK + k]
-                                else:
-                                    current[out + m] = scratch[k]
+                if membrane is not None:
+                    record_row(membrane, out, before, V, selected, low, n, stream)
+                if current is not None:
+                    if tau_inh is not None:
+                        record_row(current, 2 * out, scratch, np.int64(0), selected, low, n, stream)
+                        record_row(current, 2 * out + n_recorded, scratch, BLOCK, selected, low, n, stream)
+                    else:
+                        record_row(current, out, scratch, np.int64(0), selected, low, n, stream)
 
             slack = None
             step_row(before, after, coefficients, jump, jump_inh, tau_inh, leak, threshold, slack, flag, n)
 
-            # Samples inside the step, on a copy of the state.
             if sample_time is not None:
                 while sample < sample_time.size and sample_time[sample] < end:
-                    when = sample_time[sample]
-                    out = (trial * sample_time.size + sample) * n_recorded
-                    for m in range(n_recorded):
-                        k = m - low
-                        if selected is not None:
-                            k = selected[m] - low
-                        if 0 <= k < n:
-                            q = low + k
-                            v = before[V + k]
-                            i = before[I + k] + jump[k]
-                            j = None
-                            t_inh = None
-                            rest = None
-                            if tau_inh is not None:
-                                j = before[J + k] + jump_inh[k]
-                                t_inh = tau_inh[p, q]
-                            if leak is not None:
-                                rest = leak[p, q]
-                            moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
-                            if threshold is not None:
-                                moved, _, _, _ = advance(
-                                    now, when, v, i, j, state_phase[trial, q], transition[k],
-                                    threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
-                                    clamp_time[p, q], holdoff_time[p, q],
-                                    math.inf, trial, q, t, out_at, dt, 0.0,
-                                    spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes,
-                                    status)  # fmt: skip
-                            if membrane is not None:
-                                membrane[out + m] = moved
-                            if current is not None:
-                                if tau_inh is not None:
-                                    current[2 * out + m] = i_now
-                                    current[2 * out + n_recorded + m] = j_now
-                                else:
-                                    current[out + m] = i_now
+                    sample_row(
+                        now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump, jump_inh,
+                        state_phase[trial], transition, p, low, n, n_recorded, selected,
+                        crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+                        membrane, current, out_at, status)  # fmt: skip
                     sample += 1
 
             # Neurons whose phase ends in this step, then those that may fire.
@@ -289,10 +285,10 @@ def run_grid(
                                 emit_from = math.inf
                         out_at[0] = trial * n_time * n_recorded + place
                         out_at[1] = n_recorded
-                    phase_before = state_phase[trial, m]
+                    phase_before = np.int64(state_phase[trial, m])
                     v, phase, ends, n_found = advance(
                         now, end, before[V + k], before[I + k] + jump[k], j, phase_before, transition[k],
-                        threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                        crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                         clamp_time[p, m], holdoff_time[p, m],
                         emit_from, trial, m, t, out_at, dt, 0.0,
                         spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status)  # fmt: skip

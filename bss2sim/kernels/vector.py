@@ -19,6 +19,7 @@ from numba.np.arrayobj import make_array
 from .jit import kernel, rule
 
 LINE = 64  # bytes of a cache line, and of the widest register
+BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
 
 def _address(context, builder, array_type, array, offset):
@@ -123,3 +124,18 @@ def store_row(target, target_offset, source, source_offset, n, stream):
         row = source[source_offset : source_offset + n]
         for k in range(n):
             to[k] = row[k]
+
+
+@kernel
+def record_row(target, row, source, at, selected, low, n, stream):
+    """Write the values source[at : at + n] of neurons low .. low + n to a row of an output that starts at `row`.
+
+    `selected` None: every neuron is recorded; else the neurons of the columns.
+    """
+    if selected is None:
+        store_row(target, row + low, source, at, n, stream)
+    else:
+        for m in range(selected.size):
+            k = selected[m] - low
+            if 0 <= k < n:
+                target[row + m] = source[at + k]
