@@ -102,7 +102,9 @@ def _digits(words: Sequence[str]) -> None:
     add("--version", action="version", version=f"bss2sim {__version__}")
     options = parser.parse_args(words)
 
-    from bss2sim.digits import run_digits, summary  # only now: --help and --version answer at once
+    # only now: --help and --version answer at once
+    from bss2sim.digits import run_digits
+    from bss2sim.digits_report import FILES, summary
 
     run = run_digits(
         options.output_dir,
@@ -116,7 +118,7 @@ def _digits(words: Sequence[str]) -> None:
     )
     if not options.quiet:
         print(summary(run))
-        print(f"written:   {options.output_dir / 'digits.nc'}, {options.output_dir / 'digits.png'}")
+        print(f"written:   {', '.join(str(options.output_dir / name) for name in FILES)}")
 
 
 # name -> what takes the words after it; the first one runs when no command is named

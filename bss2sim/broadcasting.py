@@ -89,7 +89,7 @@ def stack(
         order = [dim for dim in full_dims if dim in own]
         spread = np.transpose(values, [own.index(dim) for dim in order])
         spread = spread.reshape([trials.sizes.get(dim, size) if dim in own else 1 for dim in full_dims])
-        rows[name] = np.ascontiguousarray(
-            np.broadcast_to(spread, shape), dtype=dtypes.get(name, np.float64)
-        ).reshape(-1, size)
+        # a copy: a read-only view would be another type to the kernels and compile them again
+        spread = np.array(np.broadcast_to(spread, shape), dtype=dtypes.get(name, np.float64), order="C")
+        rows[name] = spread.reshape(-1, size)
     return rows, trials.rows(dims)

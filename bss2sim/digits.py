@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from bss2sim import plot
 from bss2sim.datasets import digits, latency_code
-from bss2sim.errors import FileError, MissingDependencyError, ParameterError, refuse_unknown_keywords
+from bss2sim.digits_report import check_output, figure, write
+from bss2sim.errors import ParameterError, refuse_unknown_keywords
 from bss2sim.neuron import IAFNeuron
 from bss2sim.recording import Recording
 from bss2sim.runs import concatenate, count_spikes
 from bss2sim.simulate import simulate
 from bss2sim.synapse import Synapse
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["run_digits", "random_weight", "figure", "summary"]
+__all__ = ["run_digits", "random_weight"]
 
 DT = 1e-6  # [s], the step that neuron-steps are counted in, and the grid of integrator="euler"
 CODE_END = 50e-6  # [s], spikes of the pixels come before
@@ -33,7 +28,6 @@ DURATION = 100e-6  # [s], time for the currents to decay after the last of them
 THRESHOLD, RESET = 125.0, 80.0  # [CADC LSB]
 SHOWN_DIGITS = 10
 SHOWN_NEURONS = 3
-FILES = ("digits.nc", "digits.png")
 
 
 @refuse_unknown_keywords
@@ -96,7 +90,7 @@ def run_digits(
     samples = available if samples is None else samples
     _check_integer("samples", samples, 1, available)
     if output_dir is not None:
-        _check_output(Path(output_dir))
+        check_output(Path(output_dir))
 
     pixel = data.pixel.isel(sample=slice(samples))
     population = IAFNeuron(neurons, threshold=THRESHOLD, reset=RESET, refractory_time=2e-6, holdoff_time=0.5e-6)
@@ -135,18 +129,19 @@ def run_digits(
     run = concatenate(parts)
     end = time.perf_counter()
 
+    inputs = _code(pixel, integrator)
     run = _labelled(run, membrane, data.label.values[:samples], neurons)
     run.attrs.update(
         title="responses of random IAF neurons to the scikit-learn digits",
         seed=seed,
         threshold=THRESHOLD,
         reset=RESET,
-        input_spikes=int(_code(pixel, integrator).sizes["spike"]),
+        input_spikes=inputs.sizes["spike"],
         compilation_time=compiled - start,
         wall_time=end - compiled,
     )
     if output_dir is not None:
-        _write(run, pixel, Path(output_dir))
+        write(run, figure(run, pixel, inputs), Path(output_dir))
     return run
 
 
@@ -170,71 +165,6 @@ def random_weight(n_input: int, n_neuron: int, seed: int) -> xr.DataArray:
     # spikes, and one neuron in four none, so that which neurons respond depends on the digit.
     weight = np.random.default_rng(seed).normal(4.0, 20.0, (n_input, n_neuron))
     return xr.DataArray(weight, dims=("input", "neuron"), attrs={"units": "LSB", "long_name": "synaptic weight"})
-
-
-def summary(run: xr.Dataset) -> str:
-    """Return a few lines on a run of the main job: sizes, rates and times."""
-    count = run.spike_count
-    n_digit, n_neuron = count.shape
-    wall, compilation = run.attrs["wall_time"], run.attrs["compilation_time"]
-    duration, inputs = run.attrs["duration"], run.attrs["input_spikes"]
-    steps = n_digit * n_neuron * round(duration / DT)
-    total = int(count.sum())
-    per_trial = total / count.size
-    silent = int((count.sum("batch") == 0).sum())
-    lines = {
-        "digits": f"{n_digit}, {inputs} input spikes, {inputs / n_digit:.1f} per digit",
-        "neurons": f"{n_neuron} IAF, integrator {run.attrs['integrator']!r}, {duration * 1e6:.0f} us per digit",
-        "spikes": f"{total}, {per_trial:.2f} per neuron and digit",
-        "mean rate": f"{per_trial / duration / 1e3:.1f} kHz of hardware time",
-        "silent": f"{silent} neurons in all digits, {float((count == 0).mean()):.0%} of the responses",
-        "time": f"{wall:.2f} s, with compilation {wall + compilation:.2f} s",
-        "speed": f"{steps / wall:.3g} neuron-steps/s (a step is {DT * 1e6:.0f} us)",
-    }
-    return "\n".join(f"{name + ':':<11}{text}" for name, text in lines.items())
-
-
-def figure(run: xr.Dataset, pixel: xr.DataArray, digit: int = 0) -> Figure:
-    """Draw the responses to one digit, membranes, and the class-averaged rates.
-
-    Parameters
-    ----------
-    run : Dataset
-        Result of :func:`run_digits`.
-    pixel : DataArray, shape (sample, pixel)
-        Brightness of the digits, for the input spikes.
-    digit : int
-        Which of the recorded digits is shown in detail.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
-    """
-    # not through pyplot: this runs without a display and leaves no figure open
-    page = _matplotlib_figure()(figsize=(11, 8), layout="constrained")
-    left, right = page.subfigures(1, 2)
-    upper, lower = left.subplots(2, 1, sharex=True, height_ratios=(1, 3))
-    middle, bottom = right.subplots(2, 1)
-
-    inputs = _code(pixel.isel(sample=[digit]), run.attrs["integrator"])
-    plot.raster(inputs, upper)
-    upper.set(xlabel="", ylabel="Pixel", ylim=(-1, pixel.sizes["pixel"]))
-    upper.set_title(f"(a) Input and output spikes, a digit {int(run.label[digit])}")
-    image = upper.inset_axes((0.75, 0.05, 0.23, 0.9))
-    image.imshow(pixel.values[digit].reshape(8, 8), cmap="Greys")
-    image.set(xticks=[], yticks=[])
-    plot.raster(run, lower, batch=digit)
-    shown = run[["membrane"]].rename(membrane_neuron="neuron", membrane_batch="batch")
-    plot.traces(shown, middle, batch=digit, threshold=run.attrs["threshold"])
-    middle.set_title("(b) Membranes, same digit")
-    plot.class_rates(run, run.label, bottom)
-    bottom.set(title="(c) Class-averaged rates", ylabel="Digit")
-    return page
 
 
 def _code(pixel: xr.DataArray, integrator: str) -> xr.Dataset:
@@ -262,59 +192,11 @@ def _labelled(run: xr.Dataset, membrane: xr.Dataset, label: np.ndarray, n_neuron
 
 def _check_integer(name: str, value: Any, low: int, high: int | None = None) -> None:
     """Refuse what is not a whole number in low ... high."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low or (high is not None and value > high):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | np.integer)
+        or value < low
+        or (high is not None and value > high)
+    ):
         allowed = f"in {low} ... {high}" if high is not None else f">= {low}"
         raise ParameterError(f"{name} must be a whole number {allowed}, got {value!r}")
-
-
-def _check_output(folder: Path) -> None:
-    """Find out that results cannot be written before minutes are spent on computing them."""
-    _matplotlib_figure()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # permission bits do not tell on network drives, nor to an administrator: try
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except FileExistsError as error:
-        raise FileError(f"cannot write to {folder}: it is a file; name a folder with --output-dir") from error
-    except OSError as error:
-        raise FileError(
-            f"cannot write to {folder}: {error.strerror}; name a folder you may write to with --output-dir"
-        ) from error
-    for name in FILES:
-        if (folder / name).is_dir():
-            raise FileError(f"cannot write {folder / name}: it is a folder; move it away or use another --output-dir")
-
-
-def _write(run: xr.Dataset, pixel: xr.DataArray, folder: Path) -> None:
-    """Write both files; what was there before stays until the new one is complete."""
-    data, picture = (folder / name for name in FILES)
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".digits-") as scratch:
-            _write_netcdf(run, Path(scratch, data.name))
-            os.replace(Path(scratch, data.name), data)
-            figure(run, pixel).savefig(Path(scratch, picture.name), dpi=150)
-            os.replace(Path(scratch, picture.name), picture)
-    except OSError as error:
-        raise FileError(f"cannot write the results to {folder}: {error}") from error
-
-
-def _write_netcdf(run: xr.Dataset, path: Path) -> None:
-    """Write netCDF 4 if h5netcdf is installed, else netCDF 3 through SciPy."""
-    if find_spec("h5netcdf") is None or find_spec("h5py") is None:
-        run.to_netcdf(path, engine="scipy")
-        return
-    # Spike counts and indices shrink to a fraction, and the fastest level is as good as the best one for them.
-    packed = {"zlib": True, "complevel": 1, "shuffle": True}
-    run.to_netcdf(path, engine="h5netcdf", encoding={name: packed for name in run.data_vars if run[name].ndim})
-
-
-def _matplotlib_figure() -> type[Figure]:
-    """Return the Figure class of matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            'pictures need matplotlib, which is not installed: pip install "bss2sim[plot]"'
-        ) from error
-    return Figure

@@ -8,7 +8,7 @@ from . import memory
 from .errors import InputError, ParameterError
 from .inputs import SNAP, step_of
 from .kernels import euler
-from .outputs import SpikeBuffers, partition
+from .partition import partition
 from .plan import Plan, raise_status
 from .threads import run_chunks
 
@@ -58,14 +58,13 @@ def run_euler(plan: Plan) -> None:
     spikes_in = drive.flat if drive.kind == "dense" else None
 
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
-    outputs, record = plan.outputs, plan.record
-    sparse = neurons.fires and record.spikes == "sparse"
-    share = part.n_task * part.block * plan.n_time // part.n_chunk if part.n_task else 0
-    buffers = SpikeBuffers(part.n_chunk, np.int32, share // 64 + 1024)
-    per_task = np.zeros(part.n_task, np.int64)
-    first = np.full((plan.trials.size, n), -1, np.int64) if neurons.fires and record.spikes == "first" else None
-    stream = outputs.streams(part.block) and n % part.block == 0
+    outputs = plan.outputs
+    # Dense spikes are rows like any other; all else goes through buffers.
+    buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
+    mask = p["spike_mask"] if neurons.fires and not p["spike_mask"].all() else None
+    how = plan.row_mode(part.block)
     status = np.zeros((part.n_chunk, 3), np.int64)
+    unused = np.zeros(part.n_task, np.int64)
     scratch = [
         (
             memory.zeros((euler.N_FLOAT_ROW * euler.BLOCK,), f),
@@ -76,43 +75,34 @@ def run_euler(plan: Plan) -> None:
         )
         for _ in range(part.threads)
     ]
+    arrays = [state.membrane, state.current, state.inhibitory, state.busy]
 
     def work(chunk: int, worker: int) -> None:
-        low, high = part.bounds[chunk], part.bounds[chunk + 1]
-        arrays = [state.membrane, state.current, state.inhibitory, state.busy]
-        keeper = part.keep(chunk, arrays) if sparse else None
-
-        def run(time: np.ndarray | None, neuron: np.ndarray | None, capacity: int) -> tuple[int, bool]:
+        def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found = euler.run_euler(
-                low, high, part.block, n, plan.n_time,
+                part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time,
                 plan.input_row, plan.weight_row, plan.parameter_row,
                 jumps, True if jumps is not None and not pair else None, drive.time_stride,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 plan.weight, plan.column, plan.pointer,
-                k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, plan.spike_mask,
+                k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
                 *arrays,
-                outputs.flat("membrane"), outputs.flat("current"), outputs.flat("spikes"), plan.selected,
-                time, neuron, capacity, per_task, plan.spike_count, first,
-                stream, status[chunk], *scratch[worker],
+                outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
+                plan.selected, how,
+                buffers is not None, time, neuron, unused if buffers is None else buffers.per_task,
+                status[chunk], *scratch[worker],
             )  # fmt: skip
-            if found > capacity and keeper is not None:
-                keeper()  # the chunk runs again, from the same state
             return found, True
 
-        if sparse:
-            buffers.fill(chunk, run)
+        if buffers is not None:
+            buffers.fill(chunk, run, part.keep(chunk, arrays))
         else:
-            run(None, None, 0)
+            run(np.empty(0, np.int32), np.empty(0, np.int32))
 
     if part.n_task:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
         raise_status(plan, report)
-    if sparse:
-        step, plan.spike_neuron, plan.row_size = buffers.collect(per_task, part.n_block)
-        plan.spike_time = (step + np.int64(state.step)) * dt
-    if first is not None:
-        plan.first_spike = np.where(first < 0, np.nan, (first + state.step) * dt)
 
 
 def _events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,8 +11,9 @@ from . import memory
 from .errors import InputError, ParameterError
 from .kernels import events, exact, grid
 from .kernels.coefficients import fill_grid_coefficients
-from .outputs import Partition, SpikeBuffers, partition
+from .partition import Partition, partition
 from .plan import Plan, raise_status
+from .spike_buffers import bin_spikes
 from .state import State
 from .threads import run_chunks
 
@@ -48,36 +49,35 @@ def _refuse_endless_firing(plan: Plan) -> None:
         )
 
 
-def _run_chunks(plan: Plan, part: Partition, spike_share: int, call: Callable[..., tuple[int, bool]]) -> None:
-    """Run every chunk with its spike buffer, then collect spikes and reports. `call` runs the kernel."""
-    state, record = plan.state, plan.record
-    sparse = plan.neurons.fires and record.spikes == "sparse"
-    buffers = SpikeBuffers(part.n_chunk, np.float64, spike_share)
-    per_task = np.zeros(part.n_task, np.int64)
+def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., tuple[int, bool]]) -> None:
+    """Run every chunk with its spike buffer, then look at the reports. `call` runs the kernel."""
+    state = plan.state
+    buffers = plan.make_buffers(part, steps, np.float64)
+    if buffers is not None and buffers.kind == "dense":
+        column_of = np.full(plan.n_neuron, -1, np.int64)
+        column_of[plan.selected] = np.arange(plan.selected.size)
+        spikes = plan.outputs.dense["spikes"][1]
+        buffers.dense = bin_spikes(spikes, state.begin, state.step, plan.dt, column_of)
     status = np.zeros((part.n_chunk, 3), np.int64)
+    unused = np.zeros(part.n_task, np.int64)
+    arrays = [state.membrane, state.current, state.inhibitory, state.phase, state.transition]
 
     def work(chunk: int, worker: int) -> None:
-        arrays = [state.membrane, state.current, state.inhibitory, state.phase, state.transition]
-        restore = part.keep(chunk, arrays) if sparse else None
         low, high = part.bounds[chunk], part.bounds[chunk + 1]
 
-        def run(time: np.ndarray | None, neuron: np.ndarray | None, capacity: int) -> tuple[int, bool]:
-            found, in_order = call(low, high, worker, per_task, status[chunk], time, neuron, capacity)
-            if found > capacity and restore is not None:
-                restore()  # the chunk runs again, from the same state
-            return found, in_order
+        def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
+            per_task = unused if buffers is None else buffers.per_task
+            return call(low, high, worker, buffers is not None, time, neuron, per_task, status[chunk])
 
-        if sparse:
-            buffers.fill(chunk, run)
+        if buffers is not None:
+            buffers.fill(chunk, run, part.keep(chunk, arrays))
         else:
-            run(None, None, 0)
+            run(np.empty(0), np.empty(0, np.int32))
 
     if part.n_task:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
         raise_status(plan, report)
-    if sparse:
-        plan.spike_time, plan.spike_neuron, plan.row_size = buffers.collect(per_task, part.n_block)
 
 
 def _neuron_arguments(plan: Plan) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
         "tau_inh": p.get("tau_inh"),
         "clamp_time": p["refractory_time"] - p["holdoff_time"] if neurons.fires else None,
         "holdoff_time": firing["holdoff_time"],
-        "spike_mask": plan.spike_mask if neurons.fires else None,
+        "spike_mask": p.get("spike_mask"),
     }
 
 
@@ -111,15 +111,6 @@ def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, 
                 array[...] = value
     else:
         fill(dt, tau_mem, tau, gain, kept, loss)
-
-
-def _column_of(plan: Plan) -> np.ndarray | None:
-    """Column of each neuron in dense spikes, -1 if it is not recorded; None if all are."""
-    if plan.selected is None:
-        return None
-    column = np.full(plan.n_neuron, -1, np.int64)
-    column[plan.selected] = np.arange(plan.selected.size)
-    return column
 
 
 def _run_grid(plan: Plan) -> None:
@@ -142,10 +133,6 @@ def _run_grid(plan: Plan) -> None:
         currents.append((gain, kept))
     (gain, kept), (gain_inh, kept_inh) = currents
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
-    if "spikes" in outputs.dense:
-        outputs.dense["spikes"][1][...] = 0
-    if plan.first_spike is not None:
-        plan.first_spike[...] = np.nan
     scratch = [
         (
             *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
@@ -161,13 +148,12 @@ def _run_grid(plan: Plan) -> None:
         )
         for _ in range(part.threads)
     ]
-    sample_time = plan.record.sample_time
-    stream = outputs.streams(part.block) and n % part.block == 0
-    column_of = _column_of(plan)
+    sample_time = None if plan.record.sample_time is None else np.array(plan.record.sample_time)
+    how = plan.row_mode(part.block)
     jumps = drive.flat if drive.kind == "jumps" else None
     direct = True if jumps is not None and jumps.dtype == np.float64 and gain_inh is None else None
 
-    def call(low, high, worker, per_task, status, time, neuron, capacity):  # type: ignore[no-untyped-def]  # see _run_chunks
+    def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
         return grid.run_grid(
             low, high, part.block, n, plan.n_time, state.step, plan.dt,
             plan.input_row, plan.weight_row, plan.parameter_row,
@@ -176,14 +162,11 @@ def _run_grid(plan: Plan) -> None:
             gain, kept, gain_inh, kept_inh, loss,
             *arguments.values(),
             state.membrane, state.current, state.inhibitory, state.phase, state.transition,
-            outputs.flat("membrane"), outputs.flat("current"), outputs.flat("spikes"), plan.selected, column_of,
-            sample_time,
-            time, neuron, capacity, per_task, plan.spike_count, plan.first_spike,
-            stream, status, *scratch[worker],
+            outputs.flat("membrane", np.float64), outputs.flat("current", np.float64), plan.selected, how,
+            sample_time, emits, time, neuron, per_task, status, *scratch[worker],
         )  # fmt: skip
 
-    share = part.n_task * part.block * plan.n_time // part.n_chunk if part.n_task else 0
-    _run_chunks(plan, part, share // 64 + 1024, call)
+    _run_chunks(plan, part, plan.n_time, call)
     state.time = np.full(plan.trials.size, (state.step + plan.n_time) * plan.dt)
 
 
@@ -209,10 +192,6 @@ def _run_events(plan: Plan) -> None:
     # An input that is meant to be on the grid, but was rounded, comes before the row of its bin.
     near = 1e-9 * plan.dt if plan.record.sample_time is None else 0.0
     part = partition(plan.trials.size, n, n_event, plan.threads)
-    if "spikes" in outputs.dense:
-        outputs.dense["spikes"][1][...] = 0
-    if plan.first_spike is not None:
-        plan.first_spike[...] = np.nan
     scratch = [
         (
             *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
@@ -224,23 +203,19 @@ def _run_events(plan: Plan) -> None:
         )
         for _ in range(part.threads)
     ]
-    stream = outputs.streams(part.block) and n % part.block == 0
-    column_of = _column_of(plan)
+    how = plan.row_mode(part.block)
     new_time = np.zeros(part.n_task)
 
-    def call(low, high, worker, per_task, status, time, neuron, capacity):  # type: ignore[no-untyped-def]  # see _run_chunks
+    def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
         return events.run_events(
             low, high, part.block, n, state.begin, plan.finish,
             plan.input_row, plan.weight_row, plan.parameter_row,
             drive.time, drive.source, drive.pointer, plan.n_input, plan.weight, plan.column, plan.pointer,
             uniform, *arguments.values(),
             state.membrane, state.current, state.inhibitory, state.phase, state.transition, state.time, new_time,
-            outputs.flat("membrane"), outputs.flat("current"), plan.selected, column_of, sample_time, near,
-            outputs.flat("spikes"), plan.n_time, plan.dt,
-            time, neuron, capacity, per_task, plan.spike_count, plan.first_spike,
-            stream, status, *scratch[worker],
+            outputs.flat("membrane", np.float64), outputs.flat("current", np.float64), plan.selected, how,
+            sample_time, near, emits, time, neuron, per_task, status, *scratch[worker],
         )  # fmt: skip
 
-    share = int(part.n_task * part.block * n_event) // part.n_chunk if part.n_task else 0
-    _run_chunks(plan, part, share // 64 + 1024, call)
+    _run_chunks(plan, part, n_event, call)
     state.time = new_time[:: part.n_block].copy()

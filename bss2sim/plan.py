@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -12,7 +13,9 @@ from .errors import InputError
 from .inputs import Drive
 from .neuron import Population
 from .outputs import Outputs
+from .partition import Partition
 from .recording import Recording
+from .spike_buffers import SpikeBuffers
 from .state import State
 from .synapse import Synapse
 
@@ -52,22 +55,36 @@ class Plan:
     weight_row: np.ndarray
     column: np.ndarray | None
     pointer: np.ndarray | None
-    selected: np.ndarray | None
-    spike_time: np.ndarray | None = None
-    spike_neuron: np.ndarray | None = None
-    row_size: np.ndarray | None = None
-    spike_count: np.ndarray | None = None
-    first_spike: np.ndarray | None = None
+    selected: np.ndarray
+    buffers: SpikeBuffers | None = None
 
     @property
     def n_neuron(self) -> int:
         return self.neurons.size
 
     @property
-    def spike_mask(self) -> np.ndarray | None:
-        """(row, neuron), None if every neuron's events are put out."""
-        mask = self.parameters.get("spike_mask")
-        return None if mask is None or mask.all() else mask
+    def spikes(self) -> str | None:
+        """How spikes are recorded; None if they are not, or the neurons never fire."""
+        return self.record.spikes if self.neurons.fires else None
+
+    def row_mode(self, block: int) -> int:
+        """How the kernels write rows of dense outputs."""
+        if self.record.neuron is not None:
+            return SELECTED
+        return STREAMED if self.outputs.stream(block) else WHOLE
+
+    def make_buffers(self, part: Partition, steps: float, step_dtype: Any) -> SpikeBuffers | None:
+        """Make the spike buffers of a run whose kernels put out spikes; `steps` per neuron guess their number."""
+        if self.spikes is None:
+            return None
+        share = int(part.n_task * part.block * steps) // part.n_chunk
+        self.buffers = SpikeBuffers(
+            self.spikes, part, self.n_neuron, share // 64 + 1024, step_dtype, self.state.step, self.dt
+        )
+        return self.buffers
+
+
+SELECTED, STREAMED, WHOLE = 2, 1, 0  # as in kernels.vector, which this file does not load
 
 
 def flat_weights(synapse: Synapse | None, dtype: np.dtype) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -102,11 +119,6 @@ def raise_status(plan: Plan, status: np.ndarray) -> None:
         raise InputError(
             f"{where} fires faster than can be resolved (more than 10 000 000 spikes between two inputs, or two spikes "
             "at one float64 time); give a refractory_time above 0, or smaller weights or inputs"
-        )
-    if code == 2:
-        raise InputError(
-            f"{where} has more than 255 spikes in one bin of dt = {plan.dt} s, the most that `spikes` (uint8) holds; "
-            "use a smaller dt, or Recording(spikes='sparse' or 'count')"
         )
     cause = "inputs or weights are too large"
     if plan.state.busy is not None or plan.dtype == np.float32:

@@ -7,7 +7,7 @@ lightness as well as in hue, so that all pictures can be read in grey. Times are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,7 @@ from bss2sim.runs import count_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 __all__ = ["raster", "traces", "class_rates"]
 
@@ -58,8 +59,8 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     >>> ax.get_xlabel()
     'Time [us]'
     """
-    if "row_size" not in run:
-        raise InputError('raster: the run has no sparse spikes; record them with Recording(spikes="sparse")')
+    sparse = ("spike_time", "spike_neuron", "spike_batch", "row_size")
+    _need(run, sparse, "raster", 'sparse spikes; record them with Recording(spikes="sparse")')
     trial = _trial(run.row_size, batch, "raster")
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
@@ -70,9 +71,9 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     # As high as a row, but never too small to be seen: ticks of a large population overlap their neighbours.
     row = ax.bbox.height / ax.figure.dpi * 72 / (size + 1)
     ax.plot(time, neuron, "|", color="black", markersize=float(np.clip(0.8 * row, 4, 15)), markeredgewidth=1.0)
-    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(-1, size))
+    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(-0.7, size - 0.3))
     _time_range(ax, run, time)
-    _whole_numbers(ax)
+    _whole_numbers(ax.yaxis)
     return ax
 
 
@@ -111,17 +112,18 @@ def traces(
     MissingDependencyError
         If matplotlib is not installed.
     """
-    if "membrane" not in run:
-        raise InputError("traces: the run has no membrane; record it with Recording(membrane=True)")
+    _need(run, ("membrane",), "traces", "membrane; record it with Recording(membrane=True)")
     membrane = run.membrane
     axis = "sample_time" if "sample_time" in membrane.dims else "time"
+    if axis not in membrane.dims or "neuron" not in membrane.dims:
+        raise InputError(f"traces: the membrane must have dims time and neuron; got {membrane.dims}")
     trial_dims = [dim for dim in membrane.dims if dim not in (axis, "neuron")]
     trial = _trial(membrane.isel({axis: 0, "neuron": 0}, drop=True), batch, "traces")
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()
     membrane = membrane.isel(dict(zip(trial_dims, map(int, where), strict=True)), drop=True)
     label = run.neuron.values if "neuron" in run.coords else np.arange(run.sizes["neuron"])
     chosen = label[:_TRACE_SHOWN] if neuron is None else np.atleast_1d(neuron)
-    missing = [int(index) for index in chosen if index not in label]
+    missing = [index for index in chosen if index not in label]
     if missing:
         raise InputError(
             f"traces: the membrane of neuron {missing[0]} was not recorded; recorded: "
@@ -169,6 +171,7 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
     MissingDependencyError
         If matplotlib is not installed.
     """
+    _need(run, (), "class_rates", "")
     count = count_spikes(run)
     label = np.asarray(label)
     if count.ndim != 2 or label.shape != count.shape[:1]:
@@ -177,7 +180,9 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
             f"got an array of shape {label.shape}"
         )
     classes = np.unique(label)
-    duration = float(run.attrs["duration"])
+    duration = run.attrs.get("duration", 0.0)
+    if not duration > 0:
+        raise InputError("class_rates: the run must have an attribute duration, in seconds, to make rates of counts")
     rate = np.stack([count.values[label == which].mean(axis=0) for which in classes]) / duration
     order, border = _by_preference(rate)
 
@@ -189,6 +194,7 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
         ax.axvline(place - 0.5, color="tab:blue", linewidth=0.6)
     ax.set(xlabel="Neuron, ordered by preferred class", ylabel="Class")
     ax.set_yticks(range(len(classes)), [str(which) for which in classes])
+    _whole_numbers(ax.xaxis)
     return ax
 
 
@@ -198,6 +204,14 @@ def _by_preference(rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     preferred = np.where(best > 0, rate.argmax(axis=0), len(rate))
     order = np.lexsort((-best, preferred))
     return order, np.flatnonzero(np.diff(preferred[order])) + 1
+
+
+def _need(run: object, names: Sequence[str], function: str, what: str) -> None:
+    """Refuse what is no Dataset or lacks a variable."""
+    if not isinstance(run, xr.Dataset):
+        raise InputError(f"{function}: run must be a Dataset; got {type(run).__name__}")
+    if any(name not in run for name in names):
+        raise InputError(f"{function}: the run has no {what}")
 
 
 def _trial(trials: xr.DataArray, batch: int, function: str) -> int:
@@ -226,8 +240,8 @@ def _time_range(ax: Axes, run: xr.Dataset, time: np.ndarray) -> None:
     ax.set_xlim(start, start + length if length else time.max(initial=start + 1.0))
 
 
-def _whole_numbers(ax: Any) -> None:
-    """Put ticks of the neuron axis on whole numbers only."""
+def _whole_numbers(axis: Axis) -> None:
+    """Put ticks of an axis of neurons on whole numbers only, even if there is one neuron."""
     from matplotlib.ticker import MaxNLocator
 
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
+    axis.set_major_locator(MaxNLocator(integer=True, nbins="auto", steps=[1, 2, 5, 10], min_n_ticks=1))

@@ -1,11 +1,11 @@
 """What is done with finished runs: put them together, count their spikes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import InputError, refuse_unknown_keywords
+from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords
 from bss2sim.variables import VARIABLES
 
 __all__ = ["concatenate", "count_spikes"]
@@ -15,14 +15,14 @@ _NO_TRIALS = ("time", "sample_time", "neuron", "spike", "synaptic_input")
 
 
 @refuse_unknown_keywords
-def concatenate(runs: Sequence[xr.Dataset], dim: Hashable = "batch") -> xr.Dataset:
+def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Dataset:
     """Put runs together along a trial dimension.
 
     A batch that is simulated in pieces and put together is the same, bit for bit, as the batch simulated at once.
 
     Parameters
     ----------
-    runs : sequence of Dataset
+    runs : iterable of Dataset
         Results of :func:`bss2sim.simulate`, or sparse spikes, with the same variables and the same settings.
     dim : hashable
         Trial dimension all of them have: ``batch`` or one of a sweep.
@@ -46,6 +46,8 @@ def concatenate(runs: Sequence[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
     >>> both.row_size.values, both.spike_batch.values
     (array([1, 1, 1]), array([0, 1, 2]))
     """
+    if isinstance(runs, xr.Dataset) or not isinstance(runs, Iterable):
+        raise InputError(f"concatenate: runs must be an iterable of Datasets; got {type(runs).__name__}")
     runs = list(runs)
     if not runs:
         raise InputError("concatenate: there is no run to put together")
@@ -106,6 +108,8 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     ------
     InputError
         If `run` has no spikes, or one of a neuron beyond `n_neuron`.
+    ParameterError
+        If `n_neuron` is not a positive whole number.
 
     Examples
     --------
@@ -114,6 +118,10 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     >>> count_spikes(spikes, 4).values
     array([1, 0, 2, 0])
     """
+    if not isinstance(run, xr.Dataset):
+        raise InputError(f"count_spikes: run must be a Dataset; got {type(run).__name__}")
+    if n_neuron is not None and (isinstance(n_neuron, bool) or not hasattr(n_neuron, "__index__") or n_neuron < 1):
+        raise ParameterError(f"count_spikes: n_neuron must be a whole number of at least 1; got {n_neuron!r}")
     if "spike_count" in run:
         return run.spike_count
     if "spikes" in run:

@@ -134,11 +134,14 @@ def simulate(
 
         run_exact(plan)
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
-    result = _label(plan, begin, step, {**provenance, "start_time": begin, "duration": finish - begin})
+    length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
+    result = _label(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
         return result
     plan.state.begin = finish
-    plan.state.step = step + n_time if step >= 0 and (step + n_time) * dt == finish else -1
+    end_step = step + n_time
+    on_grid = step >= 0 and abs(end_step * dt - finish) <= SNAP * dt
+    plan.state.step = end_step if on_grid else -1
     if integrator == "euler":
         plan.state.time = np.full(trials.size, finish)
     return result, write_state(plan.state, trials, integrator, dt, {"bss2sim_version": __version__})
@@ -228,7 +231,7 @@ def _extent(
     if integrator == "euler" and not on_grid:
         raise ParameterError(f"integrator 'euler' needs a duration of whole steps of dt = {dt} s; got {length} s")
     n_time = int(nearest if on_grid else np.ceil(ratio))
-    return n_time, (step + n_time) * dt if on_grid and step >= 0 else begin + length
+    return n_time, begin + length
 
 
 def _make_plan(
@@ -258,24 +261,16 @@ def _make_plan(
     selected = record.selected(neurons.size)
     wanted = _wanted(record, neurons, trials, pair, n_time, selected, f)
     read = [array for array in (drive.flat, drive.time, weight) if array is not None]
-    spikes = record.spikes if neurons.fires else None
-    plan = Plan(
-        neurons=neurons, record=_on_grid(record, integrator, begin, step, dt, n_time, finish), drive=drive,
+    return Plan(
+        neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
         trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, input_row=input_row,
         weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
     )  # fmt: skip
-    if spikes == "count":
-        plan.spike_count = np.zeros((trials.size, neurons.size), np.int64)
-    if spikes == "first" and integrator == "exact":
-        plan.first_spike = np.empty((trials.size, neurons.size))
-    return plan
 
 
-def _on_grid(
-    record: Recording, integrator: str, begin: float, step: int, dt: float, n_time: int, finish: float
-) -> Recording:
+def _on_grid(record: Recording, integrator: str, begin: float, finish: float) -> Recording:
     """Check the sample times of a recording against the run."""
     times = record.sample_time
     if times is None:
@@ -292,10 +287,10 @@ def _on_grid(
 
 
 def _wanted(
-    record: Recording, neurons: Population, trials: Trials, pair: bool, n_time: int, selected: Any, f: np.dtype
+    record: Recording, neurons: Population, trials: Trials, pair: bool, n_time: int, selected: np.ndarray, f: np.dtype
 ) -> dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]]:
     """Dims, shape and dtype of the dense outputs."""
-    size = neurons.size if selected is None else selected.size
+    size = selected.size
     axis, rows = ("time", n_time) if record.sample_time is None else ("sample_time", record.sample_time.size)
     wanted: dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]] = {}
     if record.spikes == "dense" and neurons.fires:
@@ -316,19 +311,21 @@ def _label(plan: Plan, begin: float, step: int, attrs: dict[str, Any]) -> xr.Dat
     trials, record, outputs = plan.trials, plan.record, plan.outputs
     variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
     coords: dict[Hashable, Any] = dict(trials.labels)
-    selected = np.arange(plan.n_neuron) if plan.selected is None else plan.selected
-    if plan.spike_time is not None and plan.spike_neuron is not None and plan.row_size is not None:
-        variables["spike_time"] = (("spike",), plan.spike_time)
-        variables["spike_neuron"] = (("spike",), plan.spike_neuron)
-        variables["spike_batch"] = (("spike",), np.repeat(np.arange(plan.row_size.size), plan.row_size))
-        variables["row_size"] = (trials.dims, plan.row_size.reshape(trials.shape))
-    for name, array in (("spike_count", plan.spike_count), ("first_spike", plan.first_spike)):
-        if array is not None:
-            if plan.selected is not None:
-                array = array[:, plan.selected]
-            variables[name] = ((*trials.dims, "neuron"), array.reshape(*trials.shape, selected.size))
+    buffers, size = plan.buffers, plan.selected.size
+    if buffers is not None and buffers.kind == "sparse":
+        time, neuron, row_size = buffers.collect()
+        variables["spike_time"] = (("spike",), time)
+        variables["spike_neuron"] = (("spike",), neuron)
+        variables["spike_batch"] = (("spike",), np.repeat(np.arange(row_size.size), row_size))
+        variables["row_size"] = (trials.dims, row_size.reshape(trials.shape))
+    elif buffers is not None and buffers.count is not None:
+        count = buffers.count.reshape(-1, plan.n_neuron)[:, plan.selected]
+        variables["spike_count"] = ((*trials.dims, "neuron"), count.reshape(*trials.shape, size))
+    elif buffers is not None and buffers.first is not None:
+        first = np.where(np.isinf(buffers.first), np.nan, buffers.first).reshape(-1, plan.n_neuron)[:, plan.selected]
+        variables["first_spike"] = ((*trials.dims, "neuron"), first.reshape(*trials.shape, size))
     if any("neuron" in dims for dims, _ in variables.values()):
-        coords["neuron"] = selected
+        coords["neuron"] = np.array(plan.selected)
     if any("time" in dims for dims, _ in variables.values()):
         rows = np.arange(plan.n_time)
         coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt

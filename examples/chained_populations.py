@@ -13,7 +13,7 @@ import numpy as np
 import bss2sim as b2
 
 rng = np.random.default_rng(3)
-size, n_population, duration = 100, 5, 80e-6
+size, n_population, duration = 100, 5, 100e-6
 neurons = b2.IAFNeuron(size, reset=80.0, threshold=125.0, refractory_time=30e-6)
 
 # %%

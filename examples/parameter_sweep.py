@@ -9,6 +9,7 @@ simulates all combinations of thresholds and refractory times, and what comes ba
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.colors import LogNorm
 
 import bss2sim as b2
 
@@ -34,11 +35,13 @@ run = b2.simulate(neurons, spikes, synapse=b2.Synapse(weight), record=b2.Recordi
 # %%
 # The result has the dimensions threshold, refractory_time and neuron.
 rate = run.spike_count.mean("neuron") / duration / 1e3
-fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-image = ax.pcolormesh(refractory_time * 1e6, threshold, rate.transpose("threshold", "refractory_time"), cmap="Greys_r")
-lines = ax.contour(refractory_time * 1e6, threshold, rate.transpose("threshold", "refractory_time"), colors="tab:red")
+rate = rate.transpose("threshold", "refractory_time")
+fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
+axes = refractory_time * 1e6, threshold, rate
+image = ax.pcolormesh(*axes, cmap="Greys_r", norm=LogNorm())
+lines = ax.contour(*axes, levels=[25, 50, 100, 200], colors="tab:orange")
 ax.clabel(lines, fmt="%.0f kHz")
-ax.set(xlabel="Refractory time [us]", ylabel="Threshold [LSB]", title="Mean rate of 32 neurons")
-fig.colorbar(image, label="Rate [kHz]")
+ax.set(xlabel="Refractory time [us]", ylabel="Threshold [LSB]", title=f"Mean rate of {n_neuron} neurons")
+fig.colorbar(image, label="Rate [kHz]", ticks=[25, 50, 100, 200, 400], format="%.0f").minorticks_off()
 
 plt.show()

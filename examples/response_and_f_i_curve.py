@@ -35,8 +35,8 @@ left.legend(frameon=False)
 
 # %%
 # A jump in every step of 1 us adds up to a mean current of jump * tau_syn / dt. The currents are a dimension of the
-# input, the refractory times belong to three neurons.
-dt, tau, n_time = 1e-6, 10e-6, 2000
+# input, the refractory times belong to three neurons. (The current takes some 30 us to build up: 1 % of this run.)
+dt, tau, n_time = 1e-6, 10e-6, 3000
 current = xr.DataArray(np.linspace(0, 400, 41), dims="drive", name="drive")
 jump = (current * dt / tau).expand_dims(time=n_time, neuron=3)
 refractory = np.array([0.0, 2e-6, 10e-6])

@@ -18,7 +18,7 @@ LAYERS = [
     ["simulate", "broadcasting", "euler_run", "exact_run", "inputs", "outputs", "plan", "state"],
     ["runs"],
     ["datasets", "plot"],
-    ["digits", "versions"],
+    ["digits", "digits_report", "versions"],
     ["__main__"],
 ]
 

@@ -10,8 +10,10 @@ import xarray as xr
 
 import bss2sim as b2
 from bss2sim import digits as job
+from bss2sim import digits_report as report
 from bss2sim.__main__ import main
-from bss2sim.digits import run_digits, summary
+from bss2sim.digits import run_digits
+from bss2sim.digits_report import summary
 
 SMALL = {"samples": 30, "neurons": 40, "progress": False}
 
@@ -129,7 +131,7 @@ def test_main__few_samples_and_one_neuron(tmp_path):
 
 
 def test_main__without_h5netcdf_writes_netcdf_3(tmp_path, monkeypatch, run):
-    monkeypatch.setattr(job, "find_spec", lambda name: None)
+    monkeypatch.setattr(report, "find_spec", lambda name: None)
     assert main(["--samples", "30", "--neurons", "40", "--quiet", "--output-dir", str(tmp_path)]) == 0
     assert (tmp_path / "digits.nc").read_bytes().startswith(b"CDF")
     with xr.open_dataset(tmp_path / "digits.nc", engine="scipy", decode_times=False) as stored:
@@ -174,7 +176,7 @@ def test_main__output_not_writable(tmp_path, capsys, monkeypatch):
     def refuse(**kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(job.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(report.tempfile, "TemporaryFile", refuse)
     assert main(["--output-dir", str(tmp_path)]) == 2
     assert "Permission denied" in one_line(capsys)
 
@@ -192,7 +194,7 @@ def test_main__disk_full(tmp_path, capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     (tmp_path / "digits.nc").write_text("earlier result")
-    monkeypatch.setattr(job, "_write_netcdf", full)
+    monkeypatch.setattr(report, "_write_netcdf", full)
     assert main(["--samples", "2", "--neurons", "4", "--quiet", "--output-dir", str(tmp_path)]) == 2
     assert "No space left" in one_line(capsys)
     assert (tmp_path / "digits.nc").read_text() == "earlier result"

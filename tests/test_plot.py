@@ -65,6 +65,12 @@ def test_raster__labels_and_ranges(spikes):
     assert all(tick == round(tick) for tick in ax.get_yticks())
 
 
+def test_raster__one_neuron_has_one_tick():
+    ax = raster(b2.sparse_spikes([1e-6], [0], duration=DURATION))
+    low, high = ax.get_ylim()
+    assert [tick for tick in ax.get_yticks() if low <= tick <= high] == [0]
+
+
 def test_raster__of_a_continued_run_shows_its_time():
     spikes = b2.sparse_spikes([60e-6], [0]).assign_attrs(start_time=50e-6, duration=50e-6)
     assert raster(spikes).get_xlim() == pytest.approx((50, 100))
@@ -98,6 +104,10 @@ def test_raster__draws_into_the_given_axes(spikes):
 def test_raster__refuses(spikes):
     with pytest.raises(b2.InputError, match="Recording"):
         raster(xr.Dataset())
+    with pytest.raises(b2.InputError, match="Recording"):
+        raster(spikes.drop_vars("spike_batch"))
+    with pytest.raises(b2.InputError, match="Dataset"):
+        raster([1e-6])
     for batch in (2, -3, 0.0, True, "a"):
         with pytest.raises(b2.InputError, match=r"batch must be an index in 0 \.\.\. 1"):
             raster(spikes, batch=batch)
@@ -140,6 +150,10 @@ def test_traces__without_batch_and_at_sample_times(run):
 def test_traces__refuses(run):
     with pytest.raises(b2.InputError, match="neuron 5 was not recorded; recorded: 4, 7"):
         traces(run, neuron=5)
+    with pytest.raises(b2.InputError, match="neuron first"):
+        traces(run, neuron="first")
+    with pytest.raises(b2.InputError, match="dims time and neuron"):
+        traces(run.isel(time=0))
     with pytest.raises(b2.InputError, match="batch"):
         traces(run, batch=2)
     with pytest.raises(b2.InputError, match="membrane=True"):
@@ -179,6 +193,8 @@ def test_class_rates__refuses(responses):
         class_rates(responses, [0, 1])
     with pytest.raises(b2.InputError, match="no spikes"):
         class_rates(xr.Dataset(), [0])
+    with pytest.raises(b2.InputError, match="duration"):
+        class_rates(responses.drop_attrs(), [0, 1, 0, 1])
 
 
 @pytest.mark.parametrize("draw", [lambda run, spikes: raster(spikes), lambda run, spikes: traces(run)])

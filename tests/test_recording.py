@@ -15,8 +15,8 @@ INTEGRATORS = ["exact", "euler"]
 def example(integrator, spikes="sparse", *, n_time=60, n_batch=3, size=20, pair=False, **settings):
     """Run a small population with many spikes; `settings` go to Recording."""
     rng = np.random.default_rng(1)
-    jump = rng.normal(50, 90, (n_time, n_batch, size)) * (rng.random((n_time, n_batch, size)) < 0.4)
-    neurons = b2.IAFNeuron(size, tau_syn=(6e-6, 4e-6) if pair else 6e-6, refractory_time=0.4e-6, holdoff_time=0.1e-6)
+    jump = rng.normal(80, 200, (n_time, n_batch, size)) * (rng.random((n_time, n_batch, size)) < 0.4)
+    neurons = b2.IAFNeuron(size, tau_syn=(6e-6, 4e-6) if pair else 6e-6, refractory_time=0.3e-6, holdoff_time=0.1e-6)
     return b2.simulate(neurons, jump, integrator=integrator, record=b2.Recording(spikes, **settings))
 
 
@@ -296,6 +296,6 @@ def test_sparse_spikes__without_batch_has_no_trial_dim():
 
 
 def test_sparse_spikes__without_any_spike():
-    found = b2.sparse_spikes([], [], n_batch=3, n_neuron=4, duration=1e-5)
+    found = b2.sparse_spikes([], [], [], n_batch=3, n_neuron=4, duration=1e-5)
     run = b2.simulate(b2.IAFNeuron(2), found, synapse=b2.Synapse(np.ones((4, 2))))
     np.testing.assert_array_equal(run.row_size, [0, 0, 0])

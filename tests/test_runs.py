@@ -66,6 +66,9 @@ def test_concatenate__refuses_what_does_not_fit():
     one = b2.sparse_spikes([1e-6], [0], [0], n_batch=1, duration=1e-5)
     with pytest.raises(b2.InputError, match="no run"):
         concatenate([])
+    for runs in (one, None, 3):
+        with pytest.raises(b2.InputError, match="iterable"):
+            concatenate(runs)
     with pytest.raises(b2.InputError, match="duration"):
         concatenate([one, b2.sparse_spikes([1e-6], [0], [0], n_batch=1, duration=2e-5)])
     with pytest.raises(b2.InputError, match="no dim 'chip'"):
@@ -94,5 +97,10 @@ def test_count_spikes__agrees_with_the_recorded_counts(spikes):
 def test_count_spikes__refuses_what_it_cannot_count():
     with pytest.raises(b2.InputError, match="no spikes"):
         count_spikes(xr.Dataset({"membrane": ("time", [0.0])}))
+    with pytest.raises(b2.InputError, match="Dataset"):
+        count_spikes([1e-6])
+    for n_neuron in (0, -1, 2.5, True, "three"):
+        with pytest.raises(b2.ParameterError, match="n_neuron"):
+            count_spikes(b2.sparse_spikes([1e-6], [0], duration=1e-5), n_neuron)
     with pytest.raises(b2.InputError, match="neuron 3"):
         count_spikes(b2.sparse_spikes([1e-6], [3], duration=1e-5), 3)

@@ -53,9 +53,9 @@ def test_exact__holdoff_can_dip_back_below_threshold():
     jump = np.zeros((40, 1))
     jump[0] = 60 / US  # first spike at 5/6 us; v = 60 s from there
     jump[3] = -100 / US  # 60 (3 - 5/6) = 130 at 3 us, falling by 40 per us to -23.3 at 6.8333 us
-    jump[10] = 50 / US  # at 10 us v = -150; rises by 10 per us: 50 at 30 us
+    jump[10] = 50 / US  # at 10 us v = -150; rises by 10 per us: 50 at 30 us, and 60 at the end of the next holdoff
     run = b2.simulate(neurons, jump)
-    np.testing.assert_allclose(np.array(spike_lists(run)[0, 0]) / US, [5 / 6, 30], rtol=1e-8)
+    np.testing.assert_allclose(np.array(spike_lists(run)[0, 0]) / US, [5 / 6, 30, 36], rtol=1e-8)
 
 
 def test_exact__neuron_at_rest_above_threshold():

@@ -25,7 +25,7 @@ from .vector import BLOCK, LINE, nonzero_mask, prefetch_line, record_row, traili
 
 N_FLOAT_ROW = 10  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
-NOT_FINITE = 3  # status: a current or membrane overflowed, or an input was not a number
+NOT_FINITE = 2  # status: a current or membrane overflowed, or an input was not a number
 N_INTEGER_ROW = 3
 _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
 
@@ -38,24 +38,23 @@ def run_euler(
     spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_membrane, state_current, state_inhibitory, state_busy,
-    membrane, current, spikes, selected, spike_step, spike_neuron, capacity, n_spike, spike_count, first_step,
-    stream, status, floats, integers, fired, index, drive,
+    membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
+    floats, integers, fired, index, drive,
 ):  # fmt: skip
-    """Run tasks first_task .. last_task; return the number of spikes found, also beyond `capacity`.
+    """Run tasks first_task .. last_task; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element
     `input_at`, rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use), the latter through `weight` (see ``gather``), or
     the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the membrane never fires.
     `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None: `k_syn` and `k_inh` are
     the factors 1 - dt/tau. State: (trial, neuron), overwritten.
-    Outputs: flat (trial, time, neuron), each None if not recorded; `selected` holds the recorded neurons.
+    Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
+    spikes as (step, neuron) if `emits`.
     """
     use_wide_registers()
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)
-    n_recorded = n_neuron
-    if selected is not None:
-        n_recorded = selected.size
+    n_recorded = selected.size
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
@@ -88,7 +87,7 @@ def run_euler(
             step = np.int32(t)
             at = input_at[trial] + t * time_stride
             if jumps is not None:
-                if membrane is None and current is None:
+                if membrane.size == 0 and current.size == 0:
                     # without streaming stores the reads are the bottleneck: ask for the row after next
                     for k in range(0, n, LINE // jumps.itemsize):
                         prefetch_line(jumps, at + low + 2 * time_stride + k)
@@ -143,36 +142,29 @@ def run_euler(
                     fired[j] = spike
                 floats[_V + j] = u
             out = (trial * n_time + t) * n_recorded
-            if membrane is not None:
-                record_row(membrane, out, floats, _V, selected, low, n, stream)
-            if current is not None:
+            if membrane.size:
+                record_row(membrane, out, floats, np.int64(_V), selected, low, n, how)
+            if current.size:
                 if k_inh is not None:
-                    record_row(current, 2 * out, floats, _I, selected, low, n, stream)
-                    record_row(current, 2 * out + n_recorded, floats, _J, selected, low, n, stream)
+                    record_row(current, 2 * out, floats, np.int64(_I), selected, low, n, how)
+                    record_row(current, 2 * out + n_recorded, floats, np.int64(_J), selected, low, n, how)
                 else:
-                    record_row(current, out, floats, _I, selected, low, n, stream)
+                    record_row(current, out, floats, np.int64(_I), selected, low, n, how)
             if threshold is not None:
                 if spike_mask is not None:
                     for j in range(n):
                         fired[j] = fired[j] & spike_mask[p, low + j]
-                if spikes is not None:
-                    record_row(spikes, out, fired, np.int64(0), selected, low, n, stream)
-                if spike_step is not None or spike_count is not None or first_step is not None:
+                if spikes.size:
+                    record_row(spikes, out, fired, np.int64(0), selected, low, n, how)
+                if emits:
                     for k in range(0, n, 64):
                         mask = nonzero_mask(fired, k)
                         while mask != 0:
-                            j = low + k + trailing_zeros(mask)
+                            if n_found < spike_step.size:
+                                spike_step[n_found] = step
+                                spike_neuron[n_found] = low + k + trailing_zeros(mask)
                             mask = without_lowest(mask)
-                            if spike_step is not None:
-                                if n_found < capacity:
-                                    spike_step[n_found] = step
-                                    spike_neuron[n_found] = j
-                                n_found += 1
-                            if spike_count is not None:
-                                spike_count[trial, j] += 1
-                            if first_step is not None:
-                                if first_step[trial, j] < 0:
-                                    first_step[trial, j] = step
+                            n_found += 1
         n_spike[task] = n_found - start
         for j in range(n):
             state_membrane[trial, low + j] = floats[_V + j]

@@ -88,13 +88,11 @@ def run_events(
     event_time, event_source, event_pointer, n_input, weight, column, pointer,
     uniform, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_membrane, state_current, state_inhibitory, state_phase, state_transition, state_time, new_time,
-    membrane, current, selected, column_of, sample_time, near, spikes, n_time, dt,
-    spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
-    stream, status, before, after, coefficients, inverse_mem, transition, flag, drive,
+    membrane, current, selected, how, sample_time, near, emits, spike_time, spike_neuron, n_spike, status, before, after, coefficients, inverse_mem, transition, flag, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
-    Returns (number of spikes found, also beyond `capacity`; all are sorted). Inputs and outputs as in
+    Returns (number of spikes found, also beyond the buffer; all are sorted). Inputs and outputs as in
     ``grid.run_grid``; events are those in [begin, finish). Traces are at `sample_time` [s],
     after inputs up to `near` [s] later. `uniform`: the neurons of a parameter row share one
     synaptic time constant. State: as at `state_time` (trial,), the last instant of input;
@@ -103,10 +101,7 @@ def run_events(
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
-    n_recorded = n_neuron
-    if selected is not None:
-        n_recorded = selected.size
-    out_at = np.zeros(2, np.int64)
+    n_recorded = selected.size
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
@@ -169,27 +164,14 @@ def run_events(
                             t_inh = tau_inh[p, m]
                         if leak is not None:
                             rest = leak[p, m]
-                        emit_from = begin
-                        if is_sample:
-                            emit_from = math.inf
-                        if spike_mask is not None:
-                            if not spike_mask[p, m]:
-                                emit_from = math.inf
-                        if spikes is not None:
-                            place = m
-                            if column_of is not None:
-                                place = column_of[m]
-                                if place < 0:
-                                    emit_from = math.inf
-                            out_at[0] = trial * n_time * n_recorded + place
-                            out_at[1] = n_recorded
+                        emit_from = math.inf
+                        if emits and spike_mask[p, m] and not is_sample:
+                            emit_from = begin
                         v, phase, ends, n_found = advance(
                             t, end, before[V + k], before[I + k] + drive[k], j, np.int64(state_phase[trial, m]), transition[k],
                             crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                             clamp_time[p, m], holdoff_time[p, m],
-                            emit_from, trial, m, np.int64(-1), out_at, dt, begin,
-                            spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes,
-                            status)  # fmt: skip
+                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                         after[V + k] = v
                         if is_event and not is_sample:
                             transition[k] = ends
@@ -198,18 +180,18 @@ def run_events(
                                 open_gates(coefficients, 0.0, 0.0, 0.0, k, phase, threshold[p, m], SLACK)
                 if status[0] != 0:
                     return n_found, is_sorted
-                if spike_time is not None and n_found > found_before + 1 and n_found <= capacity:
+                if n_found > found_before + 1 and n_found <= spike_time.size:
                     is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
             if is_sample:
                 out = (trial * n_sample + sample) * n_recorded
-                if membrane is not None:
-                    record_row(membrane, out, after, V, selected, low, n, stream)
-                if current is not None:
+                if membrane.size:
+                    record_row(membrane, out, after, np.int64(V), selected, low, n, how)
+                if current.size:
                     if tau_inh is not None:
-                        record_row(current, 2 * out, after, I, selected, low, n, stream)
-                        record_row(current, 2 * out + n_recorded, after, J, selected, low, n, stream)
+                        record_row(current, 2 * out, after, np.int64(I), selected, low, n, how)
+                        record_row(current, 2 * out + n_recorded, after, np.int64(J), selected, low, n, how)
                     else:
-                        record_row(current, out, after, I, selected, low, n, stream)
+                        record_row(current, out, after, np.int64(I), selected, low, n, how)
                 sample += 1
             elif is_event:
                 n_event = 1

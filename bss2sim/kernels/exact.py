@@ -18,9 +18,9 @@ from .jit import kernel
 FREE, CLAMPED, HOLDOFF = 0, 1, 2
 
 # What a kernel reports about a neuron.
-FINE, TOO_FAST, FULL_BIN, NOT_FINITE = 0, 1, 2, 3
+FINE, TOO_FAST, NOT_FINITE = 0, 1, 2
 MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
-MOST_IN_BIN = 255
+MOST_SORTED = 256  # spikes of one interval sorted by insertion; more are left to a better algorithm
 # A test that only decides whether to look closer errs on this side, so that the decision itself, which compares
 # crossing times, does not depend on where an interval ends.
 SLACK = 1e-14
@@ -66,15 +66,14 @@ def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
 def advance(
     t, end, v, i, j, phase, transition,
     crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
-    emit_from, trial, neuron, row, at, dt, origin,
-    spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status,
+    emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
 ):  # fmt: skip
     """Move one neuron from t to `end` through everything that happens on the way.
 
     Parameters are those of the neuron; `crossing` finds the time to threshold (one of the
     functions above; None without leak and with one current). `transition` is the end of the phase [s]. Spikes
-    before `emit_from` [s] are not put out (infinity: none). `row` is the bin of the interval, or -1: the bin of each
-    spike on the grid origin + k dt. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
+    before `emit_from` [s] are not put out (infinity: none); those beyond the length of `spike_time` are counted.
+    Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
     """
     if phase == CLAMPED and transition >= end:
         return reset, phase, transition, n_found
@@ -130,29 +129,10 @@ def advance(
         phase = CLAMPED
         transition = t + clamp_time
         if t >= emit_from:
-            if spike_time is not None:
-                if n_found < capacity:
-                    spike_time[n_found] = t
-                    spike_neuron[n_found] = neuron
-                n_found += 1
-            if spike_count is not None:
-                spike_count[trial, neuron] += 1
-            if first_spike is not None:
-                if math.isnan(first_spike[trial, neuron]):
-                    first_spike[trial, neuron] = t
-            if spikes is not None:
-                k = row
-                if k < 0:
-                    k = math.floor((t - origin) / dt)
-                    if origin + k * dt > t:
-                        k -= 1
-                    elif origin + (k + 1) * dt <= t:
-                        k += 1
-                place = at[0] + k * at[1]
-                if spikes[place] == MOST_IN_BIN:
-                    status[0], status[1], status[2] = FULL_BIN, trial, neuron
-                else:
-                    spikes[place] += 1
+            if n_found < spike_time.size:
+                spike_time[n_found] = t
+                spike_neuron[n_found] = neuron
+            n_found += 1
         if transition >= end:
             return v, phase, transition, n_found
 
@@ -160,18 +140,13 @@ def advance(
 @kernel
 def sort_spikes(spike_time, spike_neuron, first, end):
     """Sort the spikes of one interval by (time, neuron) if they are few; return whether they are sorted."""
-    if end - first > 64:
-        for k in range(first + 1, end):
-            if spike_time[k] < spike_time[k - 1] or (
-                spike_time[k] == spike_time[k - 1] and spike_neuron[k] < spike_neuron[k - 1]
-            ):
-                return False
-        return True
     for k in range(first + 1, end):
         t = spike_time[k]
         n = spike_neuron[k]
         m = k
         while m > first and (spike_time[m - 1] > t or (spike_time[m - 1] == t and spike_neuron[m - 1] > n)):
+            if end - first > MOST_SORTED:
+                return False
             spike_time[m] = spike_time[m - 1]
             spike_neuron[m] = spike_neuron[m - 1]
             m -= 1

@@ -82,15 +82,13 @@ def step_holding(time, dt, first):
 
 @kernel
 def sample_row(
-    now, when, out, before, jump, jump_inh, phase, transition, p, low, n, n_recorded, selected,
+    now, when, out, before, jump, jump_inh, phase, trial, transition, p, low, n, selected,
     crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
-    membrane, current, out_at, status,
+    membrane, current, spike_time, spike_neuron, status,
 ):  # fmt: skip
     """Record a row at the time `when` [s] inside a step that starts at `now`, on a copy of the state."""
-    for m in range(n_recorded):
-        k = m - low
-        if selected is not None:
-            k = selected[m] - low
+    for m in range(selected.size):
+        k = selected[m] - low
         if 0 <= k < n:
             q = low + k
             v = before[V + k]
@@ -106,17 +104,16 @@ def sample_row(
             moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
             if threshold is not None:
                 moved, _, _, _ = advance(
-                    now, when, v, i, j, np.int64(phase[q]), transition[k],
+                    now, when, v, i, j, np.int64(phase[trial, q]), transition[k],
                     crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
                     clamp_time[p, q], holdoff_time[p, q],
-                    math.inf, np.int64(0), q, np.int64(0), out_at, 1.0, 0.0,
-                    None, None, np.int64(0), np.int64(0), None, None, None, status)  # fmt: skip
-            if membrane is not None:
+                    math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
+            if membrane.size:
                 membrane[out + m] = moved
-            if current is not None:
+            if current.size:
                 if tau_inh is not None:
                     current[2 * out + m] = i_now
-                    current[2 * out + n_recorded + m] = j_now
+                    current[2 * out + selected.size + m] = j_now
                 else:
                     current[out + m] = i_now
 
@@ -129,11 +126,9 @@ def run_grid(
     gain, kept, gain_inh, kept_inh, loss,
     crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_membrane, state_current, state_inhibitory, state_phase, state_transition,
-    membrane, current, spikes, selected, column_of, sample_time,
-    spike_time, spike_neuron, capacity, n_spike, spike_count, first_spike,
-    stream, status, before, after, coefficients, scratch, transition, due, link, ring, flag, index, drive,
+    membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status, before, after, coefficients, scratch, transition, due, link, ring, flag, index, drive,
 ):  # fmt: skip
-    """Run tasks first_task .. last_task; return (number of spikes found, also beyond `capacity`; all are sorted).
+    """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
     Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split before use. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see
     ``elementary.leaky_gain``), `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron).
@@ -143,10 +138,10 @@ def run_grid(
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
-    n_recorded = n_neuron
-    if selected is not None:
-        n_recorded = selected.size
-    out_at = np.zeros(2, np.int64)
+    n_recorded = selected.size
+    is_sampled = False
+    if sample_time is not None:
+        is_sampled = True
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
@@ -206,22 +201,20 @@ def run_grid(
             jump_inh = drive[BLOCK : BLOCK + n]
 
             # Traces on the grid: the membrane at the start of the step, the current just after its jump.
-            if sample_time is None and (membrane is not None or current is not None):
+            if not is_sampled and (membrane.size or current.size):
                 out = (trial * n_time + t) * n_recorded
-                if current is not None:
+                if membrane.size:
+                    record_row(membrane, out, before, np.int64(V), selected, low, n, how)
+                if current.size:
                     for k in range(n):
                         scratch[k] = before[I + k] + jump[k]
                     if tau_inh is not None:
                         for k in range(n):
                             scratch[BLOCK + k] = before[J + k] + jump_inh[k]
-                if membrane is not None:
-                    record_row(membrane, out, before, V, selected, low, n, stream)
-                if current is not None:
-                    if tau_inh is not None:
-                        record_row(current, 2 * out, scratch, np.int64(0), selected, low, n, stream)
-                        record_row(current, 2 * out + n_recorded, scratch, BLOCK, selected, low, n, stream)
+                        record_row(current, 2 * out, scratch, np.int64(0), selected, low, n, how)
+                        record_row(current, 2 * out + n_recorded, scratch, np.int64(BLOCK), selected, low, n, how)
                     else:
-                        record_row(current, out, scratch, np.int64(0), selected, low, n, stream)
+                        record_row(current, out, scratch, np.int64(0), selected, low, n, how)
 
             slack = None
             step_row(before, after, coefficients, jump, jump_inh, tau_inh, leak, threshold, slack, flag, n)
@@ -229,10 +222,10 @@ def run_grid(
             if sample_time is not None:
                 while sample < sample_time.size and sample_time[sample] < end:
                     sample_row(
-                        now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump, jump_inh,
-                        state_phase[trial], transition, p, low, n, n_recorded, selected,
+                        now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump,
+                        jump_inh, state_phase, trial, transition, p, low, n, selected,
                         crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
-                        membrane, current, out_at, status)  # fmt: skip
+                        membrane, current, spike_time, spike_neuron, status)  # fmt: skip
                     sample += 1
 
             # Neurons whose phase ends in this step, then those that may fire.
@@ -273,25 +266,15 @@ def run_grid(
                     if leak is not None:
                         rest = leak[p, m]
                         lost = loss[p, m]
-                    emit_from = 0.0
-                    if spike_mask is not None:
-                        if not spike_mask[p, m]:
-                            emit_from = math.inf
-                    if spikes is not None:
-                        place = m
-                        if column_of is not None:
-                            place = column_of[m]
-                            if place < 0:
-                                emit_from = math.inf
-                        out_at[0] = trial * n_time * n_recorded + place
-                        out_at[1] = n_recorded
+                    emit_from = math.inf
+                    if emits and spike_mask[p, m]:
+                        emit_from = 0.0
                     phase_before = np.int64(state_phase[trial, m])
                     v, phase, ends, n_found = advance(
                         now, end, before[V + k], before[I + k] + jump[k], j, phase_before, transition[k],
                         crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                         clamp_time[p, m], holdoff_time[p, m],
-                        emit_from, trial, m, t, out_at, dt, 0.0,
-                        spike_time, spike_neuron, capacity, n_found, spike_count, first_spike, spikes, status)  # fmt: skip
+                        emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                     after[V + k] = v
                     transition[k] = ends
                     state_phase[trial, m] = phase
@@ -303,7 +286,7 @@ def run_grid(
                         ring[due[k] % RING] = k
                 if status[0] != 0:
                     return n_found, is_sorted
-                if spike_time is not None and n_found > found_before + 1 and n_found <= capacity:
+                if n_found > found_before + 1 and n_found <= spike_time.size:
                     is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
             before, after = after, before
         n_spike[task] = n_found - start

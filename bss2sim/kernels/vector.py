@@ -111,29 +111,26 @@ def use_wide_registers(typingctx):
     return signature, codegen
 
 
-@kernel
-def store_row(target, target_offset, source, source_offset, n, stream):
-    """Copy n elements; `stream` promises that both sides start on a cache line and n fills whole lines."""
-    use_wide_registers()
-    if stream:
-        step = LINE // source.itemsize
-        for k in range(0, n, step):
-            stream_line(target, target_offset + k, source, source_offset + k)
-    else:
-        to = target[target_offset : target_offset + n]
-        row = source[source_offset : source_offset + n]
-        for k in range(n):
-            to[k] = row[k]
+WHOLE, STREAMED, SELECTED = 0, 1, 2  # how rows are recorded
 
 
 @kernel
-def record_row(target, row, source, at, selected, low, n, stream):
+def record_row(target, row, source, at, selected, low, n, how):
     """Write the values source[at : at + n] of neurons low .. low + n to a row of an output that starts at `row`.
 
-    `selected` None: every neuron is recorded; else the neurons of the columns.
+    `how`: WHOLE, all neurons; STREAMED, the same past the caches, where both sides start on a cache line and n fills
+    whole lines; SELECTED, the neurons `selected`, one a column.
     """
-    if selected is None:
-        store_row(target, row + low, source, at, n, stream)
+    use_wide_registers()
+    if how == STREAMED:
+        step = LINE // source.itemsize
+        for k in range(0, n, step):
+            stream_line(target, row + low + k, source, at + k)
+    elif how == WHOLE:
+        to = target[row + low : row + low + n]
+        values = source[at : at + n]
+        for k in range(n):
+            to[k] = values[k]
     else:
         for m in range(selected.size):
             k = selected[m] - low

@@ -86,13 +86,13 @@ class Recording:
             f"neuron={neuron}, sample_time={times})"
         )
 
-    def selected(self, size: int) -> np.ndarray | None:
-        """Return the recorded neurons of a population, None for all."""
+    def selected(self, size: int) -> np.ndarray:
+        """Return the recorded neurons of a population."""
         if self.neuron is None:
-            return None
+            return np.arange(size)
         if self.neuron.max() >= size:
             raise ParameterError(f"record.neuron asks for neuron {self.neuron.max()}; the population has 0 .. {size - 1}")
-        return self.neuron
+        return self.neuron.copy()
 
 
 def _array(name: str, value: Any, kinds: str) -> np.ndarray:

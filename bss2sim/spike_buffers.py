@@ -1,0 +1,138 @@
+"""Spikes from the kernels to the result: buffers that grow, never lose a spike, and are reduced to what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .partition import Partition
+
+Fill = Callable[[np.ndarray, np.ndarray], tuple[int, bool]]
+MOST_IN_BIN = 255
+
+
+def _sort_task(time: np.ndarray, neuron: np.ndarray) -> None:
+    """Sort the spikes of one task by (time, neuron), in place; they are nearly sorted."""
+    order = np.argsort(time, kind="stable")
+    time[:], neuron[:] = time[order], neuron[order]
+    if ((np.diff(time) == 0) & (np.diff(neuron) < 0)).any():
+        order = np.lexsort((neuron, time))
+        time[:], neuron[:] = time[order], neuron[order]
+
+
+class SpikeBuffers:
+    """The spikes of a run, chunk by chunk.
+
+    A chunk is run with a buffer; if it found more spikes than fit, it is run again with room for all.
+
+    Parameters
+    ----------
+    kind : {"sparse", "dense", "count", "first"}
+        What is recorded.
+    part : Partition
+        How the run is cut.
+    n_neuron : int
+        Neurons of the population.
+    expected : int
+        Spikes of a chunk for which memory is taken at first.
+    step_dtype : dtype
+        Of the times the kernel writes: float64 [s], or int32 steps.
+    start_step, dt : int, float
+        Of the run, to turn steps into times [s].
+    """
+
+    def __init__(
+        self, kind: str, part: Partition, n_neuron: int, expected: int, step_dtype: Any, start_step: int, dt: float
+    ) -> None:
+        self.kind, self.part, self.n_neuron = kind, part, n_neuron
+        self.per_task = np.zeros(part.n_task, np.int64)
+        self.dense: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None
+        n_trial = part.n_task // part.n_block
+        self.count = np.zeros(n_trial * n_neuron, np.int64) if kind == "count" else None
+        self.first = np.full(n_trial * n_neuron, np.inf) if kind == "first" else None
+        self._time: list[np.ndarray] = [np.empty(0)] * part.n_chunk
+        self._neuron: list[np.ndarray] = [np.empty(0, np.int32)] * part.n_chunk
+        self._dtype, self._start, self._dt = np.dtype(step_dtype), start_step, dt
+        self._expected = expected
+
+    def fill(self, chunk: int, run: Fill, restore: Callable[[], None]) -> None:
+        """Call ``run(time, neuron) -> (found, sorted)`` until everything found fits; `restore` undoes a run."""
+        size = self._expected
+        while True:
+            time, neuron = np.empty(size, self._dtype), np.empty(size, np.int32)
+            found, in_order = run(time, neuron)
+            if found <= size:
+                break
+            restore()
+            size = found
+            self._expected = max(self._expected, found + found // 8)  # the next chunk is likely to need as much
+        time, neuron = time[:found], neuron[:found]
+        low, high = self.part.bounds[chunk], self.part.bounds[chunk + 1]
+        if not in_order:
+            end = np.cumsum(self.per_task[low:high])
+            for first, last in zip(end - self.per_task[low:high], end, strict=True):
+                _sort_task(time[first:last], neuron[first:last])
+        if self._dtype.kind == "i":
+            time = (time + np.int64(self._start)) * self._dt
+        if self.kind == "sparse":
+            self._time[chunk], self._neuron[chunk] = time, neuron
+            return
+        # Every (trial, neuron) belongs to one chunk, so threads never touch the same entry.
+        trial = np.repeat(np.arange(low, high) // self.part.n_block, self.per_task[low:high])
+        if self.count is not None:
+            np.add.at(self.count, trial * self.n_neuron + neuron, 1)
+        elif self.first is not None:
+            np.minimum.at(self.first, trial * self.n_neuron + neuron, time)
+        elif self.dense is not None:
+            self.dense(trial, time, neuron)
+
+    def collect(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return sparse spikes as (time [s], neuron, spikes of each trial), sorted by (trial, time, neuron)."""
+        n_block = self.part.n_block
+        time, neuron = np.concatenate(self._time), np.concatenate(self._neuron)
+        if n_block > 1 and time.size:
+            from .kernels.merge import merge_blocks
+
+            merged = np.empty_like(time), np.empty_like(neuron)
+            pointer = np.concatenate([[0], np.cumsum(self.per_task)]).astype(np.int64)
+            merge_blocks(time, neuron, pointer, n_block, *merged, np.empty(n_block, np.int64))
+            time, neuron = merged
+        return time, neuron, self.per_task.reshape(-1, n_block).sum(axis=1)
+
+
+def bin_spikes(
+    spikes: np.ndarray, begin: float, start_step: int, dt: float, column_of: np.ndarray
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
+    """Return the function that counts spikes (trial, time, neuron) in bins [k dt, (k + 1) dt).
+
+    `spikes` is the output (trial, time, neuron), zeroed here; bins start at `start_step`, or at `begin` [s] if that is
+    not on the grid (-1); `column_of` is the column of each neuron, -1 if it is not recorded.
+    """
+    n_time, width = spikes.shape[-2:]
+    flat = spikes.reshape(-1)
+    flat[:] = 0
+
+    def edge(k: np.ndarray) -> np.ndarray:
+        return (start_step + k) * dt if start_step >= 0 else begin + k * dt
+
+    def add(trial: np.ndarray, time: np.ndarray, neuron: np.ndarray) -> None:
+        column = column_of[neuron]
+        recorded = column >= 0
+        trial, time, column = trial[recorded], time[recorded], column[recorded]
+        row = np.floor((time - begin) / dt).astype(np.int64)
+        row -= edge(row) > time
+        row += edge(row + 1) <= time
+        row = np.clip(row, 0, n_time - 1)  # the last bin may be a part of dt; its spikes are before the end
+        place, count = np.unique((trial * n_time + row) * width + column, return_counts=True)
+        if count.max(initial=0) > MOST_IN_BIN:
+            k = int(np.argmax(count))
+            raise InputError(
+                f"a neuron has {count[k]} spikes in one bin of dt = {dt} s, more than the {MOST_IN_BIN} that `spikes` (uint8) "
+                "holds; use a smaller dt, or Recording(spikes='sparse' or 'count')"
+            )
+        flat[place] = count
+
+    return add
