@@ -5,6 +5,8 @@
   layer is not used. It costs a second of compile time, and its macOS default aborts the process
   under a second thread pool (dask).
 * ``error_model="numpy"``: no branch for a division by zero in inner loops.
+* ``_nrt=False``: no counting of references to arrays, of which kernels make none. Counting is an atomic
+  instruction, and it waits for every streaming store under way: recording was three times slower with it.
 * Types are inferred at the first call; no signatures, so importing compiles nothing.
 * The on-disk cache is opt-in (``bss2sim.set_options(cache=True)``): Numba does not notice a changed
   callee in another file, and a read-only installation cannot hold a cache.
@@ -17,7 +19,7 @@ from typing import Any
 
 import numba
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _KERNELS: list[Any] = []
 
 

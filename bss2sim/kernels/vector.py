@@ -28,17 +28,19 @@ def _address(context, builder, array_type, array, offset):
 
 
 @intrinsic
-def stream_line(typingctx, target, target_offset, source, source_offset):
-    """Copy 64 bytes between aligned addresses, past the caches. Offsets in elements."""
-    signature = types.void(target, types.int64, source, types.int64)
+def stream_line(typingctx, target, target_offset, source, source_offset, line):
+    """Copy one line of 64 bytes between aligned addresses, past the caches. Offsets in elements."""
+    signature = types.void(target, types.int64, source, types.int64, types.int64)
 
     def codegen(context, builder, signature, args):
-        line = ir.VectorType(ir.IntType(32), LINE // 4).as_pointer()
-        to = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), line)
-        value = builder.load(
-            builder.bitcast(_address(context, builder, signature.args[2], args[2], args[3]), line), align=LINE
-        )
-        store = builder.store(value, to, align=LINE)
+        wide = ir.VectorType(ir.IntType(32), LINE // 4).as_pointer()
+
+        def place(k):
+            start = builder.bitcast(_address(context, builder, signature.args[k], args[k], args[k + 1]), wide)
+            return builder.gep(start, [args[4]])
+
+        value = builder.load(place(2), align=LINE)
+        store = builder.store(value, place(0), align=LINE)
         store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
 
     return signature, codegen
@@ -123,9 +125,8 @@ def record_row(target, row, source, at, selected, low, n, how):
     """
     use_wide_registers()
     if how == STREAMED:
-        step = LINE // source.itemsize
-        for k in range(0, n, step):
-            stream_line(target, row + low + k, source, at + k)
+        for line in range(n * source.itemsize // LINE):
+            stream_line(target, row + low, source, at, line)
     elif how == WHOLE:
         to = target[row + low : row + low + n]
         values = source[at : at + n]
