@@ -43,19 +43,24 @@ class Trials:
             if dim in labels:
                 variable = labels[dim]
                 if dim in self.labels and not np.array_equal(self.labels[dim].values, variable.values):
-                    raise InputError(f"dim {dim!r} has other labels in {what} than before; align them or drop the labels")
+                    raise InputError(
+                        f"dim {dim!r} has other labels in {what} than before; align them or drop the labels"
+                    )
                 self.labels.setdefault(dim, variable)
 
     @property
     def dims(self) -> tuple[Hashable, ...]:
+        """Names of the trial dims."""
         return tuple(self.sizes)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Their lengths."""
         return tuple(self.sizes.values())
 
     @property
     def size(self) -> int:
+        """Number of trials."""
         return math.prod(self.shape)
 
     def spread(self, dims: tuple[Hashable, ...], values: np.ndarray) -> np.ndarray:
@@ -63,7 +68,8 @@ class Trials:
         order = [dim for dim in self.sizes if dim in dims]
         values = np.transpose(values, [dims.index(dim) for dim in order])
         shape = [self.sizes[dim] if dim in dims else 1 for dim in self.sizes]
-        return np.ascontiguousarray(np.broadcast_to(values.reshape(shape), self.shape)).reshape(-1)
+        # a copy, never a read-only view, which would be another type to the kernels
+        return np.array(np.broadcast_to(values.reshape(shape), self.shape), order="C").reshape(-1)
 
     def rows(self, dims: tuple[Hashable, ...]) -> np.ndarray:
         """Return, for each trial, its row in an array whose leading dims are `dims`, flattened."""

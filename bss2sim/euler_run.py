@@ -75,7 +75,10 @@ def run_euler(plan: Plan) -> None:
         )
         for _ in range(part.threads)
     ]
-    arrays = [state.membrane, state.current, state.inhibitory, state.busy]
+
+    # an LINeuron has no counter of refractory steps
+    old = [*state.arrays()[:3], state.busy]
+    new = [*plan.after.arrays()[:3], plan.after.busy]
 
     def work(chunk: int, worker: int) -> None:
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
@@ -86,7 +89,7 @@ def run_euler(plan: Plan) -> None:
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 plan.weight, plan.column, plan.pointer,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
-                *arrays,
+                state.row, *old, plan.keeps_state, *new,
                 outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
                 plan.selected, how,
                 buffers is not None, time, neuron, unused if buffers is None else buffers.per_task,
@@ -95,7 +98,7 @@ def run_euler(plan: Plan) -> None:
             return found, True
 
         if buffers is not None:
-            buffers.fill(chunk, run, part.keep(chunk, arrays))
+            buffers.fill(chunk, run)
         else:
             run(np.empty(0, np.int32), np.empty(0, np.int32))
 

@@ -60,7 +60,6 @@ def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., t
         buffers.dense = bin_spikes(spikes, state.begin, state.step, plan.dt, column_of)
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
-    arrays = [state.membrane, state.current, state.inhibitory, state.phase, state.transition]
 
     def work(chunk: int, worker: int) -> None:
         low, high = part.bounds[chunk], part.bounds[chunk + 1]
@@ -70,7 +69,7 @@ def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., t
             return call(low, high, worker, buffers is not None, time, neuron, per_task, status[chunk])
 
         if buffers is not None:
-            buffers.fill(chunk, run, part.keep(chunk, arrays))
+            buffers.fill(chunk, run)
         else:
             run(np.empty(0), np.empty(0, np.int32))
 
@@ -141,6 +140,7 @@ def _run_grid(plan: Plan) -> None:
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),
             np.zeros(grid.BLOCK, np.int64),
+            np.zeros(grid.BLOCK, np.int64),
             np.zeros(grid.RING, np.int64),
             memory.zeros((grid.BLOCK,), np.uint8),
             np.empty(max(plan.n_input, 1), np.int64),
@@ -161,13 +161,12 @@ def _run_grid(plan: Plan) -> None:
             drive.flat if drive.kind == "dense" else None, plan.n_input, plan.weight, plan.column, plan.pointer,
             gain, kept, gain_inh, kept_inh, loss,
             *arguments.values(),
-            state.membrane, state.current, state.inhibitory, state.phase, state.transition,
+            state.row, *state.arrays(), plan.keeps_state, *plan.after.arrays(),
             outputs.flat("membrane", np.float64), outputs.flat("current", np.float64), plan.selected, how,
             sample_time, emits, time, neuron, per_task, status, *scratch[worker],
         )  # fmt: skip
 
     _run_chunks(plan, part, plan.n_time, call)
-    state.time = np.full(plan.trials.size, (state.step + plan.n_time) * plan.dt)
 
 
 def _grid_times(plan: Plan, state: State) -> np.ndarray:
@@ -198,13 +197,13 @@ def _run_events(plan: Plan) -> None:
             memory.zeros((grid.N_COEFFICIENT_ROW * grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
+            np.zeros(grid.BLOCK, np.int64),
             memory.zeros((grid.BLOCK,), np.uint8),
             memory.zeros((2 * grid.BLOCK,), np.float64),
         )
         for _ in range(part.threads)
     ]
     how = plan.row_mode(part.block)
-    new_time = np.zeros(part.n_task)
 
     def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
         return events.run_events(
@@ -212,10 +211,9 @@ def _run_events(plan: Plan) -> None:
             plan.input_row, plan.weight_row, plan.parameter_row,
             drive.time, drive.source, drive.pointer, plan.n_input, plan.weight, plan.column, plan.pointer,
             uniform, *arguments.values(),
-            state.membrane, state.current, state.inhibitory, state.phase, state.transition, state.time, new_time,
+            state.row, *state.arrays(), state.time, plan.keeps_state, *plan.after.arrays(), plan.after.time,
             outputs.flat("membrane", np.float64), outputs.flat("current", np.float64), plan.selected, how,
             sample_time, near, emits, time, neuron, per_task, status, *scratch[worker],
         )  # fmt: skip
 
     _run_chunks(plan, part, n_event, call)
-    state.time = new_time[:: part.n_block].copy()

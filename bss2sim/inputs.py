@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .arrays import as_array, as_seconds, as_whole
 from .broadcasting import labels_of
 from .errors import InputError, ParameterError, refuse_unknown_keywords
 from .synapse import Synapse
@@ -109,16 +110,15 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
         lead = tuple(dim for dim in inputs.dims if dim not in ("time", axis))
         wrong = [dim for dim in lead if dim in RESERVED_DIMS]
         if wrong:
-            raise InputError(f"inputs have a dim {wrong[0]!r}; they may have time, {axis}, batch and sweep dims of your own")
+            raise InputError(
+                f"inputs have a dim {wrong[0]!r}; they may have time, {axis}, batch and sweep dims of your own"
+            )
         if "time" in inputs.coords:
             _check_time(inputs.coords["time"].values, dt, start)
         labels = labels_of(inputs, lead)
         array = inputs.variable.transpose(*lead, "time", axis).values
     else:
-        try:
-            array = np.asarray(inputs)
-        except ValueError as error:
-            raise InputError(f"inputs must be an array (time, batch, {axis}); {error}") from error
+        array = as_array("inputs", inputs, f"an array (time, batch, {axis})", InputError)
         if array.ndim not in (2, 3):
             raise InputError(
                 f"inputs have shape {array.shape}; give an array (time, batch, {axis}) or (time, {axis}), or a DataArray "
@@ -150,7 +150,9 @@ def _spike_array(spikes: xr.Dataset, name: str, kinds: str) -> np.ndarray:
     if variable.chunks is not None:
         raise InputError(f"{name} is chunked (dask); call .compute() on the spikes first")
     if variable.dims != ("spike",) or variable.dtype.kind not in kinds:
-        raise InputError(f"{name} must have dims ('spike',) and be numbers; got dims {variable.dims}, dtype {variable.dtype}")
+        raise InputError(
+            f"{name} must have dims ('spike',) and be numbers; got dims {variable.dims}, dtype {variable.dtype}"
+        )
     return variable.values
 
 
@@ -158,7 +160,9 @@ def read_sparse(spikes: xr.Dataset, n_input: int) -> Drive:
     """Read sparse spikes in the format a run records."""
     for name in ("spike_time", "spike_neuron"):
         if name not in spikes:
-            raise InputError(f"sparse spikes need a variable {name!r}; make them with sparse_spikes(time, neuron, batch)")
+            raise InputError(
+                f"sparse spikes need a variable {name!r}; make them with sparse_spikes(time, neuron, batch)"
+            )
     time = np.ascontiguousarray(_spike_array(spikes, "spike_time", "f"), dtype=np.float64)
     source = _spike_array(spikes, "spike_neuron", "iu")
     n_spike = time.size
@@ -168,7 +172,9 @@ def read_sparse(spikes: xr.Dataset, n_input: int) -> Drive:
         counts = spikes["row_size"]
         wrong = [dim for dim in counts.dims if dim in RESERVED_DIMS]
         if wrong or counts.dtype.kind not in "iu":
-            raise InputError(f"row_size must be whole numbers over trial dims; got dims {counts.dims}, dtype {counts.dtype}")
+            raise InputError(
+                f"row_size must be whole numbers over trial dims; got dims {counts.dims}, dtype {counts.dtype}"
+            )
         sizes = dict(zip(counts.dims, counts.shape, strict=True))
         labels = labels_of(spikes, counts.dims)
         row_size = counts.values.reshape(-1).astype(np.int64)
@@ -180,7 +186,9 @@ def read_sparse(spikes: xr.Dataset, n_input: int) -> Drive:
     else:
         row_size = np.array([n_spike], dtype=np.int64)
     if (row_size < 0).any() or row_size.sum() != n_spike:
-        raise InputError(f"row_size must be at least 0 and sum to the number of spikes, {n_spike}; it sums to {row_size.sum()}")
+        raise InputError(
+            f"row_size must be at least 0 and sum to the number of spikes, {n_spike}; it sums to {row_size.sum()}"
+        )
     pointer = np.concatenate([[0], np.cumsum(row_size)]).astype(np.int64)
     trial = np.repeat(np.arange(row_size.size), row_size)
     if "spike_batch" in spikes and not np.array_equal(_spike_array(spikes, "spike_batch", "iu"), trial):
@@ -208,7 +216,9 @@ def _check_spikes(time: np.ndarray, source: np.ndarray, trial: np.ndarray, n_inp
         )
     if source.min() < 0 or source.max() >= n_input:
         k = int(np.argmax((source < 0) | (source >= n_input)))
-        raise InputError(f"spike_neuron must be in 0 .. {n_input - 1}, the inputs of the weights; spike {k} has {source[k]}")
+        raise InputError(
+            f"spike_neuron must be in 0 .. {n_input - 1}, the inputs of the weights; spike {k} has {source[k]}"
+        )
 
 
 def step_of(time: np.ndarray, dt: float) -> np.ndarray:
@@ -275,13 +285,15 @@ def sparse_spikes(
     neurons = _column("neuron", neuron, "iu").astype(np.int64)
     trial = np.zeros(times.size, np.int64) if batch is None else _column("batch", batch, "iu").astype(np.int64)
     if not times.size == neurons.size == trial.size:
-        raise InputError(f"time, neuron and batch must have one entry per spike; got {times.size}, {neurons.size}, {trial.size}")
+        raise InputError(
+            f"time, neuron and batch must have one entry per spike; got {times.size}, {neurons.size}, {trial.size}"
+        )
     for name, value in (("n_batch", n_batch), ("n_neuron", n_neuron)):
-        if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1):
-            raise ParameterError(f"{name} must be a whole number of at least 1; got {value!r}")
+        if value is not None:
+            as_whole(name, value)
     if batch is None and n_batch is not None:
         raise ParameterError("n_batch needs batch, the trial of each spike")
-    attrs = {} if duration is None else {"duration": check_duration(duration)}
+    attrs = {} if duration is None else {"duration": as_seconds("duration", duration)}
     n_trial = 1 if batch is None else int(n_batch) if n_batch is not None else int(trial.max(initial=-1)) + 1
     if trial.size and (trial.min() < 0 or trial.max() >= n_trial):
         raise InputError(f"batch must be in 0 .. {n_trial - 1}; got {trial.min() if trial.min() < 0 else trial.max()}")
@@ -305,26 +317,12 @@ def sparse_spikes(
 
 
 def _column(name: str, value: Any, kinds: str) -> np.ndarray:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise InputError(f"{name} must be an array (spike,); {error}") from error
+    array = as_array(name, value, "an array (spike,)", InputError)
     if array.size == 0 and array.ndim == 1:
         return array.astype(np.float64 if "f" in kinds else np.int64)
     if array.ndim != 1 or array.dtype.kind not in kinds:
         raise InputError(f"{name} must be an array (spike,) of numbers; got shape {array.shape}, dtype {array.dtype}")
     return array
-
-
-def check_duration(duration: Any) -> float:
-    """Return a duration [s] above 0."""
-    try:
-        value = float(duration)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"duration must be a number of seconds above 0; got {duration!r}") from error
-    if not (np.isfinite(value) and value > 0):
-        raise ParameterError(f"duration must be finite and above 0 s; got {value} s")
-    return value
 
 
 def read_inputs(

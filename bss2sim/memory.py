@@ -1,19 +1,49 @@
-"""Aligned arrays: results and scratch start on a cache line, so that whole lines can be streamed."""
+"""Aligned arrays: results and scratch start on a cache line, so that whole lines can be streamed.
+
+The system hands out fresh memory page by page, and zeroing the pages of a recording takes longer than computing it.
+So the memory of large results that nobody holds any more is kept for the next result of the same size, up to
+``KEPT`` bytes in all.
+"""
 
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from typing import Any
 
 import numpy as np
 
 LINE = 64
+KEPT = 256 * 2**20
+_LARGE = 2**20
+
+_blocks: list[np.ndarray] = []
+_lock = threading.Lock()
+
+
+def _block(size: int) -> np.ndarray:
+    """Return a block of memory that no array uses."""
+    if size < _LARGE or size > KEPT // 2:
+        return np.empty(size, np.uint8)
+    with _lock:
+        for k in range(len(_blocks)):
+            # Held by the list and by the argument of getrefcount alone: no array is a view of it.
+            if _blocks[k].size == size and sys.getrefcount(_blocks[k]) == 2:
+                block = _blocks.pop(k)
+                break
+        else:
+            block = np.empty(size, np.uint8)
+        _blocks.append(block)
+        while sum(kept.size for kept in _blocks) > KEPT:
+            del _blocks[0]  # the longest unused; arrays that still view it keep it alive
+        return block
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return an uninitialised C-contiguous array that starts on a cache line."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + LINE, np.uint8)
+    memory = _block(size + LINE)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)
 

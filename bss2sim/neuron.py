@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import xarray as xr
 
+from .arrays import as_array, as_whole
 from .errors import ParameterError, refuse_unknown_keywords
 from .variables import RESERVED_DIMS
 
@@ -16,15 +17,6 @@ Pair: TypeAlias = "Value | tuple[Value, Value]"
 
 _SECONDS = ("tau_mem", "tau_syn", "refractory_time", "holdoff_time")
 _POSITIVE = ("tau_mem", "tau_syn")
-
-
-def _size(size: object) -> int:
-    if isinstance(size, bool) or not hasattr(size, "__index__"):
-        raise ParameterError(f"size must be a whole number of neurons, at least 1; got {size!r}")
-    number = int(size.__index__())
-    if number < 1:
-        raise ParameterError(f"size must be at least 1 neuron; got {number}")
-    return number
 
 
 def _where(bad: np.ndarray, dims: tuple[Any, ...]) -> str:
@@ -58,7 +50,9 @@ def _labelled(name: str, value: Any, size: int, kind: type) -> xr.DataArray:
             raise ParameterError(f"{name} is chunked (dask); call .compute() on it first")
         for dim in value.dims:
             if dim in RESERVED_DIMS and dim != "neuron":
-                raise ParameterError(f"{name} has a dim {dim!r}; a parameter may have `neuron` and sweep dims of your own")
+                raise ParameterError(
+                    f"{name} has a dim {dim!r}; a parameter may have `neuron` and sweep dims of your own"
+                )
         array, dims = value.values, value.dims
         coords = {dim: value.coords[dim].variable for dim in value.dims if dim in value.coords and dim != "neuron"}
         if "neuron" in value.coords and not np.array_equal(value.coords["neuron"].values, np.arange(size)):
@@ -66,10 +60,7 @@ def _labelled(name: str, value: Any, size: int, kind: type) -> xr.DataArray:
                 f"{name} has a neuron coordinate other than 0 .. {size - 1}; select or sort its neurons first"
             )
     else:
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise ParameterError(f"{name} must be a number or an array (neuron,); {error}") from error
+        array = as_array(name, value, "a number or an array (neuron,)", ParameterError)
         if array.ndim > 1:
             raise ParameterError(
                 f"{name} has shape {array.shape}; give a number, an array of shape ({size},), or a DataArray with named dims"
@@ -106,14 +97,16 @@ class Population:
     size: int
 
     def _set(self, size: object, given: dict[str, Any]) -> None:
-        number = _size(size)
+        number = as_whole("size", size)
         parameters: dict[str, tuple[xr.DataArray, ...]] = {}
         for name, value in given.items():
             kind = bool if name == "spike_mask" else float
             if name == "tau_syn":
                 if isinstance(value, xr.DataArray) and "synaptic_input" in value.dims:
                     if value.sizes["synaptic_input"] != 2:
-                        raise ParameterError("tau_syn must have two entries along synaptic_input: excitatory, inhibitory")
+                        raise ParameterError(
+                            "tau_syn must have two entries along synaptic_input: excitatory, inhibitory"
+                        )
                     value = tuple(value.isel(synaptic_input=k, drop=True) for k in range(2))
                 if isinstance(value, tuple):
                     if len(value) != 2:
@@ -225,7 +218,7 @@ class Population:
 
 def _rebuild(kind: type[Population], size: int, parameters: dict[str, Any]) -> Population:
     """Unpickle."""
-    return kind(size, **parameters)  # type: ignore[call-arg]  # subclasses take these keywords
+    return kind(size, **parameters)  # type: ignore[call-arg]  # every subclass takes its own parameters
 
 
 _FIRING = ("reset", "threshold", "tau_mem", "tau_syn", "refractory_time", "holdoff_time", "spike_mask")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from types import TracebackType
@@ -15,15 +16,18 @@ def check_threads(threads: object) -> int | None:
     """Return a number of threads, or None for "as many as there are processors"."""
     if threads is None:
         return None
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
-        raise ParameterError(f"threads must be a whole number of at least 1, or None for all processors; got {threads!r}")
-    number = int(threads.__index__())
-    if number < 1:
-        raise ParameterError(f"threads must be at least 1, or None for all processors; got {number}")
+    try:
+        number = operator.index(threads)  # type: ignore[arg-type]  # that is what is found out
+    except TypeError as reason:
+        raise ParameterError(
+            f"threads must be a whole number of at least 1, or None for all; got {threads!r}"
+        ) from reason
+    if isinstance(threads, bool) or number < 1:
+        raise ParameterError(f"threads must be at least 1, or None for all processors; got {threads!r}")
     return number
 
 
-class set_options:  # noqa: N801  # used like a function, as xarray.set_options
+class set_options:
     """Set options for the process, or for a ``with`` block.
 
     Parameters
@@ -50,7 +54,7 @@ class set_options:  # noqa: N801  # used like a function, as xarray.set_options
     """
 
     @refuse_unknown_keywords
-    def __init__(self, *, threads: int | None | str = "keep", cache: bool | str = "keep") -> None:
+    def __init__(self, *, threads: int | str | None = "keep", cache: bool | str = "keep") -> None:
         self._before = dict(_values)
         if threads != "keep":
             _values["threads"] = check_threads(threads)
@@ -91,7 +95,12 @@ def thread_count(threads: object = None) -> int:
     """Return the number of threads to use: the argument, else the option, else the environment, else all."""
     number = check_threads(threads) or _values["threads"]
     if number is None:
-        number = int(os.environ.get("NUMBA_NUM_THREADS", 0)) or _processors()
+        given = os.environ.get("NUMBA_NUM_THREADS", "")
+        if given and not (given.isdecimal() and int(given) > 0):
+            raise ParameterError(
+                f"the environment variable NUMBA_NUM_THREADS must be a whole number of at least 1; it is {given!r}"
+            )
+        number = int(given) if given else _processors()
     return int(number)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from . import memory
-from .errors import InputError
+from .errors import InputError, ParameterError
 
 Labels = tuple[Any, ...]
 
@@ -49,6 +50,18 @@ def _reused(previous: Any, name: str, dims: Labels, shape: tuple[int, ...], dtyp
     return array
 
 
+def _allocated(name: str, dims: Labels, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return fresh memory for a variable."""
+    try:
+        return memory.empty(shape, dtype)
+    except (MemoryError, ValueError, OverflowError) as reason:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        raise ParameterError(
+            f"{name} with {dict(zip(dims, shape, strict=True))} needs {size / 2**30:.3g} GiB, more than can be had; record "
+            "fewer neurons (neuron=), times (sample_time=) or trials at once"
+        ) from reason
+
+
 def make_outputs(
     wanted: dict[str, tuple[Labels, tuple[int, ...], Any]], previous: Any, read: list[np.ndarray]
 ) -> Outputs:
@@ -56,7 +69,7 @@ def make_outputs(
     outputs = Outputs()
     for name, (dims, shape, dtype) in wanted.items():
         if previous is None:
-            array = memory.empty(shape, dtype)
+            array = _allocated(name, dims, shape, dtype)
         else:
             array = _reused(previous, name, dims, shape, dtype)
             if any(np.may_share_memory(array, other) for other in read):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 _SMALL = 100_000  # neuron-steps below which waking a thread costs more than it gains
 _CHUNKS_PER_THREAD = 6
+_CHUNK = 800_000  # neuron-steps of a chunk worth the call of a kernel
 _WIDEST = 512
 
 
@@ -25,21 +23,8 @@ class Partition:
 
     @property
     def n_chunk(self) -> int:
+        """Number of chunks."""
         return len(self.bounds) - 1
-
-    def keep(self, chunk: int, arrays: Sequence[np.ndarray | None]) -> Callable[[], None]:
-        """Copy what a chunk changes of arrays (trial, neuron); return the function that puts it back."""
-        kept = []
-        for task in range(self.bounds[chunk], self.bounds[chunk + 1]):
-            low = task % self.n_block * self.block
-            place = (task // self.n_block, slice(low, low + self.block))
-            kept += [(array, place, array[place].copy()) for array in arrays if array is not None]
-
-        def restore() -> None:
-            for array, place, values in kept:
-                array[place] = values
-
-        return restore
 
 
 def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int) -> Partition:
@@ -52,6 +37,7 @@ def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int)
         block = min(block, max(64, 64 * math.ceil(share / 64)))
     n_block = math.ceil(n_neuron / block)
     n_task = n_trial * n_block
-    n_chunk = max(1, min(n_task, _CHUNKS_PER_THREAD * threads if threads > 1 else 1))
+    per_thread = max(1, min(_CHUNKS_PER_THREAD, round(n_trial * n_neuron * work_per_neuron / (_CHUNK * threads))))
+    n_chunk = max(1, min(n_task, per_thread * threads if threads > 1 else 1))
     bounds = [n_task * k // n_chunk for k in range(n_chunk + 1)]
     return Partition(block, n_block, n_task, bounds, threads)

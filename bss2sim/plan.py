@@ -56,10 +56,13 @@ class Plan:
     column: np.ndarray | None
     pointer: np.ndarray | None
     selected: np.ndarray
+    after: State
+    keeps_state: bool
     buffers: SpikeBuffers | None = None
 
     @property
     def n_neuron(self) -> int:
+        """Number of neurons."""
         return self.neurons.size
 
     @property
@@ -87,7 +90,9 @@ class Plan:
 SELECTED, STREAMED, WHOLE = 2, 1, 0  # as in kernels.vector, which this file does not load
 
 
-def flat_weights(synapse: Synapse | None, dtype: np.dtype) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+def flat_weights(
+    synapse: Synapse | None, dtype: np.dtype
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Return (values, column, pointer) of the weights in the dtype of the run."""
     if synapse is None:
         return None, None, None

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from . import __version__
+from .arrays import as_seconds
 from .broadcasting import Trials, labels_of, stack
 from .errors import InputError, ParameterError, choose, refuse_unknown_keywords
-from .inputs import SNAP, Drive, check_duration, read_inputs, step_of
+from .inputs import SNAP, Drive, read_inputs
 from .neuron import Population
 from .options import get_options, thread_count
 from .outputs import make_outputs
@@ -20,6 +21,8 @@ from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
 from .variables import SYNAPTIC_INPUTS, create_dataset
+
+MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
 
 @refuse_unknown_keywords
@@ -108,7 +111,7 @@ def simulate(
         raise ParameterError(f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}")
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
-    dt = _check_dt(dt)
+    dt = as_seconds("dt", dt)
     if not isinstance(return_state, bool | np.bool_):
         raise ParameterError(f"return_state must be True or False; got {return_state!r}")
     if get_options()["cache"]:
@@ -123,7 +126,22 @@ def simulate(
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = _extent(drive, duration, dt, begin, step, integrator)
     plan = _make_plan(
-        neurons, record, drive, trials, synapse, state, integrator, dt, f, n_time, begin, step, finish, out, threads
+        neurons,
+        record,
+        drive,
+        trials,
+        synapse,
+        state,
+        integrator,
+        dt,
+        f,
+        n_time,
+        begin,
+        step,
+        finish,
+        out,
+        threads,
+        bool(return_state),
     )
     if integrator == "euler":
         from .euler_run import run_euler
@@ -138,13 +156,12 @@ def simulate(
     result = _label(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
         return result
-    plan.state.begin = finish
-    end_step = step + n_time
-    on_grid = step >= 0 and abs(end_step * dt - finish) <= SNAP * dt
-    plan.state.step = end_step if on_grid else -1
-    if integrator == "euler":
-        plan.state.time = np.full(trials.size, finish)
-    return result, write_state(plan.state, trials, integrator, dt, {"bss2sim_version": __version__})
+    after, end_step = plan.after, step + n_time
+    after.begin = finish
+    after.step = end_step if step >= 0 and abs(end_step * dt - finish) <= SNAP * dt else -1
+    if drive.kind != "sparse" or integrator == "euler":
+        after.time[:] = finish
+    return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:
@@ -157,16 +174,6 @@ def _check_record(record: Any, neurons: Population) -> Recording:
             f"{type(neurons).__name__} never fires; record it with Recording(spikes=None, membrane=True)"
         )
     return record
-
-
-def _check_dt(dt: Any) -> float:
-    try:
-        value = float(dt)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"dt must be a number of seconds above 0; got {dt!r}") from error
-    if isinstance(dt, bool) or not (np.isfinite(value) and value > 0):
-        raise ParameterError(f"dt must be finite and above 0 s; got {dt!r} s")
-    return value
 
 
 def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | None) -> np.dtype:
@@ -205,9 +212,7 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
     return trials
 
 
-def _extent(
-    drive: Drive, duration: Any, dt: float, begin: float, step: int, integrator: str
-) -> tuple[int, float]:
+def _extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, integrator: str) -> tuple[int, float]:
     """Return the rows of time and the end of the run [s]."""
     if drive.n_time is not None:
         if duration is not None:
@@ -219,14 +224,24 @@ def _extent(
         return drive.n_time, (step + drive.n_time) * dt
     if duration is None:
         if "duration" not in drive.attrs:
-            raise ParameterError("sparse spikes without an attribute `duration` need duration=, the length of the run [s]")
-        reach = float(drive.attrs.get("start_time", 0.0)) + check_duration(drive.attrs["duration"])
+            raise ParameterError(
+                "sparse spikes without an attribute `duration` need duration=, the length of the run [s]"
+            )
+        reach = float(drive.attrs.get("start_time", 0.0)) + as_seconds(
+            "the attribute `duration` of the spikes", drive.attrs["duration"]
+        )
         duration = reach - begin
         if not duration > 0:
-            raise ParameterError(f"the spikes reach to {reach} s, the state is already at {begin} s; give duration= [s]")
-    length = check_duration(duration)
+            raise ParameterError(
+                f"the spikes reach to {reach} s, the state is already at {begin} s; give duration= [s]"
+            )
+    length = as_seconds("duration", duration)
     ratio = length / dt
     nearest = np.rint(ratio)
+    if ratio > MOST_STEPS:
+        raise ParameterError(
+            f"duration is {ratio:.3g} steps of dt = {dt} s, more than {MOST_STEPS:.0e}; give a larger dt= [s]"
+        )
     on_grid = abs(ratio - nearest) <= SNAP * nearest
     if integrator == "euler" and not on_grid:
         raise ParameterError(f"integrator 'euler' needs a duration of whole steps of dt = {dt} s; got {length} s")
@@ -237,6 +252,7 @@ def _extent(
 def _make_plan(
     neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, state: Any,
     integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, step: int, finish: float, out: Any, threads: Any,
+    keeps_state: bool,
 ) -> Plan:  # fmt: skip
     """Lay out everything the kernels need."""
     labelled = {name: values[0] for name, values in neurons._parameters.items()}
@@ -245,9 +261,8 @@ def _make_plan(
         labelled["tau_inh"] = neurons._parameters["tau_syn"][1]
     parameters, parameter_row = stack(labelled, trials, neurons.size, {"spike_mask": np.uint8})
     if state is None:
-        start = parameters["leak" if neurons.leaks else "reset"][parameter_row]
-        threshold = parameters["threshold"][parameter_row] if neurons.fires else None
-        first = fresh_state(integrator, pair, start, threshold, f)
+        start = parameters["leak" if neurons.leaks else "reset"]
+        first = fresh_state(integrator, pair, start, parameters.get("threshold"), parameter_row, f)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, f)
     weight, column, pointer = flat_weights(synapse, f)
@@ -267,6 +282,7 @@ def _make_plan(
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, input_row=input_row,
         weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
+        after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip
 
 

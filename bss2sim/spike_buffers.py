@@ -58,15 +58,14 @@ class SpikeBuffers:
         self._dtype, self._start, self._dt = np.dtype(step_dtype), start_step, dt
         self._expected = expected
 
-    def fill(self, chunk: int, run: Fill, restore: Callable[[], None]) -> None:
-        """Call ``run(time, neuron) -> (found, sorted)`` until everything found fits; `restore` undoes a run."""
+    def fill(self, chunk: int, run: Fill) -> None:
+        """Call ``run(time, neuron) -> (found, sorted)`` until everything found fits."""
         size = self._expected
         while True:
             time, neuron = np.empty(size, self._dtype), np.empty(size, np.int32)
             found, in_order = run(time, neuron)
             if found <= size:
                 break
-            restore()
             size = found
             self._expected = max(self._expected, found + found // 8)  # the next chunk is likely to need as much
         time, neuron = time[:found], neuron[:found]

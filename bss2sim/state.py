@@ -17,7 +17,7 @@ FREE, CLAMPED, HOLDOFF = 0, 1, 2
 
 @dataclass
 class State:
-    """Arrays of the state; every one (trial, neuron) unless said otherwise.
+    """Arrays of the state; every one (row, neuron) unless said otherwise.
 
     Attributes
     ----------
@@ -27,8 +27,10 @@ class State:
         Refractory steps left (Euler).
     phase, transition : array or None
         Phase and its end [s] (exact).
-    time : array (trial,)
+    time : array (row,)
         Time of membrane and currents [s].
+    row : array (trial,)
+        Row of each trial: its parameter row at the start, itself later.
     begin : float
         Time from which the next run continues [s].
     step : int
@@ -42,12 +44,31 @@ class State:
     phase: np.ndarray | None
     transition: np.ndarray | None
     time: np.ndarray
+    row: np.ndarray
     begin: float = 0.0
     step: int = 0
 
+    def arrays(self) -> list[np.ndarray | None]:
+        """Arrays (row, neuron) in the order of the exact kernels; of Euler steps the last two are one."""
+        last = [self.phase, self.transition] if self.busy is None else [self.busy]
+        return [self.membrane, self.current, self.inhibitory, *last]
 
-def fresh_state(integrator: str, pair: bool, start: np.ndarray, threshold: np.ndarray | None, dtype: Any) -> State:
-    """State at time 0: v = `start` (trial, neuron), no current; neurons above threshold are about to fire."""
+    def successor(self, n_trial: int) -> State:
+        """Return a state of the same kind to be written, one row for each trial."""
+
+        def like(array: np.ndarray | None) -> Any:
+            return None if array is None else np.empty((n_trial, *array.shape[1:]), array.dtype)
+
+        return State(
+            like(self.membrane), like(self.current), like(self.inhibitory), like(self.busy), like(self.phase),
+            like(self.transition), like(self.time), np.arange(n_trial),
+        )  # fmt: skip
+
+
+def fresh_state(
+    integrator: str, pair: bool, start: np.ndarray, threshold: np.ndarray | None, row: np.ndarray, dtype: Any
+) -> State:
+    """State at time 0: v = `start` (row, neuron), no current; neurons above threshold are about to fire."""
     shape = start.shape
     exact, fires = integrator == "exact", threshold is not None
     phase = transition = None
@@ -63,6 +84,7 @@ def fresh_state(integrator: str, pair: bool, start: np.ndarray, threshold: np.nd
         phase=phase,
         transition=transition,
         time=np.zeros(shape[0]),
+        row=row,
     )
 
 
@@ -73,9 +95,7 @@ def _name(pair: bool, fires: bool, exact: bool) -> list[str]:
     return names
 
 
-def write_state(
-    state: State, trials: Trials, integrator: str, dt: float, attrs: dict[str, Any]
-) -> xr.Dataset:
+def write_state(state: State, trials: Trials, integrator: str, dt: float, attrs: dict[str, Any]) -> xr.Dataset:
     """Label a state."""
     size = state.membrane.shape[1]
     shape, dims = trials.shape, trials.dims
@@ -111,7 +131,9 @@ def read_start(state: Any, integrator: str, dt: float) -> tuple[float, int]:
         )
     for name, want in (("integrator", integrator), ("dt", dt)):
         if state.attrs.get(name) != want:
-            raise InputError(f"state comes from a run with {name}={state.attrs.get(name)!r}; this run has {name}={want!r}")
+            raise InputError(
+                f"state comes from a run with {name}={state.attrs.get(name)!r}; this run has {name}={want!r}"
+            )
     try:
         begin, step = float(state.attrs["begin"]), int(state.attrs["step"])
     except (KeyError, TypeError, ValueError) as error:
@@ -179,6 +201,7 @@ def read_state(
         phase=None if phase is None else rows(phase, np.int8),
         transition=None if phase is None else rows(arrays["state_transition_time"], np.float64),
         time=np.array(time),
+        row=np.arange(n_trial),
         begin=begin,
         step=int(state.attrs["step"]),
     )

@@ -1,9 +1,8 @@
 """How the tests read and compare results; imports nothing from bss2sim."""
 
+import naive
 import numpy as np
 import xarray as xr
-
-import naive
 
 #: Spike times of the exact integrator agree with 50-digit arithmetic to this [s], where the condition allows it.
 WELL_CONDITIONED = 1e-17
@@ -59,7 +58,8 @@ def joined_in_time(pieces):
             out[name] = xr.concat([piece[name] for piece in pieces], "time")
     if "spike_time" in pieces[0]:
         trial, time, neuron = (
-            np.concatenate([piece[name].values for piece in pieces]) for name in ("spike_batch", "spike_time", "spike_neuron")
+            np.concatenate([piece[name].values for piece in pieces])
+            for name in ("spike_batch", "spike_time", "spike_neuron")
         )
         order = np.lexsort((neuron, time, trial))
         out["spike_time"] = ("spike", time[order])
@@ -77,7 +77,7 @@ def joined_in_time(pieces):
 
 
 def assert_spikes_match(found, trace, tolerance=WELL_CONDITIONED, rounding=ROUNDING):
-    """Demand the spikes of the exact twin: the same number, times within the tolerance or what the condition number allows.
+    """Demand the exact twin's spikes: as many, at its times within the tolerance or what the condition number allows.
 
     Returns the number of spikes, and how many of them were held to the plain tolerance.
     """

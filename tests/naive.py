@@ -1,9 +1,10 @@
 """Slow, plain twins of what bss2sim computes; the tests compare against them.
 
-Nothing here imports bss2sim. Every twin is written for being obviously right: loops over time, one neuron at a time, exact
-solutions as sums of exponentials in 50-digit arithmetic.
+Nothing here imports bss2sim. Every twin is written for being obviously right: loops over time, one neuron at a time,
+exact solutions as sums of exponentials in 50-digit arithmetic.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -180,7 +181,7 @@ def _derivative(terms):
 
 
 def _root(terms, slope, lo, hi, ar):
-    """Find the root of a sum that is monotone on [lo, hi] and has opposite signs there: Newton, guarded by bisection."""
+    """Find the root of a sum that is monotone on [lo, hi], with opposite signs there: Newton, guarded by bisection."""
     rising = _value(terms, hi, ar) > 0
     s = (lo + hi) / 2
     for _ in range(1000):
@@ -222,7 +223,12 @@ def _zeros(terms, end, ar):
         if values[k] == 0:
             if not found or found[-1] < nodes[k]:
                 found.append(nodes[k])
-        elif k + 1 < len(nodes) and nodes[k] < nodes[k + 1] and (values[k] > 0) != (values[k + 1] > 0) and values[k + 1] != 0:
+        elif (
+            k + 1 < len(nodes)
+            and nodes[k] < nodes[k + 1]
+            and (values[k] > 0) != (values[k + 1] > 0)
+            and values[k + 1] != 0
+        ):
             found.append(_root(shifted, slope, nodes[k], nodes[k + 1], ar))
     return found
 
@@ -236,7 +242,7 @@ def _first_above(terms, end, ar):
     terms = _clean(terms)
     slope = _derivative(terms)
     nodes = [ar.mpf(0), *_zeros(slope, end, ar), end]
-    for lo, hi in zip(nodes[:-1], nodes[1:], strict=True):
+    for lo, hi in itertools.pairwise(nodes):
         if _value(terms, hi, ar) > 0:
             if _value(terms, lo, ar) >= 0:
                 return lo
@@ -255,7 +261,9 @@ class Trace:
     spike_time: list = field(default_factory=list)  #: [s]
     membrane: list = field(default_factory=list)  #: at the sample times
     current: list = field(default_factory=list)  #: at the sample times, (exc, inh) or (i,), just after a jump there
-    slope: list = field(default_factory=list)  #: dv/dt at each spike that crossed; None at the end of a refractory period
+    slope: list = field(
+        default_factory=list
+    )  #: dv/dt at each spike that crossed; None at the end of a refractory period
     uncertainty: list = field(default_factory=list)  #: of each spike time, per unit of relative rounding error [s]
 
 
@@ -319,7 +327,9 @@ class _Neuron:
         if slope is not None:
             # rounding of v at the crossing, plus what the uncertain end of the last clamp does to v at the crossing
             size = abs(self.threshold) + abs(self.reset) + abs(self.leak) + self.largest
-            self.uncertainty = (size + abs(self.release_slope) * self.uncertainty) / slope if slope > 0 else self.ar.mpf("inf")
+            self.uncertainty = (
+                (size + abs(self.release_slope) * self.uncertainty) / slope if slope > 0 else self.ar.mpf("inf")
+            )
         self.trace.spike_time.append(self.t)
         self.trace.slope.append(slope)
         self.trace.uncertainty.append(float(self.uncertainty))

@@ -28,7 +28,10 @@ def parameters(size, *, fires=True, leaks=False):
     def scalar_or_array(value):
         return st.one_of(value, st.lists(value, min_size=size, max_size=size).map(np.array))
 
-    fields = {"tau_mem": scalar_or_array(seconds), "tau_syn": st.one_of(scalar_or_array(seconds), st.tuples(seconds, seconds))}
+    fields = {
+        "tau_mem": scalar_or_array(seconds),
+        "tau_syn": st.one_of(scalar_or_array(seconds), st.tuples(seconds, seconds)),
+    }
     if leaks:
         fields["leak"] = scalar_or_array(potential)
     if fires:
@@ -80,7 +83,10 @@ SPOILERS = {
 def spoiled(arrays):
     """Draw (what was done, array) where the array cannot be an input any more."""
     return st.builds(
-        lambda array, how, where: (how, SPOILERS[how](array, where)), arrays, st.sampled_from(sorted(SPOILERS)), st.integers(0, 10**6)
+        lambda array, how, where: (how, SPOILERS[how](array, where)),
+        arrays,
+        st.sampled_from(sorted(SPOILERS)),
+        st.integers(0, 10**6),
     )
 
 

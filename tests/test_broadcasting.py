@@ -1,13 +1,13 @@
-"""Sweeps are broadcasting: named dims of inputs, weights and parameters meet in the result, bit for bit as single runs."""
+"""Sweeps are broadcasting: named dims of inputs, weights and parameters meet, bit for bit as in single runs."""
 
 import itertools
 
 import numpy as np
 import pytest
 import xarray as xr
+from comparison import assert_identical, spike_lists
 
 import bss2sim as b2
-from comparison import assert_identical, spike_lists
 
 INTEGRATORS = ["exact", "euler"]
 N_TIME, N_BATCH, SIZE, N_INPUT = 40, 3, 11, 8
@@ -72,7 +72,10 @@ def test_sweep__of_a_parameter(name, integrator):
 
     def single(batch, sweep):
         return b2.simulate(
-            b2.IAFNeuron(SIZE, **{name: float(values[sweep])}), inputs.isel(batch=batch), integrator=integrator, record=RECORD
+            b2.IAFNeuron(SIZE, **{name: float(values[sweep])}),
+            inputs.isel(batch=batch),
+            integrator=integrator,
+            record=RECORD,
         )
 
     check_against_loop(run, single, ("batch", "sweep"))
@@ -100,7 +103,9 @@ def test_sweep__over_neurons_and_a_dim(integrator):
     threshold = xr.DataArray(rng.uniform(100, 130, (SIZE, 2)), dims=("neuron", "chip"), coords={"chip": ["a", "b"]})
     reset = xr.DataArray(rng.uniform(60, 90, (3, SIZE)), dims=("bias", "neuron"))
     inputs = jumps()
-    run = b2.simulate(b2.IAFNeuron(SIZE, threshold=threshold, reset=reset), inputs, integrator=integrator, record=RECORD)
+    run = b2.simulate(
+        b2.IAFNeuron(SIZE, threshold=threshold, reset=reset), inputs, integrator=integrator, record=RECORD
+    )
     assert set(run.membrane.dims[:2]) == {"chip", "bias"}
     np.testing.assert_array_equal(run.chip, ["a", "b"])
 
@@ -116,7 +121,11 @@ def test_sweep__dims_of_inputs_then_weights_then_parameters(integrator):
     threshold = xr.DataArray([100.0, 115.0], dims="level", coords={"level": [100, 115]})
     inputs, weight = spikes(("batch", 2), ("stimulus", 3)), weights(("session", 2))
     run = b2.simulate(
-        b2.IAFNeuron(SIZE, threshold=threshold), inputs, synapse=b2.Synapse(weight), integrator=integrator, record=RECORD
+        b2.IAFNeuron(SIZE, threshold=threshold),
+        inputs,
+        synapse=b2.Synapse(weight),
+        integrator=integrator,
+        record=RECORD,
     )
 
     def single(batch, stimulus, session, level):
@@ -135,7 +144,11 @@ def test_sweep__shared_dims_are_paired_not_crossed(integrator):
     threshold = xr.DataArray([100.0, 115.0, 130.0], dims="chip")
     inputs, weight = spikes(("chip", 3)), weights(("chip", 3))
     run = b2.simulate(
-        b2.IAFNeuron(SIZE, threshold=threshold), inputs, synapse=b2.Synapse(weight), integrator=integrator, record=RECORD
+        b2.IAFNeuron(SIZE, threshold=threshold),
+        inputs,
+        synapse=b2.Synapse(weight),
+        integrator=integrator,
+        record=RECORD,
     )
 
     def single(chip):
@@ -154,7 +167,9 @@ def test_sweep__of_a_parameter_along_batch():
     run = b2.simulate(b2.IAFNeuron(SIZE, threshold=threshold), inputs, record=RECORD)
     check_against_loop(
         run,
-        lambda batch: b2.simulate(b2.IAFNeuron(SIZE, threshold=float(threshold[batch])), inputs.isel(batch=batch), record=RECORD),
+        lambda batch: b2.simulate(
+            b2.IAFNeuron(SIZE, threshold=float(threshold[batch])), inputs.isel(batch=batch), record=RECORD
+        ),
         ("batch",),
     )
 
@@ -204,7 +219,7 @@ def test_sweep__state_has_the_trial_dims():
     first, state = b2.simulate(neurons, inputs.isel(time=slice(0, 17)), record=RECORD, return_state=True)
     second = b2.simulate(neurons, inputs.isel(time=slice(17, None)), record=RECORD, state=state)
     np.testing.assert_array_equal(np.concatenate([first.membrane, second.membrane], axis=2), whole.membrane)
-    assert {dim for dim in ("batch", "level")} <= set(state.dims)
+    assert {"batch", "level"} <= set(state.dims)
 
 
 @pytest.mark.parametrize("kind", ["ndarray", "DataArray", "transposed", "csr_array", "csc_matrix", "coo_array"])
@@ -228,4 +243,6 @@ def test_weight__every_form_gives_the_same(kind, way, integrator):
     expected = b2.simulate(neurons, inputs, synapse=b2.Synapse(weight), integrator=integrator, record=RECORD)
     assert expected.sizes["spike"] > 50
     # whole-number weights: sums are exact in any order
-    assert_identical(b2.simulate(neurons, inputs, synapse=b2.Synapse(form), integrator=integrator, record=RECORD), expected)
+    assert_identical(
+        b2.simulate(neurons, inputs, synapse=b2.Synapse(form), integrator=integrator, record=RECORD), expected
+    )

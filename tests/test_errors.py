@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import strategies
 import xarray as xr
 
 import bss2sim as b2
-import strategies
 
 NAN, INF = np.nan, np.inf
 TIMES = ["tau_mem", "tau_syn", "refractory_time", "holdoff_time"]
@@ -101,7 +101,9 @@ def test_neuron__refuses_other_than_two_time_constants(pair):
 
 def test_neuron__refuses_dims_that_disagree():
     with pytest.raises(b2.ParameterError, match=r"(?s)sweep(?=.*2)(?=.*3)"):
-        b2.IAFNeuron(3, threshold=xr.DataArray([1.0, 2.0], dims="sweep"), reset=xr.DataArray([1.0, 2.0, 0.0], dims="sweep"))
+        b2.IAFNeuron(
+            3, threshold=xr.DataArray([1.0, 2.0], dims="sweep"), reset=xr.DataArray([1.0, 2.0, 0.0], dims="sweep")
+        )
 
 
 @pytest.mark.parametrize("value", [1, 0, 1.0, "yes", [True, False], np.ones(3)])
@@ -159,9 +161,8 @@ def test_keyword__arguments_of_another_kind_are_unknown(name):
 def test_simulate__refuses_endless_firing(kind, reset):
     """refractory_time 0 and reset >= threshold: infinitely many spikes at once. Only the exact integrator minds."""
     neurons = kind(2, refractory_time=0.0, reset=np.array([80.0, reset]))
-    for settings in (dict(), dict(record=b2.Recording(None, membrane=True))):
-        with pytest.raises(b2.ParameterError, match=r"refractory_time.*(neuron 1|reset)"):
-            b2.simulate(neurons, np.zeros((3, 2)), **settings)
+    with pytest.raises(b2.ParameterError, match=r"refractory_time.*(neuron 1|reset)"):
+        b2.simulate(neurons, np.zeros((3, 2)))
     b2.simulate(neurons, np.zeros((3, 2)), integrator="euler")
 
 
@@ -308,7 +309,8 @@ def test_simulate__refuses_spoiled_sparse_spikes(how, integrator):
     [
         dict(time=[-1e-6], neuron=[0]), dict(time=[NAN], neuron=[0]), dict(time=[INF], neuron=[0]), dict(time=[1e-6], neuron=[-1]),
         dict(time=[1e-6], neuron=[3], n_neuron=3), dict(time=[1e-6, 2e-6], neuron=[0]), dict(time=[1e-6], neuron=[0.5]),
-        dict(time=["a"], neuron=[0]), dict(time=[1e-6], neuron=[0], batch=[-1]), dict(time=[1e-6], neuron=[0], batch=[2], n_batch=2),
+        dict(time=["a"], neuron=[0]), dict(time=[1e-6], neuron=[0], batch=[-1]), dict(time=[1e-6], neuron=[0],
+        batch=[2], n_batch=2),
         dict(time=[1e-6], neuron=[0], batch=[0, 1]), dict(time=[[1e-6]], neuron=[[0]]), dict(time=1e-6, neuron=0),
         dict(time=None, neuron=[0]), dict(time=[1e-6], neuron=[0], duration=-1.0), dict(time=[1e-6], neuron=[0], duration=NAN),
         dict(time=[1e-6], neuron=[0], n_neuron=0), dict(time=[1e-6], neuron=[0], batch=[0], n_batch=0),
@@ -342,7 +344,9 @@ def test_simulate__euler_refuses_a_duration_off_the_grid():
 
 def state_of(neurons, inputs=None, **settings):
     """Return a state after a short run."""
-    return b2.simulate(neurons, np.full((5, 2, 3), 30.0) if inputs is None else inputs, return_state=True, **settings)[1]
+    return b2.simulate(neurons, np.full((5, 2, 3), 30.0) if inputs is None else inputs, return_state=True, **settings)[
+        1
+    ]
 
 
 @pytest.mark.parametrize(
@@ -364,6 +368,7 @@ def test_simulate__refuses_a_state_of_another_run(neurons, inputs, settings):
 
 def spoiled_states():
     """List ways to spoil a state."""
+
     def put(name, value):
         def spoil(state):
             state = state.copy(deep=True)
@@ -399,12 +404,12 @@ def test_simulate__refuses_events_before_the_state():
     neurons = b2.IAFNeuron(2)
     _, state = b2.simulate(neurons, sparse(), synapse=SYNAPSE, duration=4.5e-6, return_state=True)
     late = b2.sparse_spikes([4e-6, 6e-6], [0, 1], n_batch=2, batch=[0, 0], n_neuron=3, duration=1e-5)
-    settings = dict(synapse=SYNAPSE, state=state, record=b2.Recording(None, current=True))
+    settings = dict(synapse=SYNAPSE, state=state, record=b2.Recording(membrane=True, current=True))
     try:
         run = b2.simulate(neurons, late, **settings)
     except b2.InputError:
         return
-    # or taken as acted upon already, so that a list of all events can be given to every piece: then it must not act twice
+    # or taken as acted upon already, so that every piece can be given the list of all events: then it must not act twice
     without = b2.sparse_spikes([6e-6], [1], n_batch=2, batch=[0], n_neuron=3, duration=1e-5)
     np.testing.assert_array_equal(run.current, b2.simulate(neurons, without, **settings).current)
 
@@ -427,7 +432,7 @@ def test_simulate__refuses_out_of_another_shape():
 
 
 def test_simulate__refuses_to_overwrite_its_own_inputs():
-    neurons, record = b2.IAFNeuron(3), b2.Recording(None, membrane=True)
+    neurons, record = b2.IAFNeuron(3), b2.Recording(membrane=True)
     earlier = b2.simulate(neurons, np.full((6, 2, 3), 20.0), record=record)
     with pytest.raises(b2.InputError, match="out"):
         b2.simulate(neurons, earlier.membrane, record=record, out=earlier)

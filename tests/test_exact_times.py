@@ -1,11 +1,11 @@
 """The exact integrator against 50-digit arithmetic: spike times, membranes and currents."""
 
+import naive
 import numpy as np
 import pytest
+from comparison import ROUNDING, assert_spikes_match, by_time, spike_lists
 
 import bss2sim as b2
-import naive
-from comparison import ROUNDING, assert_spikes_match, by_time, spike_lists
 
 KIND = {"iaf": b2.IAFNeuron, "lif": b2.LIFNeuron, "li": b2.LINeuron}
 NEVER = 1e9  # a threshold out of reach
@@ -42,8 +42,8 @@ def compare_spikes(run, traces, trial=0, **tolerance):
 def compare_traces(run, traces, trial=0, rtol=1e-13):
     """Compare membrane and current at the sample times.
 
-    Tolerance: rounding of the largest terms (rtol of them: a few hundred operations of 1e-16 each); membranes of spiking
-    neurons carry the error of the last spike times the slope besides, a factor 10.
+    Tolerance: rounding of the largest terms (rtol of them: a few hundred operations of 1e-16 each); membranes of
+    spiking neurons carry the error of the last spike times the slope besides, a factor 10.
     """
     for n, trace in enumerate(traces):
         expected = np.array([float(v) for v in trace.membrane])
@@ -58,6 +58,7 @@ def compare_traces(run, traces, trial=0, rtol=1e-13):
 
 def draw(rng, model, size, pair, refractory="mixed"):
     """Draw a population with parameters of its own for every neuron."""
+
     def uniform(low, high):
         return rng.uniform(low, high, size)
 
@@ -94,10 +95,13 @@ def test_events__random_network(model, pair):
     weight = rng.normal(60 if model != "li" else 0, 120, (n_event, size)) * (rng.random((n_event, size)) < 0.5)
     parameters = draw(rng, model, size, pair)
     events = naive.synapse_events(list(zip(times, range(n_event), strict=True)), weight)
-    samples = np.sort(np.concatenate([rng.uniform(0, duration, 20), times[:5]]))
+    samples = np.sort(np.concatenate([rng.uniform(0, duration, 20), times[:5]]))  # at events too
     record = b2.Recording("sparse" if model != "li" else None, membrane=True, current=True, sample_time=samples)
     run = b2.simulate(
-        KIND[model](size, **parameters), sparse_from_single_events(times, duration), synapse=b2.Synapse(weight), record=record
+        KIND[model](size, **parameters),
+        sparse_from_single_events(times, duration),
+        synapse=b2.Synapse(weight),
+        record=record,
     )
     traces = twins(model, parameters, events, duration, sample_time=samples)
     compare_traces(run, traces)
@@ -153,7 +157,9 @@ def test_grid__same_spikes_as_events_at_the_bin_starts():
     spikes = rng.random((n_time, 3, n_input)) < 0.05
     weight = rng.normal(20, 60, (n_input, size))
     listed = naive.to_sparse(spikes.astype(np.uint8), 1e-6)
-    events = b2.sparse_spikes(*zip(*[(t, k, b) for b, t, k in listed], strict=True), n_batch=3, n_neuron=n_input, duration=2e-4)
+    events = b2.sparse_spikes(
+        *zip(*[(t, k, b) for b, t, k in listed], strict=True), n_batch=3, n_neuron=n_input, duration=2e-4
+    )
     for tau_syn in (6e-6, (6e-6, 9e-6)):
         neurons = b2.IAFNeuron(size, tau_syn=tau_syn, refractory_time=2e-6, holdoff_time=0.5e-6)
         first = b2.simulate(neurons, spikes, synapse=b2.Synapse(weight))
@@ -191,10 +197,10 @@ def test_events__double_precision_twin_on_a_larger_network():
 # nasty cases
 
 
-def run_single(events, *, model="iaf", path="events", dt=1e-6, duration=60e-6, samples=None, **parameters):
+def run_single(events, *, model="iaf", path="events", dt=1e-6, duration=60e-6, samples=(1e-9,), **parameters):
     """Run one neuron through a path; return its spikes and the twin's trace, after comparing the samples."""
     times, jumps = [t for t, _ in events], [w for _, w in events]
-    record = None if samples is None else b2.Recording(membrane=True, current=True, sample_time=samples)
+    record = b2.Recording(membrane=True, current=True, sample_time=samples)
     neurons = KIND[model](1, **parameters)
     if path == "grid":
         n_time = round(duration / dt)
@@ -210,11 +216,13 @@ def run_single(events, *, model="iaf", path="events", dt=1e-6, duration=60e-6, s
         duration = n_time * dt
     else:
         run = b2.simulate(
-            neurons, sparse_from_single_events(times, duration), synapse=b2.Synapse(np.array(jumps)[:, None]), record=record
+            neurons,
+            sparse_from_single_events(times, duration),
+            synapse=b2.Synapse(np.array(jumps)[:, None]),
+            record=record,
         )
-    trace = naive.exact(events, model=model, duration=duration, sample_time=[] if samples is None else samples, **parameters)
-    if samples is not None:
-        compare_traces(run, [trace])
+    trace = naive.exact(events, model=model, duration=duration, sample_time=samples, **parameters)
+    compare_traces(run, [trace])
     return spike_lists(run).get((0, 0), []), trace
 
 
@@ -230,11 +238,9 @@ TIMES = [(0.0, 0.0), (3e-6, 0.0), (3e-6, 3e-6), (3e-6, 1e-6), (3e-6, 2.9999e-6),
 def test_exact__every_kind_of_refractory_period(path, refractory_time, holdoff_time, tau_syn, model):
     events = [(k * US, w) for k, w in [(0, 150.0), (2, 90.0), (3, -60.0), (12, 250.0), (20, -300.0), (30, 700.0)]]
     found, trace = run_single(
-        events, model=model, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0, leak=82.0,
+        events, model=model, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0,
         refractory_time=refractory_time, holdoff_time=holdoff_time, samples=[1.3e-6, 7.77e-6, 31e-6, 44e-6],
-    ) if model == "lif" else run_single(
-        events, path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0,
-        refractory_time=refractory_time, holdoff_time=holdoff_time, samples=[1.3e-6, 7.77e-6, 31e-6, 44e-6],
+        **(dict(leak=82.0) if model == "lif" else {}),
     )  # fmt: skip
     n, strict = assert_spikes_match(found, trace)
     assert n > 3
@@ -247,8 +253,12 @@ def test_exact__simultaneous_events(tau_syn):
     rng = np.random.default_rng(6)
     times = np.repeat(np.sort(rng.uniform(0, 30e-6, 6)), 5)
     jumps = rng.normal(40, 100, 30)
-    parameters = dict(tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0, refractory_time=2e-6, holdoff_time=1e-6)
-    found, trace = run_single(list(zip(times, jumps, strict=True)), samples=[5e-6, *np.unique(times)[2:4], 39e-6], **parameters)
+    parameters = dict(
+        tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0, reset=80.0, refractory_time=2e-6, holdoff_time=1e-6
+    )
+    found, trace = run_single(
+        list(zip(times, jumps, strict=True)), samples=[5e-6, *np.unique(times)[2:4], 39e-6], **parameters
+    )
     n, strict = assert_spikes_match(found, trace)
     assert n >= 4
     assert strict >= n - 1
@@ -308,7 +318,8 @@ def test_exact__near_tangent_asymptote(path, above, seconds):
     """The asymptote is above the threshold by a small part of the rise: the condition number is 1/part.
 
     Allowed: tau times rounding (2e-16) over part, times 50; on the grid membrane and current round in each of the 300
-    bins before the crossing. Prototypes of event lists: 7e-16 s at 1e-6, 6e-10 s at 1e-12. The same part below the threshold: no spike.
+    bins before the crossing. Prototypes of event lists: 7e-16 s at 1e-6, 6e-10 s at 1e-12. The same part below the
+    threshold: no spike.
     """
     settings = dict(tau_mem=10e-6, tau_syn=10e-6, threshold=96.0, reset=32.0, refractory_time=1e-3, duration=1e-3)
     found, trace = run_single([(0.0, 64.0 * (1 + above))], path=path, **settings)
@@ -359,8 +370,8 @@ def long_membrane(s, charge, tau, reset):
 def test_exact__no_spike_missed_or_invented_in_10000_intervals_of_two_time_constants(path):
     """One interval per neuron with random currents and time constants, short against and longer than them.
 
-    v has one stationary point at most, known in closed form: a maximum ends the bracket in which v rises, a minimum begins
-    it. The neuron fires iff v at the end of the bracket is above threshold, and then where v equals it in the bracket.
+    v has one stationary point at most, known in closed form: a maximum ends the bracket in which v rises, a minimum
+    begins it. The neuron fires iff v at the end of the bracket is above threshold, and then where v equals it in the bracket.
     Evaluated in extended precision; 50 digits decide where that is within 1e-11 of the threshold.
     """
     rng = np.random.default_rng(8)
@@ -374,7 +385,9 @@ def test_exact__no_spike_missed_or_invented_in_10000_intervals_of_two_time_const
     # so that the charges compare
     weight = np.stack([charge * tau_mem / tau_syn[0], -charge * rng.uniform(0, 1.2, size) * tau_mem / tau_syn[1]])
     threshold = reset + 10 ** rng.uniform(-1, 2, size)
-    neurons = b2.IAFNeuron(size, refractory_time=1e-3, tau_mem=tau_mem, tau_syn=tau_syn, threshold=threshold, reset=reset)
+    neurons = b2.IAFNeuron(
+        size, refractory_time=1e-3, tau_mem=tau_mem, tau_syn=tau_syn, threshold=threshold, reset=reset
+    )
     if path == "grid":
         run = b2.simulate(neurons, np.ones((1, 2)), synapse=b2.Synapse(weight), dt=length)
     else:
@@ -494,7 +507,9 @@ def test_exact__leaking_membrane_needs_a_search_in_every_kind_of_interval():
             single = of_neuron(parameters, n) | dict(refractory_time=1e-3, duration=length, model="lif")
             events = [(0.0, weight[0, n]), (0.0, weight[1, n])]
             trace = naive.exact(events, arithmetic=naive.Float64, **single)
-            if len(trace.spike_time) != len(lists.get((0, n), [])) or (trace.spike_time and trace.uncertainty[0] > 1e-3):
+            if len(trace.spike_time) != len(lists.get((0, n), [])) or (
+                trace.spike_time and trace.uncertainty[0] > 1e-3
+            ):
                 trace = naive.exact(events, **single)
             # the double twin cancels where the time constants are close: 1e-14 s suffices to tell a wrong crossing
             assert_spikes_match(lists.get((0, n), []), trace, tolerance=1e-14, rounding=64 * ROUNDING)
@@ -536,9 +551,13 @@ def test_euler__spike_times_converge_at_first_order():
     """First spikes of random neurons: the mean error is proportional to the step."""
     rng = np.random.default_rng(10)
     size = 300
-    parameters = dict(tau_mem=rng.uniform(6e-6, 14e-6, size), tau_syn=rng.uniform(4e-6, 10e-6, size), refractory_time=1e-3)
+    parameters = dict(
+        tau_mem=rng.uniform(6e-6, 14e-6, size), tau_syn=rng.uniform(4e-6, 10e-6, size), refractory_time=1e-3
+    )
     bins = np.abs(rng.normal(60, 20, (40, size))) * (rng.random((40, size)) < 0.2)
-    exact = b2.simulate(b2.IAFNeuron(size, **parameters), bins, dt=1e-6, record=b2.Recording("first")).first_spike.values
+    exact = b2.simulate(
+        b2.IAFNeuron(size, **parameters), bins, dt=1e-6, record=b2.Recording("first")
+    ).first_spike.values
     errors = []
     for parts in (4, 16, 64):
         jump = np.zeros((40 * parts, size))

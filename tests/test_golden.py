@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 import xarray as xr
+from comparison import by_time, spike_lists
 
 import bss2sim as b2
-import naive
-from comparison import by_time, spike_lists
 
 DATA = Path(__file__).parent / "data"
 DTYPE = {"f32": np.float32, "f64": np.float64}
@@ -51,14 +51,16 @@ def population(model, size, parameters):
 
 @pytest.mark.parametrize(("name", "entry"), cases("iaf_forward", "iaf_refractory", "li_lif"))
 def test_euler__agrees_with_reference(name, entry):
-    """Spikes equal, traces within the data's tolerance; to the bit where the reference's coefficients are plain numbers.
+    """Spikes equal, traces within the data's tolerance; to the bit where the reference was given plain numbers.
 
     Arrays differ in the last bit of dt/tau: the reference inverts tensors but divides numbers; bss2sim always divides,
     so that a sweep equals the loop of single runs.
     """
     data = load(name, entry)
     model = entry.get("model", "iaf").split("_")[0].rstrip("2")
-    neurons = population(model, entry.get("N", data["input"].shape[2]), {k[2:]: v for k, v in data.items() if k[:2] == "p_"})
+    neurons = population(
+        model, entry.get("N", data["input"].shape[2]), {k[2:]: v for k, v in data.items() if k[:2] == "p_"}
+    )
     jump = data["input"] + data.get("input2", np.zeros((), data["input"].dtype))
     record = b2.Recording(**{**EVERYTHING, "spikes": "dense" if model != "li" else None})
     run = b2.simulate(neurons, jump, dt=entry["dt"], integrator="euler", record=record)
@@ -100,7 +102,7 @@ def test_simulate__refuses_input_that_is_not_finite(value, where, integrator, dt
     jump = np.zeros((9, 3, 5), dtype)
     jump[{"first": (0, 0, 0), "middle": (4, 1, 3), "last": (8, 2, 4)}[where]] = value
     neurons = b2.IAFNeuron(5, reset=200.0, refractory_time=1e-3)
-    for record in (b2.Recording(), b2.Recording(spikes=None, membrane=True), b2.Recording(spikes="count")):
+    for record in (b2.Recording(), b2.Recording(spikes="count")):
         with pytest.raises(b2.InputError, match=r"(?i)finite|nan|inf"):
             b2.simulate(neurons, jump, integrator=integrator, record=record)
 
@@ -188,15 +190,18 @@ def test_euler__same_bits_as_naive(size, per_neuron, model, pair, holdoff, dtype
         np.testing.assert_array_equal(by_time(run.spikes), spikes)
 
 
-@pytest.mark.parametrize("spikes", ["sparse", "dense", "count", "first", None])
-@pytest.mark.parametrize("membrane", [False, True])
+@pytest.mark.parametrize(
+    ("spikes", "membrane"), [("sparse", False), ("dense", True), ("count", False), ("first", False), (None, True)]
+)
 def test_euler__recording_does_not_change_bits(spikes, membrane):
     """Kernels that record less are other kernels: each against the twin."""
     rng = np.random.default_rng(7)
     parameters = random_parameters(rng, "iaf", 70, False, True, True)
     jump = ((rng.random((80, 3, 70)) < 0.3) * rng.normal(25, 60, (80, 3, 70))).astype(np.float32)
     expected, trace, _ = naive.euler(jump, 1e-6, dtype=np.float32, **parameters)
-    run = b2.simulate(b2.IAFNeuron(70, **parameters), jump, integrator="euler", record=b2.Recording(spikes, membrane=membrane))
+    run = b2.simulate(
+        b2.IAFNeuron(70, **parameters), jump, integrator="euler", record=b2.Recording(spikes, membrane=membrane)
+    )
     if membrane:
         np.testing.assert_array_equal(by_time(run.membrane), trace)
     if spikes == "sparse":
@@ -213,10 +218,12 @@ def test_euler__recording_does_not_change_bits(spikes, membrane):
         assert not {"spike_time", "spikes", "spike_count", "first_spike"} & set(run.variables)
 
 
-@pytest.mark.parametrize("pair", [False, True], ids=["one_tau", "two_tau"])
-@pytest.mark.parametrize("kind", ["bool", "uint8", "float32", "sparse", "csr"])
+@pytest.mark.parametrize(
+    ("kind", "pair"),
+    [("uint8", False), ("bool", True), ("uint8", True), ("float32", True), ("sparse", True), ("csr", True)],
+)
 def test_euler__through_synapse(kind, pair):
-    """Whole-number weights add without rounding, so every way in gives the twin's bits; signs of one bin do not cancel."""
+    """Whole-number weights add without rounding: every way in gives the twin's bits; signs of one bin do not cancel."""
     rng = np.random.default_rng(11)
     n_time, n_batch, n_input, size = 50, 2, 20, 45
     weight = np.where(rng.random((n_input, size)) < 0.7, rng.integers(-40, 60, (n_input, size)), 0).astype(np.float32)
@@ -253,8 +260,10 @@ def test_euler__through_synapse(kind, pair):
 def test_euler__graded_spikes_change_the_sign_of_the_synapse():
     """A spike of grade -1 through a positive weight is a negative jump: it goes to the inhibitory current."""
     neurons = b2.IAFNeuron(1, tau_mem=10e-6, tau_syn=(5e-6, 2e-6))
-    record = b2.Recording(None, current=True)
-    run = b2.simulate(neurons, np.array([[-1.0]]), synapse=b2.Synapse(np.array([[30.0]])), integrator="euler", record=record)
+    record = b2.Recording(**EVERYTHING)
+    run = b2.simulate(
+        neurons, np.array([[-1.0]]), synapse=b2.Synapse(np.array([[30.0]])), integrator="euler", record=record
+    )
     np.testing.assert_array_equal(run.current.values, [[[0.0], [-30.0]]])
 
 
@@ -275,7 +284,7 @@ def test_euler__events_off_the_grid_are_refused():
 )  # fmt: skip
 def test_euler__dtype_is_that_of_the_input_unless_asked(given, dtype, expected):
     jump = np.full((4, 2), 3.1, given)
-    run = b2.simulate(b2.IAFNeuron(2), jump, integrator="euler", dtype=dtype, record=b2.Recording(None, membrane=True))
+    run = b2.simulate(b2.IAFNeuron(2), jump, integrator="euler", dtype=dtype, record=b2.Recording(**EVERYTHING))
     assert run.membrane.dtype == expected
     twin = naive.euler(jump[:, None], 1e-6, threshold=125.0, reset=80.0, tau_mem=1e-5, tau_syn=1e-5, refractory_time=1e-6,
                        dtype=expected)  # fmt: skip

@@ -4,10 +4,9 @@ import json
 import math
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
-
-import naive
 from naive import PRECISE
 
 DATA = Path(__file__).parent / "data"
@@ -84,7 +83,15 @@ def test_euler__holdoff_frees_membrane_for_last_steps():
 
 @pytest.mark.parametrize(
     ("duration", "dt", "steps"),
-    [(0.0, 1e-6, 0), (10e-6, 1e-6, 10), (1.0000005e-5, 1e-6, 10), (1.00002e-5, 1e-6, 11), (0.3, 0.1, 3), (2.5, 1.0, 3), (0.1, 1.0, 1)],
+    [
+        (0.0, 1e-6, 0),
+        (10e-6, 1e-6, 10),
+        (1.0000005e-5, 1e-6, 10),
+        (1.00002e-5, 1e-6, 11),
+        (0.3, 0.1, 3),
+        (2.5, 1.0, 3),
+        (0.1, 1.0, 1),
+    ],
 )
 def test_step_count__snaps_then_rounds_up(duration, dt, steps):
     assert naive.step_count(duration, dt) == steps
@@ -120,7 +127,9 @@ def test_exact__first_spike_of_causal_set():
         checked += 1
         first = trace.spike_time[0]
         ts, tm = PRECISE.mpf(float(tau_syn)), PRECISE.mpf(float(tau_mem))
-        causal = [(PRECISE.mpf(float(t)), PRECISE.mpf(float(w))) for t, w in zip(times, weights, strict=True) if t < first]
+        causal = [
+            (PRECISE.mpf(float(t)), PRECISE.mpf(float(w))) for t, w in zip(times, weights, strict=True) if t < first
+        ]
         above = sum(w * PRECISE.exp(t / ts) for t, w in causal)
         below = sum(w for _, w in causal) - (PRECISE.mpf(float(threshold)) - PRECISE.mpf(reset)) * tm / ts
         # 50 digits less what the cancellations cost
@@ -132,7 +141,9 @@ def test_exact__first_spike_of_causal_set():
 @pytest.mark.parametrize("model", ["iaf", "lif", "li"])
 def test_exact__motion_solves_the_differential_equation(model, tau_syn):
     """The sampled membrane has the slope the equation says (central differences of second order)."""
-    parameters = dict(tau_mem=10e-6, tau_syn=tau_syn, leak=70.0, reset=60.0, model=model, threshold=1e9, refractory_time=1e-6)
+    parameters = dict(
+        tau_mem=10e-6, tau_syn=tau_syn, leak=70.0, reset=60.0, model=model, threshold=1e9, refractory_time=1e-6
+    )
     events = [(0.0, 90.0), (1e-6, -70.0), (1e-6, 35.0)]
     h = 1e-15
     centers = [0.5e-6, 2e-6, 9e-6, 30e-6]
@@ -149,16 +160,25 @@ def test_exact__motion_solves_the_differential_equation(model, tau_syn):
 
 def test_exact__equal_time_constants_are_the_limit():
     """tau_mem = tau_syn: v = leak + w (t/tau) exp(-t/tau), maximum at t = tau."""
-    trace = naive.exact([(0.0, 50.0)], model="li", leak=0.0, tau_mem=1e-5, tau_syn=1e-5, duration=1e-3, sample_time=[1e-5])
+    trace = naive.exact(
+        [(0.0, 50.0)], model="li", leak=0.0, tau_mem=1e-5, tau_syn=1e-5, duration=1e-3, sample_time=[1e-5]
+    )
     assert abs(trace.membrane[0] - 50 / PRECISE.e) < 1e-40
-    near = naive.exact([(0.0, 50.0)], model="li", leak=0.0, tau_mem=1e-5, tau_syn=1.00000001e-5, duration=1e-3, sample_time=[1e-5])
+    near = naive.exact(
+        [(0.0, 50.0)], model="li", leak=0.0, tau_mem=1e-5, tau_syn=1.00000001e-5, duration=1e-3, sample_time=[1e-5]
+    )
     assert abs(near.membrane[0] - trace.membrane[0]) < 1e-6
 
 
 def test_exact__regular_firing_under_constant_current():
     """A current that does not decay: v rises linearly, period = rise + refractory_time - holdoff_time."""
     slope = 1e7  # membrane units per second
-    for refractory, holdoff, period in [(2e-6, 0.0, 7e-6), (2e-6, 2e-6, 5e-6), (2e-6, 0.5e-6, 6.5e-6), (0.0, 0.0, 5e-6)]:
+    for refractory, holdoff, period in [
+        (2e-6, 0.0, 7e-6),
+        (2e-6, 2e-6, 5e-6),
+        (2e-6, 0.5e-6, 6.5e-6),
+        (0.0, 0.0, 5e-6),
+    ]:
         trace = naive.exact(
             [(0.0, slope)], duration=3.9e-5, threshold=50.0, reset=0.0, tau_mem=1.0, tau_syn=1e12,
             refractory_time=refractory, holdoff_time=holdoff,
@@ -195,7 +215,9 @@ def test_exact__threshold_is_strict():
 def test_exact__peak_between_events_is_found():
     """Fast excitation, slow inhibition: v rises above the threshold and falls far below it before the end."""
     events = [(0.0, 400.0), (0.0, -150.0)]
-    settings = dict(reset=0.0, tau_mem=1e-5, tau_syn=(1e-6, 2e-5), duration=2e-4, refractory_time=2e-4, sample_time=[1.9e-4])
+    settings = dict(
+        reset=0.0, tau_mem=1e-5, tau_syn=(1e-6, 2e-5), duration=2e-4, refractory_time=2e-4, sample_time=[1.9e-4]
+    )
     # dv/ds = 40e6 exp(-s/1us) - 15e6 exp(-s/20us) = 0
     s = math.log(40 / 15) / (1e6 - 5e4)
     peak = 40 * (1 - math.exp(-s / 1e-6)) - 300 * (1 - math.exp(-s / 2e-5))
@@ -222,7 +244,12 @@ def test_zeros__all_found_for_four_exponentials():
     """(x - .2)(x - .5)(x - .7) in x = exp(-s): zeros at -log of these, the most such a sum can have."""
     ar = PRECISE
     a, b, c = ar.mpf("0.2"), ar.mpf("0.5"), ar.mpf("0.7")
-    terms = [(ar.mpf(3), [ar.mpf(1)]), (ar.mpf(2), [-(a + b + c)]), (ar.mpf(1), [a * b + b * c + a * c]), (ar.mpf(0), [-a * b * c])]
+    terms = [
+        (ar.mpf(3), [ar.mpf(1)]),
+        (ar.mpf(2), [-(a + b + c)]),
+        (ar.mpf(1), [a * b + b * c + a * c]),
+        (ar.mpf(0), [-a * b * c]),
+    ]
     found = naive._zeros(terms, ar.mpf(100), ar)
     assert len(found) == 3
     assert max(abs(s + ar.log(x)) for s, x in zip(found, (c, b, a), strict=True)) < 1e-45
@@ -236,5 +263,8 @@ def test_to_dense__inverts_to_sparse():
 
 
 def test_synapse_events__gathers_rows():
-    assert naive.synapse_events([(0.1, 1), (0.2, 0)], [[1.0, 0.0], [2.0, 3.0]]) == [[(0.1, 2.0), (0.2, 1.0)], [(0.1, 3.0)]]
+    assert naive.synapse_events([(0.1, 1), (0.2, 0)], [[1.0, 0.0], [2.0, 3.0]]) == [
+        [(0.1, 2.0), (0.2, 1.0)],
+        [(0.1, 3.0)],
+    ]
     assert naive.grid_events([0.0, 2.0, 0.0, -1.0], 0.5) == [(0.5, 2.0), (1.5, -1.0)]

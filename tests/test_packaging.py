@@ -57,8 +57,8 @@ def test_readme__commands_install_and_run() -> None:
 
 
 def test_ci__runs_the_commands_of_readme() -> None:
-    assert 'main_job=$(readme_command main)' in CI and 'in_environment user "$main_job"' in CI
-    assert 'tests=$(readme_command test)' in CI and 'in_environment tester "$tests"' in CI
+    assert "main_job=$(readme_command main)" in CI and 'in_environment user "$main_job"' in CI
+    assert "tests=$(readme_command test)" in CI and 'in_environment tester "$tests"' in CI
     # The function that extracts them gives what this file sees.
     function = re.search(r"^readme_command\(\) \{.*?^\}", CI, re.MULTILINE | re.DOTALL)
     assert function

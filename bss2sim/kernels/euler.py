@@ -21,7 +21,16 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .vector import BLOCK, LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import (
+    BLOCK,
+    LINE,
+    nonzero_mask,
+    prefetch_line,
+    record_row,
+    trailing_zeros,
+    use_wide_registers,
+    without_lowest,
+)
 
 N_FLOAT_ROW = 10  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
@@ -37,17 +46,19 @@ def run_euler(
     jumps, direct, time_stride,
     spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
-    state_membrane, state_current, state_inhibitory, state_busy,
+    state_row, old_membrane, old_current, old_inhibitory, old_busy,
+    keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
     floats, integers, fired, index, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return the number of spikes found, also beyond the buffer.
 
-    Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element
-    `input_at`, rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use), the latter through `weight` (see ``gather``), or
-    the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the membrane never fires.
-    `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None: `k_syn` and `k_inh` are
-    the factors 1 - dt/tau. State: (trial, neuron), overwritten.
+    Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
+    rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use), the latter
+    through `weight` (see ``gather``), or the events (`event_step`, `event_source`; trial from
+    `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the
+    membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
+    `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`.
     """
@@ -60,20 +71,21 @@ def run_euler(
         low = (task % n_block) * block
         n = min(block, n_neuron - low)
         p = parameter_row[trial]
+        q = state_row[trial]
         for j in range(n):
-            floats[_V + j] = state_membrane[trial, low + j]
-            floats[_I + j] = state_current[trial, low + j]
+            floats[_V + j] = old_membrane[q, low + j]
+            floats[_I + j] = old_current[q, low + j]
             floats[_K_MEM + j] = k_mem[p, low + j]
             floats[_K_SYN + j] = k_syn[p, low + j]
             if k_inh is not None:
-                floats[_J + j] = state_inhibitory[trial, low + j]
+                floats[_J + j] = old_inhibitory[q, low + j]
                 floats[_K_INH + j] = k_inh[p, low + j]
             if leak is not None:
                 floats[_LEAK + j] = leak[p, low + j]
             if threshold is not None:
                 floats[_THRESHOLD + j] = threshold[p, low + j]
                 floats[_RESET + j] = reset[p, low + j]
-                integers[_BUSY + j] = state_busy[trial, low + j] - 1
+                integers[_BUSY + j] = old_busy[q, low + j] - 1
                 integers[_N_REF + j] = n_refractory[p, low + j]
                 if n_holdoff is not None:
                     integers[_N_HOLD + j] = n_holdoff[p, low + j]
@@ -167,14 +179,16 @@ def run_euler(
                             n_found += 1
         n_spike[task] = n_found - start
         for j in range(n):
-            state_membrane[trial, low + j] = floats[_V + j]
-            state_current[trial, low + j] = floats[_I + j]
             finite = math.isfinite(floats[_V + j]) and math.isfinite(floats[_I + j])
             if k_inh is not None:
-                state_inhibitory[trial, low + j] = floats[_J + j]
                 finite = finite and math.isfinite(floats[_J + j])
             if not finite and status[0] == 0:  # NaN and infinity never leave a current: no pass over the inputs needed
                 status[0], status[1], status[2] = NOT_FINITE, trial, low + j
-            if threshold is not None:
-                state_busy[trial, low + j] = max(0, integers[_BUSY + j] - (np.int32(n_time) - 1))
+            if keeps:
+                new_membrane[trial, low + j] = floats[_V + j]
+                new_current[trial, low + j] = floats[_I + j]
+                if k_inh is not None:
+                    new_inhibitory[trial, low + j] = floats[_J + j]
+                if threshold is not None:
+                    new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (np.int32(n_time) - 1))
     return n_found

@@ -16,16 +16,16 @@ from .exact import NOT_FINITE, SLACK, advance, sort_spikes
 from .gather import gather_events
 from .grid import (
     CHORD,
+    CURRENT,
     GAIN,
     GAIN_INH,
     GATE,
+    INHIBITORY,
     KEPT,
     KEPT_INH,
     LEAK,
     LOSS,
-    I,
-    J,
-    V,
+    MEMBRANE,
     open_gates,
     step_row,
 )
@@ -87,16 +87,18 @@ def run_events(
     input_at, weight_row, parameter_row,
     event_time, event_source, event_pointer, n_input, weight, column, pointer,
     uniform, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
-    state_membrane, state_current, state_inhibitory, state_phase, state_transition, state_time, new_time,
-    membrane, current, selected, how, sample_time, near, emits, spike_time, spike_neuron, n_spike, status, before, after, coefficients, inverse_mem, transition, flag, drive,
+    state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_time,
+    keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_time,
+    membrane, current, selected, how, sample_time, near, emits, spike_time, spike_neuron, n_spike, status,
+    before, after, coefficients, inverse_mem, transition, phase, flag, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
     Returns (number of spikes found, also beyond the buffer; all are sorted). Inputs and outputs as in
     ``grid.run_grid``; events are those in [begin, finish). Traces are at `sample_time` [s],
     after inputs up to `near` [s] later. `uniform`: the neurons of a parameter row share one
-    synaptic time constant. State: as at `state_time` (trial,), the last instant of input;
-    overwritten, its new time goes to `new_time` (task,).
+    synaptic time constant. State: as at `old_time` (state row,), the last instant of
+    input; after the run as at `new_time` (trial,).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
@@ -107,22 +109,24 @@ def run_events(
         low = (task % n_block) * block
         n = min(block, n_neuron - low)
         p = parameter_row[trial]
+        q = state_row[trial]
         flag[:] = 0
         drive[:] = 0.0
         for k in range(n):
             m = low + k
-            before[V + k] = state_membrane[trial, m]
-            before[I + k] = state_current[trial, m]
+            before[MEMBRANE + k] = old_membrane[q, m]
+            before[CURRENT + k] = old_current[q, m]
             inverse_mem[k] = 1.0 / tau_mem[p, m]
             coefficients[GATE + k] = 1.0
             if tau_inh is not None:
-                before[J + k] = state_inhibitory[trial, m]
+                before[INHIBITORY + k] = old_inhibitory[q, m]
             if leak is not None:
                 coefficients[LEAK + k] = leak[p, m]
             if threshold is not None:
-                transition[k] = state_transition[trial, m]
-                open_gates(coefficients, 0.0, 0.0, 0.0, k, np.int64(state_phase[trial, m]), threshold[p, m], SLACK)
-        t = state_time[trial]
+                transition[k] = old_transition[q, m]
+                phase[k] = old_phase[q, m]
+                open_gates(coefficients, 0.0, 0.0, 0.0, k, phase[k], threshold[p, m], SLACK)
+        t = old_time[q]
         event = event_pointer[input_at[trial]]
         last_event = event_pointer[input_at[trial] + 1]
         while event < last_event and event_time[event] < begin:
@@ -160,24 +164,24 @@ def run_events(
                         t_inh = None
                         rest = None
                         if tau_inh is not None:
-                            j = before[J + k] + drive[BLOCK + k]
+                            j = before[INHIBITORY + k] + drive[BLOCK + k]
                             t_inh = tau_inh[p, m]
                         if leak is not None:
                             rest = leak[p, m]
                         emit_from = math.inf
                         if emits and spike_mask[p, m] and not is_sample:
                             emit_from = begin
-                        v, phase, ends, n_found = advance(
-                            t, end, before[V + k], before[I + k] + drive[k], j, np.int64(state_phase[trial, m]), transition[k],
+                        v, now_phase, ends, n_found = advance(
+                            t, end, before[MEMBRANE + k], before[CURRENT + k] + drive[k], j, phase[k], transition[k],
                             crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                             clamp_time[p, m], holdoff_time[p, m],
                             emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                        after[V + k] = v
+                        after[MEMBRANE + k] = v
                         if is_event and not is_sample:
                             transition[k] = ends
-                            if phase != state_phase[trial, m]:
-                                state_phase[trial, m] = phase
-                                open_gates(coefficients, 0.0, 0.0, 0.0, k, phase, threshold[p, m], SLACK)
+                            if now_phase != phase[k]:
+                                phase[k] = now_phase
+                                open_gates(coefficients, 0.0, 0.0, 0.0, k, now_phase, threshold[p, m], SLACK)
                 if status[0] != 0:
                     return n_found, is_sorted
                 if n_found > found_before + 1 and n_found <= spike_time.size:
@@ -185,13 +189,13 @@ def run_events(
             if is_sample:
                 out = (trial * n_sample + sample) * n_recorded
                 if membrane.size:
-                    record_row(membrane, out, after, np.int64(V), selected, low, n, how)
+                    record_row(membrane, out, after, np.int64(MEMBRANE), selected, low, n, how)
                 if current.size:
                     if tau_inh is not None:
-                        record_row(current, 2 * out, after, np.int64(I), selected, low, n, how)
-                        record_row(current, 2 * out + n_recorded, after, np.int64(J), selected, low, n, how)
+                        record_row(current, 2 * out, after, np.int64(CURRENT), selected, low, n, how)
+                        record_row(current, 2 * out + n_recorded, after, np.int64(INHIBITORY), selected, low, n, how)
                     else:
-                        record_row(current, out, after, np.int64(I), selected, low, n, how)
+                        record_row(current, out, after, np.int64(CURRENT), selected, low, n, how)
                 sample += 1
             elif is_event:
                 n_event = 1
@@ -207,15 +211,21 @@ def run_events(
         n_spike[task] = n_found - start
         for k in range(n):
             m = low + k
-            state_membrane[trial, m] = before[V + k]
-            state_current[trial, m] = before[I + k] + drive[k]
-            finite = math.isfinite(state_membrane[trial, m]) and math.isfinite(state_current[trial, m])
+            v = before[MEMBRANE + k]
+            i = before[CURRENT + k] + drive[k]
+            finite = math.isfinite(v) and math.isfinite(i)
             if tau_inh is not None:
-                state_inhibitory[trial, m] = before[J + k] + drive[BLOCK + k]
-                finite = finite and math.isfinite(state_inhibitory[trial, m])
-            if threshold is not None:
-                state_transition[trial, m] = transition[k]
+                finite = finite and math.isfinite(before[INHIBITORY + k] + drive[BLOCK + k])
             if not finite and status[0] == 0:
                 status[0], status[1], status[2] = NOT_FINITE, trial, m
-        new_time[task] = t
+            if keeps:
+                new_membrane[trial, m] = v
+                new_current[trial, m] = i
+                if tau_inh is not None:
+                    new_inhibitory[trial, m] = before[INHIBITORY + k] + drive[BLOCK + k]
+                if threshold is not None:
+                    new_phase[trial, m] = phase[k]
+                    new_transition[trial, m] = transition[k]
+        if keeps and low == 0:
+            new_time[trial] = t
     return n_found, is_sorted

@@ -12,14 +12,14 @@ import math
 
 import numpy as np
 
-from .exact import CLAMPED, FREE, NOT_FINITE, SLACK, advance, move, sort_spikes
+from .exact import CLAMPED, FREE, NOT_FINITE, advance, move, sort_spikes
 from .gather import gather_dense
 from .jit import kernel, rule
-from .membrane import exact_leaky_membrane, exact_membrane
+from .membrane import exact_membrane
 from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 N_STATE_ROW = 3
-V, I, J = (BLOCK * k for k in range(N_STATE_ROW))
+MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
 N_COEFFICIENT_ROW = 9
 GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
 RING = 256  # steps ahead for which transitions wait in a list of their own
@@ -35,20 +35,20 @@ def step_row(before, after, coefficients, jump, jump_inh, pair, leak, fires, sla
     """
     use_wide_registers()
     for k in range(n):
-        v = before[V + k]
-        i = before[I + k] + jump[k]
-        after[I + k] = i * coefficients[KEPT + k]
+        v = before[MEMBRANE + k]
+        i = before[CURRENT + k] + jump[k]
+        after[CURRENT + k] = i * coefficients[KEPT + k]
         new = exact_membrane(v, i, coefficients[GAIN + k])
         up = max(i, 0.0)
         if pair is not None:
-            j = before[J + k] + jump_inh[k]
-            after[J + k] = j * coefficients[KEPT_INH + k]
+            j = before[INHIBITORY + k] + jump_inh[k]
+            after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
             new = exact_membrane(new, j, coefficients[GAIN_INH + k])
             up = up + max(j, 0.0)
         if leak is not None:
             new = new - (v - coefficients[LEAK + k]) * coefficients[LOSS + k]
             up = max(up + (coefficients[LEAK + k] - v), 0.0)
-        after[V + k] = new
+        after[MEMBRANE + k] = new
         if fires is not None:
             may = new > coefficients[SCREEN + k]
             if slack is not None:
@@ -91,20 +91,20 @@ def sample_row(
         k = selected[m] - low
         if 0 <= k < n:
             q = low + k
-            v = before[V + k]
-            i = before[I + k] + jump[k]
+            v = before[MEMBRANE + k]
+            i = before[CURRENT + k] + jump[k]
             j = None
             t_inh = None
             rest = None
             if tau_inh is not None:
-                j = before[J + k] + jump_inh[k]
+                j = before[INHIBITORY + k] + jump_inh[k]
                 t_inh = tau_inh[p, q]
             if leak is not None:
                 rest = leak[p, q]
             moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
             if threshold is not None:
                 moved, _, _, _ = advance(
-                    now, when, v, i, j, np.int64(phase[trial, q]), transition[k],
+                    now, when, v, i, j, phase[k], transition[k],
                     crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
                     clamp_time[p, q], holdoff_time[p, q],
                     math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
@@ -125,14 +125,16 @@ def run_grid(
     jumps, direct, time_stride, spikes_in, n_input, weight, column, pointer,
     gain, kept, gain_inh, kept_inh, loss,
     crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
-    state_membrane, state_current, state_inhibitory, state_phase, state_transition,
-    membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status, before, after, coefficients, scratch, transition, due, link, ring, flag, index, drive,
+    state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition,
+    keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition,
+    membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status,
+    before, after, coefficients, scratch, transition, phase, due, link, ring, flag, index, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
-    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split before use. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see
-    ``elementary.leaky_gain``), `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron).
-    State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
+    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split
+    before use. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see ``elementary.leaky_gain``), `kept` =
+    exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron). State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
     traces are (trial, sample_time, neuron).
     """
     n_block = (n_neuron + block - 1) // block
@@ -147,31 +149,33 @@ def run_grid(
         low = (task % n_block) * block
         n = min(block, n_neuron - low)
         p = parameter_row[trial]
+        q = state_row[trial]
         ring[:] = -1
         for k in range(n):
             m = low + k
-            before[V + k] = state_membrane[trial, m]
-            before[I + k] = state_current[trial, m]
+            before[MEMBRANE + k] = old_membrane[q, m]
+            before[CURRENT + k] = old_current[q, m]
             coefficients[KEPT + k] = kept[p, m]
             coefficients[GAIN + k] = gain[p, m]
             coefficients[CHORD + k] = dt / tau_mem[p, m]
             if tau_inh is not None:
-                before[J + k] = state_inhibitory[trial, m]
+                before[INHIBITORY + k] = old_inhibitory[q, m]
                 coefficients[KEPT_INH + k] = kept_inh[p, m]
                 coefficients[GAIN_INH + k] = gain_inh[p, m]
             if leak is not None:
                 coefficients[LEAK + k] = leak[p, m]
                 coefficients[LOSS + k] = loss[p, m]
             if threshold is not None:
-                transition[k] = state_transition[trial, m]
+                transition[k] = old_transition[q, m]
+                phase[k] = old_phase[q, m]
                 inh = 0.0
                 if tau_inh is not None:
                     inh = gain_inh[p, m]
                 lost = 0.0
                 if leak is not None:
                     lost = loss[p, m]
-                open_gates(coefficients, gain[p, m], inh, lost, k, np.int64(state_phase[trial, m]), threshold[p, m], 0.0)
-                if state_phase[trial, m] != FREE:
+                open_gates(coefficients, gain[p, m], inh, lost, k, phase[k], threshold[p, m], 0.0)
+                if phase[k] != FREE:
                     due[k] = step_holding(transition[k], dt, start_step)
                     link[k] = ring[due[k] % RING]
                     ring[due[k] % RING] = k
@@ -204,13 +208,13 @@ def run_grid(
             if not is_sampled and (membrane.size or current.size):
                 out = (trial * n_time + t) * n_recorded
                 if membrane.size:
-                    record_row(membrane, out, before, np.int64(V), selected, low, n, how)
+                    record_row(membrane, out, before, np.int64(MEMBRANE), selected, low, n, how)
                 if current.size:
                     for k in range(n):
-                        scratch[k] = before[I + k] + jump[k]
+                        scratch[k] = before[CURRENT + k] + jump[k]
                     if tau_inh is not None:
                         for k in range(n):
-                            scratch[BLOCK + k] = before[J + k] + jump_inh[k]
+                            scratch[BLOCK + k] = before[INHIBITORY + k] + jump_inh[k]
                         record_row(current, 2 * out, scratch, np.int64(0), selected, low, n, how)
                         record_row(current, 2 * out + n_recorded, scratch, np.int64(BLOCK), selected, low, n, how)
                     else:
@@ -223,7 +227,7 @@ def run_grid(
                 while sample < sample_time.size and sample_time[sample] < end:
                     sample_row(
                         now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump,
-                        jump_inh, state_phase, trial, transition, p, low, n, selected,
+                        jump_inh, phase, trial, transition, p, low, n, selected,
                         crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
                         membrane, current, spike_time, spike_neuron, status)  # fmt: skip
                     sample += 1
@@ -260,7 +264,7 @@ def run_grid(
                     inh = 0.0
                     lost = 0.0
                     if tau_inh is not None:
-                        j = before[J + k] + jump_inh[k]
+                        j = before[INHIBITORY + k] + jump_inh[k]
                         t_inh = tau_inh[p, m]
                         inh = gain_inh[p, m]
                     if leak is not None:
@@ -269,18 +273,18 @@ def run_grid(
                     emit_from = math.inf
                     if emits and spike_mask[p, m]:
                         emit_from = 0.0
-                    phase_before = np.int64(state_phase[trial, m])
-                    v, phase, ends, n_found = advance(
-                        now, end, before[V + k], before[I + k] + jump[k], j, phase_before, transition[k],
+                    phase_before = phase[k]
+                    v, now_phase, ends, n_found = advance(
+                        now, end, before[MEMBRANE + k], before[CURRENT + k] + jump[k], j, phase_before, transition[k],
                         crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                         clamp_time[p, m], holdoff_time[p, m],
                         emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                    after[V + k] = v
+                    after[MEMBRANE + k] = v
                     transition[k] = ends
-                    state_phase[trial, m] = phase
-                    if phase != phase_before:
-                        open_gates(coefficients, gain[p, m], inh, lost, k, phase, threshold[p, m], 0.0)
-                    if phase != FREE:
+                    phase[k] = now_phase
+                    if now_phase != phase_before:
+                        open_gates(coefficients, gain[p, m], inh, lost, k, now_phase, threshold[p, m], 0.0)
+                    if now_phase != FREE:
                         due[k] = step_holding(ends, dt, step + 1)
                         link[k] = ring[due[k] % RING]
                         ring[due[k] % RING] = k
@@ -292,14 +296,17 @@ def run_grid(
         n_spike[task] = n_found - start
         for k in range(n):
             m = low + k
-            state_membrane[trial, m] = before[V + k]
-            state_current[trial, m] = before[I + k]
-            finite = math.isfinite(before[V + k]) and math.isfinite(before[I + k])
+            finite = math.isfinite(before[MEMBRANE + k]) and math.isfinite(before[CURRENT + k])
             if tau_inh is not None:
-                state_inhibitory[trial, m] = before[J + k]
-                finite = finite and math.isfinite(before[J + k])
-            if threshold is not None:
-                state_transition[trial, m] = transition[k]
+                finite = finite and math.isfinite(before[INHIBITORY + k])
             if not finite and status[0] == 0:
                 status[0], status[1], status[2] = NOT_FINITE, trial, m
+            if keeps:
+                new_membrane[trial, m] = before[MEMBRANE + k]
+                new_current[trial, m] = before[CURRENT + k]
+                if tau_inh is not None:
+                    new_inhibitory[trial, m] = before[INHIBITORY + k]
+                if threshold is not None:
+                    new_phase[trial, m] = phase[k]
+                    new_transition[trial, m] = transition[k]
     return n_found, is_sorted

@@ -70,9 +70,7 @@ def nonzero_mask(typingctx, array, offset):
     def codegen(context, builder, signature, args):
         element = context.get_data_type(signature.args[0].dtype)
         row = ir.VectorType(element, 64)
-        address = builder.bitcast(
-            _address(context, builder, signature.args[0], args[0], args[1]), row.as_pointer()
-        )
+        address = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
         width = context.get_abi_sizeof(element)
         value, zero = builder.load(address, align=width), ir.Constant(row, None)
         if isinstance(signature.args[0].dtype, types.Float):

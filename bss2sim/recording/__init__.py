@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_array
 from ..errors import ParameterError, choose, refuse_unknown_keywords
 
 SPIKES = ("sparse", "dense", "count", "first", None)
@@ -91,16 +92,15 @@ class Recording:
         if self.neuron is None:
             return np.arange(size)
         if self.neuron.max() >= size:
-            raise ParameterError(f"record.neuron asks for neuron {self.neuron.max()}; the population has 0 .. {size - 1}")
+            raise ParameterError(
+                f"record.neuron asks for neuron {self.neuron.max()}; the population has 0 .. {size - 1}"
+            )
         return self.neuron.copy()
 
 
 def _array(name: str, value: Any, kinds: str) -> np.ndarray:
     """A one-dimensional, non-empty array of numbers of some kind."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ParameterError(f"{name} must be a sequence of numbers; {error}") from error
+    array = as_array(name, value, "a sequence of numbers", ParameterError)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in kinds:
         raise ParameterError(
             f"{name} must be a sequence of one or more {'whole ' if kinds == 'iu' else ''}numbers; "

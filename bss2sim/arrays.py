@@ -1,0 +1,42 @@
+"""Turn what a caller passed into an array of numbers, or refuse it with a reason."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .errors import Bss2SimError, ParameterError
+
+
+def as_array(what: str, value: Any, shape: str, error: type[Bss2SimError]) -> np.ndarray:
+    """Return `value` as an array; `error` if it is none, or has masked entries, which would be lost."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise error(f"{what} has masked entries; fill them first, e.g. with .filled(value)")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as reason:
+        raise error(f"{what} must be {shape}; got {type(value).__name__} ({reason})") from reason
+
+
+def as_whole(what: str, value: Any) -> int:
+    """Return a whole number of at least 1; ParameterError otherwise."""
+    try:
+        number = operator.index(value)
+    except TypeError as reason:
+        raise ParameterError(f"{what} must be a whole number of at least 1; got {value!r}") from reason
+    if isinstance(value, bool | np.bool_) or number < 1:
+        raise ParameterError(f"{what} must be a whole number of at least 1; got {value!r}")
+    return number
+
+
+def as_seconds(what: str, value: Any) -> float:
+    """Return a number of seconds above 0; ParameterError otherwise."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as reason:
+        raise ParameterError(f"{what} must be a number of seconds above 0; got {value!r}") from reason
+    if isinstance(value, bool | np.bool_) or not (np.isfinite(number) and number > 0):
+        raise ParameterError(f"{what} must be finite and above 0 s; got {value!r} s")
+    return number
