@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 import numpy as np
 
 from . import memory
@@ -63,6 +64,8 @@ def run_euler(plan: Plan) -> None:
     buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
     mask = p["spike_mask"] if neurons.fires and not p["spike_mask"].all() else None
     how = plan.row_mode(part.block)
+    # Rows that follow one another in memory are fetched by the hardware.
+    ahead = 2 * drive.time_stride if jumps is not None and drive.time_stride != part.block else 0
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
     scratch = [
@@ -85,7 +88,7 @@ def run_euler(plan: Plan) -> None:
             found = euler.run_euler(
                 part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time,
                 plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, True if jumps is not None and not pair else None, drive.time_stride,
+                jumps, True if jumps is not None and not pair else None, drive.time_stride, ahead,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 plan.weight, plan.column, plan.pointer,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,

@@ -26,6 +26,9 @@ def _block(size: int) -> np.ndarray:
     """Return a block of memory that no array uses."""
     if size < _LARGE or size > KEPT // 2:
         return np.empty(size, np.uint8)
+    # rounded up by at most an eighth, so that results of about the same size find the memory of one another
+    grain = 1 << (size.bit_length() - 4)
+    size = -(-size // grain) * grain
     with _lock:
         for k in range(len(_blocks)):
             # Held by the list and by the argument of getrefcount alone: no array is a view of it.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .errors import InputError
 from .partition import Partition
 
@@ -62,7 +63,7 @@ class SpikeBuffers:
         """Call ``run(time, neuron) -> (found, sorted)`` until everything found fits."""
         size = self._expected
         while True:
-            time, neuron = np.empty(size, self._dtype), np.empty(size, np.int32)
+            time, neuron = memory.empty((size,), self._dtype), memory.empty((size,), np.int32)
             found, in_order = run(time, neuron)
             if found <= size:
                 break
@@ -74,11 +75,11 @@ class SpikeBuffers:
             end = np.cumsum(self.per_task[low:high])
             for first, last in zip(end - self.per_task[low:high], end, strict=True):
                 _sort_task(time[first:last], neuron[first:last])
-        if self._dtype.kind == "i":
-            time = (time + np.int64(self._start)) * self._dt
         if self.kind == "sparse":
             self._time[chunk], self._neuron[chunk] = time, neuron
             return
+        if self._dtype.kind == "i":
+            time = (time + np.int64(self._start)) * self._dt
         # Every (trial, neuron) belongs to one chunk, so threads never touch the same entry.
         trial = np.repeat(np.arange(low, high) // self.part.n_block, self.per_task[low:high])
         if self.count is not None:
@@ -88,18 +89,30 @@ class SpikeBuffers:
         elif self.dense is not None:
             self.dense(trial, time, neuron)
 
-    def collect(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return sparse spikes as (time [s], neuron, spikes of each trial), sorted by (trial, time, neuron)."""
+    def collect(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return sparse spikes as (time [s], neuron, trial, spikes of each trial), sorted by (trial, time, neuron)."""
         n_block = self.part.n_block
-        time, neuron = np.concatenate(self._time), np.concatenate(self._neuron)
-        if n_block > 1 and time.size:
+        total = int(self.per_task.sum())
+        time, neuron = memory.empty((total,), np.float64), memory.empty((total,), np.int32)
+        end = 0
+        for some_time, some_neuron in zip(self._time, self._neuron, strict=True):
+            first, end = end, end + some_time.size
+            if self._dtype.kind == "i":
+                np.multiply(some_time + np.int64(self._start), self._dt, out=time[first:end])
+            else:
+                time[first:end] = some_time
+            neuron[first:end] = some_neuron
+        if n_block > 1 and total:
             from .kernels.merge import merge_blocks
 
-            merged = np.empty_like(time), np.empty_like(neuron)
+            merged = memory.empty((total,), np.float64), memory.empty((total,), np.int32)
             pointer = np.concatenate([[0], np.cumsum(self.per_task)]).astype(np.int64)
             merge_blocks(time, neuron, pointer, n_block, *merged, np.empty(n_block, np.int64))
             time, neuron = merged
-        return time, neuron, self.per_task.reshape(-1, n_block).sum(axis=1)
+        row_size = self.per_task.reshape(-1, n_block).sum(axis=1)
+        trial = memory.empty((total,), np.int64)
+        trial[...] = np.repeat(np.arange(row_size.size), row_size)
+        return time, neuron, trial, row_size
 
 
 def bin_spikes(

@@ -175,16 +175,17 @@ def test_simulate__valid_inputs_are_simulated(jump, parameters, integrator):
         spikes, _, _ = naive.euler(jump, 1e-6, **(defaults | parameters))
         assert sorted((b, t, n) for (b, n), times in lists.items() for t in times) == naive.to_sparse(spikes, 1e-6)
         return
+    duration = n_time * 1e-6
+    events = [[naive.grid_events(jump[:, b, n], 1e-6) for n in range(SIZE)] for b in range(n_batch)]
     for b in range(n_batch):
         for n in range(SIZE):
-            trace = naive.exact(
-                naive.grid_events(jump[:, b, n], 1e-6), duration=n_time * 1e-6, **(defaults | single[n])
-            )
-            assert len(trace.spike_time) == len(lists.get((b, n), []))
-            for found, expected, uncertainty in zip(
-                lists.get((b, n), []), trace.spike_time, trace.uncertainty, strict=True
-            ):
-                assert abs(float(found - expected)) <= max(1e-15, 1e-14 * uncertainty)
+            trace = naive.exact(events[b][n], duration=duration, **(defaults | single[n]))
+            # whether a spike at the very end is inside is decided by the last bit
+            found = [t for t in lists.get((b, n), []) if t < duration - 1e-12]
+            expected = [t for t in trace.spike_time if t < duration - 1e-12]
+            assert len(found) == len(expected)
+            for time, exact, uncertainty in zip(found, expected, trace.uncertainty, strict=False):
+                assert abs(float(time - exact)) <= max(1e-15, 1e-14 * uncertainty)
 
 
 @given(

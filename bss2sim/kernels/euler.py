@@ -35,6 +35,7 @@ from .vector import (
 N_FLOAT_ROW = 10  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
 NOT_FINITE = 2  # status: a current or membrane overflowed, or an input was not a number
+_SEGMENT = 256
 N_INTEGER_ROW = 3
 _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
 
@@ -43,7 +44,7 @@ _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
 def run_euler(
     first_task, last_task, block, n_neuron, n_time,
     input_at, weight_row, parameter_row,
-    jumps, direct, time_stride,
+    jumps, direct, time_stride, ahead,
     spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
@@ -54,7 +55,8 @@ def run_euler(
     """Run tasks first_task .. last_task; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
-    rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use), the latter
+    rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use; lines
+    `ahead` elements further on are asked for early if that is above 0), the latter
     through `weight` (see ``gather``), or the events (`event_step`, `event_source`; trial from
     `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
@@ -99,10 +101,6 @@ def run_euler(
             step = np.int32(t)
             at = input_at[trial] + t * time_stride
             if jumps is not None:
-                if membrane.size == 0 and current.size == 0:
-                    # without streaming stores the reads are the bottleneck: ask for the row after next
-                    for k in range(0, n, LINE // jumps.itemsize):
-                        prefetch_line(jumps, at + low + 2 * time_stride + k)
                 if k_inh is not None:
                     for j in range(n):
                         x = jumps[at + low + j]
@@ -123,45 +121,58 @@ def run_euler(
                 jump = jumps[at + low : at + low + n]
             else:
                 jump = drive[:n]
-            for j in range(n):
-                v = floats[_V + j]
-                i = floats[_I + j]
-                if decays is not None:
-                    floats[_I + j] = euler_decayed_current(i, floats[_K_SYN + j], jump[j])
-                else:
-                    floats[_I + j] = euler_current(i, floats[_K_SYN + j], jump[j])
-                if k_inh is not None:
-                    i_inh = floats[_J + j]
-                    if decays is not None:
-                        floats[_J + j] = euler_decayed_current(i_inh, floats[_K_INH + j], drive[BLOCK + j])
-                    else:
-                        floats[_J + j] = euler_current(i_inh, floats[_K_INH + j], drive[BLOCK + j])
-                    i = i + i_inh
-                if leak is not None:
-                    u = euler_leaky_membrane(v, i, floats[_K_MEM + j], floats[_LEAK + j])
-                else:
-                    u = euler_membrane(v, i, floats[_K_MEM + j])
-                if threshold is not None:
-                    if n_holdoff is not None:
-                        u, busy, spike = euler_fire_holdoff(
-                            u, floats[_THRESHOLD + j], floats[_RESET + j], step, integers[_BUSY + j],
-                            integers[_N_REF + j], integers[_N_HOLD + j])  # fmt: skip
-                    else:
-                        u, busy, spike = euler_fire(
-                            u, floats[_THRESHOLD + j], floats[_RESET + j], step, integers[_BUSY + j],
-                            integers[_N_REF + j])  # fmt: skip
-                    integers[_BUSY + j] = busy
-                    fired[j] = spike
-                floats[_V + j] = u
             out = (trial * n_time + t) * n_recorded
-            if membrane.size:
-                record_row(membrane, out, floats, np.int64(_V), selected, low, n, how)
-            if current.size:
+            for first in range(0, n, _SEGMENT):
+                m = min(_SEGMENT, n - first)
+                if jumps is not None:
+                    if ahead > 0:
+                        # rows far apart are invisible to the hardware; a few lines at a time leave it room to answer
+                        for k in range(first, first + m, LINE // floats.itemsize):
+                            prefetch_line(jumps, at + low + ahead + k)
+                x = jump[first : first + m]
+                state = floats[first:]
+                counter = integers[first:]
+                fires = fired[first:]
                 if k_inh is not None:
-                    record_row(current, 2 * out, floats, np.int64(_I), selected, low, n, how)
-                    record_row(current, 2 * out + n_recorded, floats, np.int64(_J), selected, low, n, how)
-                else:
-                    record_row(current, out, floats, np.int64(_I), selected, low, n, how)
+                    inhibition = drive[BLOCK + first : BLOCK + first + m]
+                for j in range(m):
+                    v = state[_V + j]
+                    i = state[_I + j]
+                    if decays is not None:
+                        state[_I + j] = euler_decayed_current(i, state[_K_SYN + j], x[j])
+                    else:
+                        state[_I + j] = euler_current(i, state[_K_SYN + j], x[j])
+                    if k_inh is not None:
+                        i_inh = state[_J + j]
+                        if decays is not None:
+                            state[_J + j] = euler_decayed_current(i_inh, state[_K_INH + j], inhibition[j])
+                        else:
+                            state[_J + j] = euler_current(i_inh, state[_K_INH + j], inhibition[j])
+                        i = i + i_inh
+                    if leak is not None:
+                        u = euler_leaky_membrane(v, i, state[_K_MEM + j], state[_LEAK + j])
+                    else:
+                        u = euler_membrane(v, i, state[_K_MEM + j])
+                    if threshold is not None:
+                        if n_holdoff is not None:
+                            u, busy, spike = euler_fire_holdoff(
+                                u, state[_THRESHOLD + j], state[_RESET + j], step, counter[_BUSY + j],
+                                counter[_N_REF + j], counter[_N_HOLD + j])  # fmt: skip
+                        else:
+                            u, busy, spike = euler_fire(
+                                u, state[_THRESHOLD + j], state[_RESET + j], step, counter[_BUSY + j],
+                                counter[_N_REF + j])  # fmt: skip
+                        counter[_BUSY + j] = busy
+                        fires[j] = spike
+                    state[_V + j] = u
+                if membrane.size:
+                    record_row(membrane, out, floats, _V + first, selected, low + first, m, how)
+                if current.size:
+                    if k_inh is not None:
+                        record_row(current, 2 * out, floats, _I + first, selected, low + first, m, how)
+                        record_row(current, 2 * out + n_recorded, floats, _J + first, selected, low + first, m, how)
+                    else:
+                        record_row(current, out, floats, _I + first, selected, low + first, m, how)
             if threshold is not None:
                 if spike_mask is not None:
                     for j in range(n):

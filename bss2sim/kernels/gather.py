@@ -39,23 +39,29 @@ def list_spikes(spikes, offset, n_input, index):
 
 @kernel
 def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
-    """Add weight rows index[first : first + n_spike] to jump[:n]; four rows a pass, in order."""
+    """Add weight rows index[first : first + n_spike] to jump[:n]; eight rows a pass, in order."""
     use_wide_registers()
     to = jump[:n]
     end = first + n_spike
     k = first
-    while k + 4 <= end:
-        at = origin + index[k] * stride
-        a = weight[at : at + n]
-        at = origin + index[k + 1] * stride
-        b = weight[at : at + n]
-        at = origin + index[k + 2] * stride
-        c = weight[at : at + n]
-        at = origin + index[k + 3] * stride
-        d = weight[at : at + n]
+    while k + 8 <= end:
+        a = weight[origin + index[k] * stride :]
+        b = weight[origin + index[k + 1] * stride :]
+        c = weight[origin + index[k + 2] * stride :]
+        d = weight[origin + index[k + 3] * stride :]
+        e = weight[origin + index[k + 4] * stride :]
+        f = weight[origin + index[k + 5] * stride :]
+        g = weight[origin + index[k + 6] * stride :]
+        h = weight[origin + index[k + 7] * stride :]
         for j in range(n):
-            to[j] = to[j] + a[j] + b[j] + c[j] + d[j]
-        k += 4
+            to[j] = to[j] + a[j] + b[j] + c[j] + d[j] + e[j] + f[j] + g[j] + h[j]
+        k += 8
+    while k + 2 <= end:
+        a = weight[origin + index[k] * stride :]
+        b = weight[origin + index[k + 1] * stride :]
+        for j in range(n):
+            to[j] = to[j] + a[j] + b[j]
+        k += 2
     while k < end:
         at = origin + index[k] * stride
         a = weight[at : at + n]
