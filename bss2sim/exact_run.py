@@ -66,7 +66,11 @@ def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., t
 
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             per_task = unused if buffers is None else buffers.per_task
-            return call(low, high, worker, buffers is not None, time, neuron, per_task, status[chunk])
+            found, in_order = call(low, high, worker, buffers is not None, time, neuron, per_task, status[chunk])
+            if status[chunk, 0]:  # stopped early: there will be an error, not a result
+                per_task[low:high] = 0
+                return 0, True
+            return found, in_order
 
         if buffers is not None:
             buffers.fill(chunk, run)

@@ -121,8 +121,8 @@ def make_cases(long: bool = True) -> dict[str, Callable[[], Case]]:
 
     def from_spikes() -> Case:
         rng = np.random.default_rng(1)
-        spikes = rng.random((100, 100, 256)) < 0.05
-        weight = rng.normal(0.0, 0.15, (256, N)).astype(np.float32)
+        spikes = rng.random((100, 100, 256)) < 0.05  # with these weights as many spikes come out as from `jumps`
+        weight = rng.normal(0.0, 0.04, (256, N)).astype(np.float32)
         tensor, matrix = torch.from_numpy(spikes.astype(np.float32)), torch.from_numpy(weight)
 
         def theirs() -> object:
