@@ -108,7 +108,8 @@ def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, 
     fill = fill_grid_coefficients
     if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
         one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
-        fill.py_func(dt, tau_mem[:1, :1], tau[:1, :1], *one)
+        uncompiled = getattr(fill, "py_func", fill)
+        uncompiled(dt, tau_mem[:1, :1], tau[:1, :1], *one)
         for array, value in zip((gain, kept, loss), one, strict=True):
             if array is not None and value is not None:
                 array[...] = value

@@ -207,7 +207,8 @@ class Population:
         """
         given = {name: getattr(self, name) for name in self._names}
         size = changes.pop("size", self.size)
-        return type(self)(size, **{**given, **changes})
+        kind: Any = type(self)  # every subclass takes its own parameters
+        return kind(size, **{**given, **changes})
 
     def _values(self) -> Iterator[tuple[str, xr.DataArray]]:
         """Every parameter array with its name; both parts of a pair."""

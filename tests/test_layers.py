@@ -12,10 +12,10 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "options", "threads", "memory"],
+    ["errors", "arrays", "options", "threads", "memory"],
     ["variables", "kernels.*"],
     ["neuron", "synapse", "recording.*"],
-    ["simulate", "broadcasting", "euler_run", "exact_run", "inputs", "outputs", "plan", "state"],
+    ["simulate", "broadcasting", "euler_run", "exact_run", "inputs", "outputs", "partition", "plan", "spike_buffers", "state"],
     ["runs"],
     ["datasets", "plot"],
     ["digits", "digits_report", "versions"],
