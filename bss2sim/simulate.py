@@ -161,7 +161,10 @@ def simulate(
     after.step = end_step if step >= 0 and abs(end_step * dt - finish) <= SNAP * dt else -1
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
-    return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
+    scale = None
+    if integrator == "exact" and not neurons.leaks and after.inhibitory is None:
+        scale = (plan.parameters["tau_syn"] / plan.parameters["tau_mem"])[plan.parameter_row]
+    return result, write_state(after, trials, integrator, dt, scale, {"bss2sim_version": __version__})
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:
@@ -264,7 +267,7 @@ def _make_plan(
         start = parameters["leak" if neurons.leaks else "reset"]
         first = fresh_state(integrator, pair, start, parameters.get("threshold"), parameter_row, f)
     else:
-        first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, f)
+        first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
     weight, column, pointer = flat_weights(synapse, f)
     lead: tuple[Hashable, ...] = ()
     if synapse is not None and isinstance(synapse.weight, xr.DataArray):

@@ -22,7 +22,8 @@ class State:
     Attributes
     ----------
     membrane, current, inhibitory : array
-        Membrane and synaptic currents; `inhibitory` is None without a pair of time constants.
+        Membrane and synaptic currents; `inhibitory` is None without a pair of time constants. Of exact neurons
+        without leak and with one current, `membrane` is the asymptote (see ``kernels.exact.advance_single``).
     busy : array or None
         Refractory steps left (Euler).
     phase, transition : array or None
@@ -88,15 +89,19 @@ def fresh_state(
     )
 
 
-def _name(pair: bool, fires: bool, exact: bool) -> list[str]:
+def _names(single: bool, fires: bool, exact: bool) -> list[str]:
     names = ["state_membrane", "state_current", "state_time"]
+    if single:
+        names.append("state_asymptote")
     if fires:
         names += ["state_phase", "state_transition_time"] if exact else ["state_refractory_step"]
     return names
 
 
-def write_state(state: State, trials: Trials, integrator: str, dt: float, attrs: dict[str, Any]) -> xr.Dataset:
-    """Label a state."""
+def write_state(
+    state: State, trials: Trials, integrator: str, dt: float, scale: np.ndarray | None, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Label a state; `scale` (trial, neuron) is tau_syn/tau_mem if `membrane` holds asymptotes, else None."""
     size = state.membrane.shape[1]
     shape, dims = trials.shape, trials.dims
 
@@ -105,6 +110,10 @@ def write_state(state: State, trials: Trials, integrator: str, dt: float, attrs:
 
     coords: dict[Any, Any] = {**trials.labels, "neuron": np.arange(size)}
     variables = {"state_membrane": neurons(state.membrane), "state_time": (dims, state.time.reshape(shape))}
+    if scale is not None and state.phase is not None:
+        free = state.membrane - scale * state.current
+        variables["state_membrane"] = neurons(np.where(state.phase == CLAMPED, state.membrane, free))
+        variables["state_asymptote"] = neurons(state.membrane)
     if state.inhibitory is None:
         variables["state_current"] = neurons(state.current)
     else:
@@ -144,7 +153,7 @@ def read_start(state: Any, integrator: str, dt: float) -> tuple[float, int]:
 
 
 def read_state(
-    state: xr.Dataset, trials: Trials, size: int, integrator: str, pair: bool, fires: bool, dtype: Any
+    state: xr.Dataset, trials: Trials, size: int, integrator: str, pair: bool, fires: bool, leaks: bool, dtype: Any
 ) -> State:
     """Check a labelled state against the run that continues it, and copy its arrays.
 
@@ -155,7 +164,8 @@ def read_state(
     """
     exact = integrator == "exact"
     arrays: dict[str, np.ndarray] = {}
-    for name in _name(pair, fires, exact):
+    single = exact and not pair and not leaks
+    for name in _names(single, fires, exact):
         if name not in state:
             raise InputError(f"state has no variable {name!r}: it comes from another kind of neuron or integrator")
         dims: tuple[Any, ...] = trials.dims
@@ -194,7 +204,7 @@ def read_state(
     if (time > begin).any():
         raise InputError(f"state_time must be at most the attribute `begin` = {begin} s; it is {time.max()} s")
     return State(
-        membrane=rows(arrays["state_membrane"], dtype),
+        membrane=rows(arrays["state_asymptote" if single else "state_membrane"], dtype),
         current=rows(current[:, 0], dtype),
         inhibitory=rows(current[:, 1], dtype) if pair else None,
         busy=None if busy is None else rows(busy, np.int32),

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from .elementary import decay, leaky_gain
-from .exact import NOT_FINITE, SLACK, advance, sort_spikes
+from .exact import CLAMPED, NOT_FINITE, SLACK, advance, advance_single, sort_spikes
 from .gather import gather_events
 from .grid import (
     CHORD,
@@ -27,29 +27,34 @@ from .grid import (
     LOSS,
     MEMBRANE,
     open_gates,
+    read_membrane,
     step_row,
 )
 from .jit import kernel
+from .membrane import exact_membrane
 from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel
-def fill_coefficients(coefficients, s, p, low, n, uniform, leak, tau_mem, tau_syn, tau_inh, inverse_mem):
+def fill_coefficients(coefficients, s, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem):
     """Coefficients of every neuron for an interval of s [s]; one exponential for all if `uniform`."""
     use_wide_registers()
-    if leak is None:
+    if coupled is None:
         if uniform:
-            kept, lost = decay(s / tau_syn[p, low])
-            scale = tau_syn[p, low]
+            kept = decay(s / tau_syn[p, low])[0]
             for k in range(n):
                 coefficients[KEPT + k] = kept
-                coefficients[GAIN + k] = coefficients[GATE + k] * (scale * inverse_mem[k] * lost)
         else:
             tau = tau_syn[p, low : low + n]
             for k in range(n):
-                kept, lost = decay(s / tau[k])
-                coefficients[KEPT + k] = kept
-                coefficients[GAIN + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
+                coefficients[KEPT + k] = decay(s / tau[k])[0]
+        return
+    if leak is None:
+        tau = tau_syn[p, low : low + n]
+        for k in range(n):
+            kept, lost = decay(s / tau[k])
+            coefficients[KEPT + k] = kept
+            coefficients[GAIN + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
         if tau_inh is not None:
             tau = tau_inh[p, low : low + n]
             for k in range(n):
@@ -68,9 +73,8 @@ def fill_coefficients(coefficients, s, p, low, n, uniform, leak, tau_mem, tau_sy
             for k in range(n):
                 coefficients[KEPT_INH + k] = decay(s / tau[k])[0]
                 coefficients[GAIN_INH + k] = coefficients[GATE + k] * leaky_gain(s, mem[k], tau[k])
-    if leak is not None or tau_inh is not None:
-        for k in range(n):
-            coefficients[CHORD + k] = s * inverse_mem[k]
+    for k in range(n):
+        coefficients[CHORD + k] = s * inverse_mem[k]
 
 
 @kernel
@@ -86,11 +90,11 @@ def run_events(
     first_task, last_task, block, n_neuron, begin, finish,
     input_at, weight_row, parameter_row,
     event_time, event_source, event_pointer, n_input, weight, column, pointer,
-    uniform, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    uniform, coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_time,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_time,
     membrane, current, selected, how, sample_time, near, emits, spike_time, spike_neuron, n_spike, status,
-    before, after, coefficients, inverse_mem, transition, phase, flag, drive,
+    before, after, coefficients, inverse_mem, transition, phase, flag, shown, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
@@ -125,7 +129,7 @@ def run_events(
             if threshold is not None:
                 transition[k] = old_transition[q, m]
                 phase[k] = old_phase[q, m]
-                open_gates(coefficients, 0.0, 0.0, 0.0, k, phase[k], threshold[p, m], SLACK)
+                open_gates(coefficients, tau_syn[p, m] / tau_mem[p, m], 0.0, 0.0, k, phase[k], threshold[p, m], SLACK)
         t = old_time[q]
         event = event_pointer[input_at[trial]]
         last_event = event_pointer[input_at[trial] + 1]
@@ -146,9 +150,11 @@ def run_events(
                 end = event_time[event]
             else:
                 end = finish
-            fill_coefficients(coefficients, end - t, p, low, n, uniform, leak, tau_mem, tau_syn, tau_inh, inverse_mem)
-            step_row(before, after, coefficients, drive[:n], drive[BLOCK : BLOCK + n], tau_inh, leak, threshold,
+            fill_coefficients(coefficients, end - t, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem)
+            step_row(before, after, coefficients, drive[:n], drive[BLOCK : BLOCK + n], coupled, tau_inh, leak, threshold,
                      SLACK, flag, n)  # fmt: skip
+            if is_sample:
+                read_membrane(after, coefficients, shown, n, coupled)
             if threshold is not None:
                 flag_transitions(transition, end, flag, n)
                 found_before = n_found
@@ -160,28 +166,38 @@ def run_events(
                         if k >= n:
                             break
                         m = low + k
-                        j = None
-                        t_inh = None
-                        rest = None
-                        if tau_inh is not None:
-                            j = before[INHIBITORY + k] + drive[BLOCK + k]
-                            t_inh = tau_inh[p, m]
-                        if leak is not None:
-                            rest = leak[p, m]
                         emit_from = math.inf
                         if emits and spike_mask[p, m] and not is_sample:
                             emit_from = begin
-                        v, now_phase, ends, n_found = advance(
-                            t, end, before[MEMBRANE + k], before[CURRENT + k] + drive[k], j, phase[k], transition[k],
-                            crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
-                            clamp_time[p, m], holdoff_time[p, m],
-                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                        scale = tau_syn[p, m] / tau_mem[p, m]
+                        i = before[CURRENT + k] + drive[k]
+                        if coupled is None:
+                            v, now_phase, ends, n_found = advance_single(
+                                t, end, before[MEMBRANE + k] + scale * drive[k], i, phase[k], transition[k],
+                                threshold[p, m], reset[p, m], tau_syn[p, m], scale, clamp_time[p, m], holdoff_time[p, m],
+                                emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                            shown[k] = v if now_phase == CLAMPED else exact_membrane(v, after[CURRENT + k], scale)
+                        if coupled is not None:
+                            j = None
+                            t_inh = None
+                            rest = None
+                            if tau_inh is not None:
+                                j = before[INHIBITORY + k] + drive[BLOCK + k]
+                                t_inh = tau_inh[p, m]
+                            if leak is not None:
+                                rest = leak[p, m]
+                            v, now_phase, ends, n_found = advance(
+                                t, end, before[MEMBRANE + k], i, j, phase[k], transition[k],
+                                crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                                clamp_time[p, m], holdoff_time[p, m],
+                                emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                            shown[k] = v
                         after[MEMBRANE + k] = v
                         if is_event and not is_sample:
                             transition[k] = ends
                             if now_phase != phase[k]:
                                 phase[k] = now_phase
-                                open_gates(coefficients, 0.0, 0.0, 0.0, k, now_phase, threshold[p, m], SLACK)
+                                open_gates(coefficients, scale, 0.0, 0.0, k, now_phase, threshold[p, m], SLACK)
                 if status[0] != 0:
                     return n_found, is_sorted
                 if n_found > found_before + 1 and n_found <= spike_time.size:
@@ -189,7 +205,7 @@ def run_events(
             if is_sample:
                 out = (trial * n_sample + sample) * n_recorded
                 if membrane.size:
-                    record_row(membrane, out, after, np.int64(MEMBRANE), selected, low, n, how)
+                    record_row(membrane, out, shown, np.int64(0), selected, low, n, how)
                 if current.size:
                     if tau_inh is not None:
                         record_row(current, 2 * out, after, np.int64(CURRENT), selected, low, n, how)
@@ -212,6 +228,8 @@ def run_events(
         for k in range(n):
             m = low + k
             v = before[MEMBRANE + k]
+            if coupled is None:
+                v = v + coefficients[GAIN + k] * drive[k]
             i = before[CURRENT + k] + drive[k]
             finite = math.isfinite(v) and math.isfinite(i)
             if tau_inh is not None:

@@ -1,7 +1,8 @@
 """One neuron from one instant to another, exactly: crossings, and the ends of clamp and holdoff.
 
 The vector loops (``grid``, ``events``) move whole rows of neurons over an interval in closed form. A neuron that may
-fire in the interval, or whose clamp or holdoff ends in it, goes through :func:`advance` instead. All float64.
+fire in the interval, or whose clamp or holdoff ends in it, goes through :func:`advance` or :func:`advance_single`
+instead. All float64.
 
 Phases: FREE, CLAMPED (v = reset) and HOLDOFF (free but silent). An interval is half open: what happens exactly at its
 end belongs to the next one, so that a run can be cut anywhere.
@@ -11,8 +12,8 @@ from __future__ import annotations
 
 import math
 
-from .crossing import crossing_leaky, crossing_pair, crossing_single
-from .elementary import decay, leaky_gain
+from .crossing import crossing_leaky, crossing_pair
+from .elementary import decay, leaky_gain, log1p
 from .jit import kernel
 
 FREE, CLAMPED, HOLDOFF = 0, 1, 2
@@ -68,10 +69,10 @@ def advance(
     crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
     emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
 ):  # fmt: skip
-    """Move one neuron from t to `end` through everything that happens on the way.
+    """Move one neuron with leak, or with two currents, from t to `end` through everything that happens on the way.
 
     Parameters are those of the neuron; `crossing` finds the time to threshold (one of the
-    functions above; None without leak and with one current). `transition` is the end of the phase [s]. Spikes
+    functions above). `transition` is the end of the phase [s]. Spikes
     before `emit_from` [s] are not put out (infinity: none); those beyond the length of `spike_time` are counted.
     Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
     """
@@ -79,7 +80,6 @@ def advance(
         return reset, phase, transition, n_found
     last = -math.inf
     n_fired = 0
-    moved = False
     while True:
         fires = False
         if phase == CLAMPED:
@@ -101,24 +101,12 @@ def advance(
             phase = FREE
             transition = math.inf
             fires = v > threshold
-            moved = True
         if not fires:
-            if crossing is None:
-                if moved:
-                    # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
-                    v_end, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
-                    if not v_end + SLACK * (abs(v) + abs(v_end - v)) > threshold:
-                        return v_end, phase, transition, n_found
-                s = crossing_single(v, i, threshold, tau_mem, tau_syn)
-            else:
-                s = crossing(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
+            s = crossing(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
             if not t + s < end:
                 v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
                 return v, phase, transition, n_found
-            if crossing is None:
-                i = i - (threshold - v) * (tau_mem / tau_syn)  # exact: what the membrane rose, the charge lost
-            else:
-                _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
+            _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
             t = t + s
         n_fired += 1
         if t == last or n_fired > MOST_SPIKES:
@@ -135,6 +123,77 @@ def advance(
             n_found += 1
         if transition >= end:
             return v, phase, transition, n_found
+
+
+@kernel
+def advance_single(
+    t, end, asymptote, i, phase, transition, threshold, reset, tau_syn, scale, clamp_time, holdoff_time,
+    emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
+):  # fmt: skip
+    """Move one neuron without leak and with one current from t to `end`; as :func:`advance`.
+
+    Its state is the potential that the present current leads to, the asymptote v + `scale` i with `scale` =
+    tau_syn/tau_mem. It is constant between inputs, so no rounding adds up there, and a membrane whose asymptote is the
+    threshold never fires, however long it takes. Returns (asymptote, phase, transition, n_found); the asymptote of a
+    clamped neuron is `reset`.
+    """
+    if phase == CLAMPED and transition >= end:
+        return reset, phase, transition, n_found
+    last = -math.inf
+    n_fired = 0
+    moved = False
+    while True:
+        fires = False
+        if phase != FREE:
+            if phase == CLAMPED:
+                if transition > t:
+                    i = i * decay((transition - t) / tau_syn)[0]
+                    t = transition
+                asymptote = reset + scale * i
+                phase = HOLDOFF
+                transition = t + holdoff_time
+            if transition >= end:
+                return asymptote, phase, transition, n_found
+            if transition > t:
+                i = i * decay((transition - t) / tau_syn)[0]
+                t = transition
+            phase = FREE
+            transition = math.inf
+            fires = asymptote - scale * i > threshold
+            moved = True
+        if not fires:
+            if not (asymptote > threshold and i > 0.0):
+                return asymptote, phase, transition, n_found
+            if moved:
+                # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
+                v_end = asymptote - scale * i * decay((end - t) / tau_syn)[0]
+                if not v_end + SLACK * (abs(asymptote) + scale * i) > threshold:
+                    return asymptote, phase, transition, n_found
+            charge = scale * i
+            rise = (threshold - asymptote) + charge  # threshold - v
+            if rise > 0.0:
+                t_next = t - tau_syn * log1p(-(rise / charge))
+            else:
+                t_next = t
+            if not t_next < end:
+                return asymptote, phase, transition, n_found
+            if rise > 0.0:
+                i = (asymptote - threshold) / scale
+            t = t_next
+        n_fired += 1
+        if t == last or n_fired > MOST_SPIKES:
+            status[0], status[1], status[2] = TOO_FAST, trial, neuron
+            return asymptote, phase, transition, n_found
+        last = t
+        phase = CLAMPED
+        transition = t + clamp_time
+        if t >= emit_from:
+            if n_found < spike_time.size:
+                spike_time[n_found] = t
+                spike_neuron[n_found] = neuron
+            n_found += 1
+        if transition >= end:
+            return reset, phase, transition, n_found
 
 
 @kernel

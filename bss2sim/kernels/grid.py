@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 
-from .exact import CLAMPED, FREE, NOT_FINITE, advance, move, sort_spikes
+from .elementary import decay
+from .exact import CLAMPED, FREE, NOT_FINITE, advance, advance_single, move, sort_spikes
 from .gather import gather_dense
 from .jit import kernel, rule
-from .membrane import exact_membrane
+from .membrane import exact_leaky_membrane, exact_membrane
 from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 N_STATE_ROW = 3
@@ -26,36 +27,62 @@ RING = 256  # steps ahead for which transitions wait in a list of their own
 
 
 @kernel
-def step_row(before, after, coefficients, jump, jump_inh, pair, leak, fires, slack, flag, n):
+def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, fires, slack, flag, n):
     """Move a row of neurons over one interval; flag those that may fire in it.
 
-    The jumps act at the start. `pair`, `leak`, `fires`: None switches two currents, leak and firing off. `slack`
-    None: the screen needs no margin. With one current and no leak v is monotone, and the neuron fires only if it ends
-    above the screen; else also if the chord, a bound of v in the interval, does.
+    The jumps act at the start. `coupled`, `pair`, `leak`, `fires`: None switches leak and second current, the second
+    current, the leak, and firing off. `slack` None: the screen needs no margin. Not coupled, the row of the membrane
+    holds asymptotes (see ``exact.advance_single``) and GAIN is tau_syn/tau_mem; v is monotone, and a neuron fires only
+    if it ends above the screen. Coupled, it may also if the chord, a bound of v in the interval, is above the screen.
     """
     use_wide_registers()
-    for k in range(n):
-        v = before[MEMBRANE + k]
-        i = before[CURRENT + k] + jump[k]
-        after[CURRENT + k] = i * coefficients[KEPT + k]
-        new = exact_membrane(v, i, coefficients[GAIN + k])
-        up = max(i, 0.0)
-        if pair is not None:
-            j = before[INHIBITORY + k] + jump_inh[k]
-            after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
-            new = exact_membrane(new, j, coefficients[GAIN_INH + k])
-            up = up + max(j, 0.0)
-        if leak is not None:
-            new = new - (v - coefficients[LEAK + k]) * coefficients[LOSS + k]
-            up = max(up + (coefficients[LEAK + k] - v), 0.0)
-        after[MEMBRANE + k] = new
-        if fires is not None:
-            may = new > coefficients[SCREEN + k]
-            if slack is not None:
-                may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
-            if pair is not None or leak is not None:
-                may = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
-            flag[k] = may
+    if coupled is None:
+        for k in range(n):
+            x = jump[k]
+            scale = coefficients[GAIN + k]
+            asymptote = before[MEMBRANE + k] + scale * x
+            i = (before[CURRENT + k] + x) * coefficients[KEPT + k]
+            after[MEMBRANE + k] = asymptote
+            after[CURRENT + k] = i
+            if fires is not None:
+                new = exact_membrane(asymptote, i, scale)
+                may = new > coefficients[SCREEN + k]
+                if slack is not None:
+                    may = may or new + slack * (abs(asymptote) + abs(scale * i)) > coefficients[SCREEN + k]
+                flag[k] = may
+    if coupled is not None:
+        for k in range(n):
+            v = before[MEMBRANE + k]
+            i = before[CURRENT + k] + jump[k]
+            after[CURRENT + k] = i * coefficients[KEPT + k]
+            new = v + coefficients[GAIN + k] * i
+            up = max(i, 0.0)
+            if pair is not None:
+                j = before[INHIBITORY + k] + jump_inh[k]
+                after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
+                new = new + coefficients[GAIN_INH + k] * j
+                up = up + max(j, 0.0)
+            if leak is not None:
+                new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
+                up = max(up + (coefficients[LEAK + k] - v), 0.0)
+            after[MEMBRANE + k] = new
+            if fires is not None:
+                may = new > coefficients[SCREEN + k]
+                if slack is not None:
+                    may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
+                flag[k] = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
+
+
+@kernel
+def read_membrane(state, coefficients, target, n, coupled):
+    """Write the membrane of a row of neurons to target[:n]."""
+    use_wide_registers()
+    if coupled is None:
+        for k in range(n):
+            target[k] = exact_membrane(state[MEMBRANE + k], state[CURRENT + k], coefficients[GAIN + k])
+    if coupled is not None:
+        for k in range(n):
+            target[k] = state[MEMBRANE + k]
 
 
 @rule
@@ -83,7 +110,7 @@ def step_holding(time, dt, first):
 @kernel
 def sample_row(
     now, when, out, before, jump, jump_inh, phase, trial, transition, p, low, n, selected,
-    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    coupled, crossing, threshold, reset, leak, gain, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
     membrane, current, spike_time, spike_neuron, status,
 ):  # fmt: skip
     """Record a row at the time `when` [s] inside a step that starts at `now`, on a copy of the state."""
@@ -91,23 +118,33 @@ def sample_row(
         k = selected[m] - low
         if 0 <= k < n:
             q = low + k
-            v = before[MEMBRANE + k]
             i = before[CURRENT + k] + jump[k]
-            j = None
-            t_inh = None
-            rest = None
-            if tau_inh is not None:
-                j = before[INHIBITORY + k] + jump_inh[k]
-                t_inh = tau_inh[p, q]
-            if leak is not None:
-                rest = leak[p, q]
-            moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
-            if threshold is not None:
-                moved, _, _, _ = advance(
-                    now, when, v, i, j, phase[k], transition[k],
-                    crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
-                    clamp_time[p, q], holdoff_time[p, q],
+            if coupled is None:
+                asymptote = before[MEMBRANE + k] + gain[p, q] * jump[k]
+                asymptote, now_phase, _, _ = advance_single(
+                    now, when, asymptote, i, phase[k], transition[k], threshold[p, q], reset[p, q],
+                    tau_syn[p, q], gain[p, q], clamp_time[p, q], holdoff_time[p, q],
                     math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
+                i_now = i * decay((when - now) / tau_syn[p, q])[0]
+                j_now = 0.0
+                moved = reset[p, q] if now_phase == CLAMPED else exact_membrane(asymptote, i_now, gain[p, q])
+            if coupled is not None:
+                v = before[MEMBRANE + k]
+                j = None
+                t_inh = None
+                rest = None
+                if tau_inh is not None:
+                    j = before[INHIBITORY + k] + jump_inh[k]
+                    t_inh = tau_inh[p, q]
+                if leak is not None:
+                    rest = leak[p, q]
+                moved, i_now, j_now = move(v, i, j, when - now, rest, tau_mem[p, q], tau_syn[p, q], t_inh)
+                if threshold is not None:
+                    moved, _, _, _ = advance(
+                        now, when, v, i, j, phase[k], transition[k],
+                        crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
+                        clamp_time[p, q], holdoff_time[p, q],
+                        math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
             if membrane.size:
                 membrane[out + m] = moved
             if current.size:
@@ -124,7 +161,7 @@ def run_grid(
     input_at, weight_row, parameter_row,
     jumps, direct, time_stride, spikes_in, n_input, weight, column, pointer,
     gain, kept, gain_inh, kept_inh, loss,
-    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
+    coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition,
     membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status,
@@ -133,7 +170,7 @@ def run_grid(
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
     Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split
-    before use. `gain` = (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)) (with leak: see ``elementary.leaky_gain``), `kept` =
+    before use. `gain` as in ``coefficients``, `kept` =
     exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron). State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
     traces are (trial, sample_time, neuron).
     """
@@ -208,7 +245,8 @@ def run_grid(
             if not is_sampled and (membrane.size or current.size):
                 out = (trial * n_time + t) * n_recorded
                 if membrane.size:
-                    record_row(membrane, out, before, np.int64(MEMBRANE), selected, low, n, how)
+                    read_membrane(before, coefficients, scratch, n, coupled)
+                    record_row(membrane, out, scratch, np.int64(0), selected, low, n, how)
                 if current.size:
                     for k in range(n):
                         scratch[k] = before[CURRENT + k] + jump[k]
@@ -221,15 +259,15 @@ def run_grid(
                         record_row(current, out, scratch, np.int64(0), selected, low, n, how)
 
             slack = None
-            step_row(before, after, coefficients, jump, jump_inh, tau_inh, leak, threshold, slack, flag, n)
+            step_row(before, after, coefficients, jump, jump_inh, coupled, tau_inh, leak, threshold, slack, flag, n)
 
             if sample_time is not None:
                 while sample < sample_time.size and sample_time[sample] < end:
                     sample_row(
                         now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump,
                         jump_inh, phase, trial, transition, p, low, n, selected,
-                        crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
-                        membrane, current, spike_time, spike_neuron, status)  # fmt: skip
+                        coupled, crossing, threshold, reset, leak, gain, tau_mem, tau_syn, tau_inh, clamp_time,
+                        holdoff_time, membrane, current, spike_time, spike_neuron, status)  # fmt: skip
                     sample += 1
 
             # Neurons whose phase ends in this step, then those that may fire.
@@ -258,27 +296,34 @@ def run_grid(
                         if k >= n:
                             break
                     m = low + k
-                    j = None
-                    t_inh = None
-                    rest = None
                     inh = 0.0
                     lost = 0.0
-                    if tau_inh is not None:
-                        j = before[INHIBITORY + k] + jump_inh[k]
-                        t_inh = tau_inh[p, m]
-                        inh = gain_inh[p, m]
-                    if leak is not None:
-                        rest = leak[p, m]
-                        lost = loss[p, m]
                     emit_from = math.inf
                     if emits and spike_mask[p, m]:
                         emit_from = 0.0
                     phase_before = phase[k]
-                    v, now_phase, ends, n_found = advance(
-                        now, end, before[MEMBRANE + k], before[CURRENT + k] + jump[k], j, phase_before, transition[k],
-                        crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
-                        clamp_time[p, m], holdoff_time[p, m],
-                        emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                    i = before[CURRENT + k] + jump[k]
+                    if coupled is None:
+                        v, now_phase, ends, n_found = advance_single(
+                            now, end, before[MEMBRANE + k] + gain[p, m] * jump[k], i, phase_before, transition[k],
+                            threshold[p, m], reset[p, m], tau_syn[p, m], gain[p, m], clamp_time[p, m], holdoff_time[p, m],
+                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                    if coupled is not None:
+                        j = None
+                        t_inh = None
+                        rest = None
+                        if tau_inh is not None:
+                            j = before[INHIBITORY + k] + jump_inh[k]
+                            t_inh = tau_inh[p, m]
+                            inh = gain_inh[p, m]
+                        if leak is not None:
+                            rest = leak[p, m]
+                            lost = loss[p, m]
+                        v, now_phase, ends, n_found = advance(
+                            now, end, before[MEMBRANE + k], i, j, phase_before, transition[k],
+                            crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                            clamp_time[p, m], holdoff_time[p, m],
+                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                     after[MEMBRANE + k] = v
                     transition[k] = ends
                     phase[k] = now_phase

@@ -56,12 +56,12 @@ def euler_fire_holdoff(membrane, threshold, reset, step, busy_until, n_refractor
 
 
 @rule
-def exact_membrane(membrane, current, gain):
-    """Free membrane after an interval: v + g i, with g = (tau_syn/tau_mem) (1 - exp(-s/tau_syn))."""
-    return membrane + gain * current
+def exact_membrane(asymptote, current, scale):
+    """Membrane without leak: what it tends to, less the charge to come: a - (tau_syn/tau_mem) i."""
+    return asymptote - scale * current
 
 
 @rule
-def exact_leaky_membrane(membrane, leak, loss):
-    """Leak part of a membrane after an interval: v - (v - leak) (1 - exp(-s/tau_mem))."""
-    return membrane - (membrane - leak) * loss
+def exact_leaky_membrane(membrane, before, leak, loss):
+    """Membrane after an interval with the leak taken off: v - (v_before - leak) (1 - exp(-s/tau_mem))."""
+    return membrane - (before - leak) * loss
