@@ -92,10 +92,14 @@ def stack(
     rows = {}
     for name, array in arrays.items():
         own, values = array.variable.dims, array.variable.values
+        dtype = dtypes.get(name, np.float64)
+        if not own:
+            rows[name] = np.full((math.prod(shape) // size, size), values, dtype)
+            continue
         order = [dim for dim in full_dims if dim in own]
         spread = np.transpose(values, [own.index(dim) for dim in order])
         spread = spread.reshape([trials.sizes.get(dim, size) if dim in own else 1 for dim in full_dims])
         # a copy: a read-only view would be another type to the kernels and compile them again
-        spread = np.array(np.broadcast_to(spread, shape), dtype=dtypes.get(name, np.float64), order="C")
+        spread = np.array(np.broadcast_to(spread, shape), dtype=dtype, order="C")
         rows[name] = spread.reshape(-1, size)
     return rows, trials.rows(dims)

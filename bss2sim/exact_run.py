@@ -104,18 +104,18 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _fill_coefficients(dt: float, coupled: bool, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
+def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
     """Coefficients of the grid; of a population without variation the same function runs once, uncompiled."""
     fill = fill_grid_coefficients
     if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
         one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
         uncompiled = getattr(fill, "py_func", fill)
-        uncompiled(dt, coupled, tau_mem[:1, :1], tau[:1, :1], *one)
+        uncompiled(dt, tau_mem[:1, :1], tau[:1, :1], *one)
         for array, value in zip((gain, kept, loss), one, strict=True):
             if array is not None and value is not None:
                 array[...] = value
     else:
-        fill(dt, coupled, tau_mem, tau, gain, kept, loss)
+        fill(dt, tau_mem, tau, gain, kept, loss)
 
 
 def _run_grid(plan: Plan) -> None:
@@ -134,7 +134,7 @@ def _run_grid(plan: Plan) -> None:
             currents.append((None, None))
             continue
         gain, kept = np.empty_like(tau_mem), np.empty_like(tau_mem)
-        _fill_coefficients(plan.dt, arguments["coupled"] is not None, tau_mem, tau, gain, kept, loss)
+        _fill_coefficients(plan.dt, tau_mem, tau, gain, kept, loss)
         currents.append((gain, kept))
     (gain, kept), (gain_inh, kept_inh) = currents
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
@@ -205,7 +205,6 @@ def _run_events(plan: Plan) -> None:
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),
             memory.zeros((grid.BLOCK,), np.uint8),
-            memory.zeros((grid.BLOCK,), np.float64),
             memory.zeros((2 * grid.BLOCK,), np.float64),
         )
         for _ in range(part.threads)

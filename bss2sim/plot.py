@@ -111,6 +111,16 @@ def traces(
         If `run` has no membrane, no such neuron or no such trial.
     MissingDependencyError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bss2sim as b2
+    >>> record = b2.Recording(membrane=True)
+    >>> run = b2.simulate(b2.IAFNeuron(2), np.full((10, 1, 2), 5.0), record=record)
+    >>> ax = traces(run, threshold=125.0)
+    >>> len(ax.lines)  # two membranes and the threshold
+    3
     """
     _need(run, ("membrane",), "traces", "membrane; record it with Recording(membrane=True)")
     membrane = run.membrane
@@ -170,6 +180,14 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
         If `run` has no spikes, or not as many trials as `label` has entries.
     MissingDependencyError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import bss2sim as b2
+    >>> spikes = b2.sparse_spikes([1e-6, 2e-6], [0, 1], [0, 1], n_neuron=2, duration=5e-6)
+    >>> ax = class_rates(spikes, [0, 1])
+    >>> ax.get_ylabel()
+    'Class'
     """
     _need(run, (), "class_rates", "")
     count = count_spikes(run)

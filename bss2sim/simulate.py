@@ -161,10 +161,7 @@ def simulate(
     after.step = end_step if step >= 0 and abs(end_step * dt - finish) <= SNAP * dt else -1
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
-    scale = None
-    if integrator == "exact" and not neurons.leaks and after.inhibitory is None:
-        scale = (plan.parameters["tau_syn"] / plan.parameters["tau_mem"])[plan.parameter_row]
-    return result, write_state(after, trials, integrator, dt, scale, {"bss2sim_version": __version__})
+    return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:
@@ -265,7 +262,7 @@ def _make_plan(
     parameters, parameter_row = stack(labelled, trials, neurons.size, {"spike_mask": np.uint8})
     if state is None:
         start = parameters["leak" if neurons.leaks else "reset"]
-        first = fresh_state(integrator, pair, start, parameters.get("threshold"), parameter_row, f)
+        first = fresh_state(integrator, pair, neurons.leaks, start, parameters.get("threshold"), parameter_row, f)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
     weight, column, pointer = flat_weights(synapse, f)
@@ -365,4 +362,6 @@ def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, 
         return False
     if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
         return False
-    return all(np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items())
+    return all(
+        np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()
+    )

@@ -22,8 +22,9 @@ class State:
     Attributes
     ----------
     membrane, current, inhibitory : array
-        Membrane and synaptic currents; `inhibitory` is None without a pair of time constants. Of exact neurons
-        without leak and with one current, `membrane` is the asymptote (see ``kernels.exact.advance_single``).
+        Membrane and synaptic currents; `inhibitory` is None without a pair of time constants.
+    asymptote : array or None
+        What the current leads to, of exact neurons without leak and with one current (``kernels.exact``).
     busy : array or None
         Refractory steps left (Euler).
     phase, transition : array or None
@@ -41,6 +42,7 @@ class State:
     membrane: np.ndarray
     current: np.ndarray
     inhibitory: np.ndarray | None
+    asymptote: np.ndarray | None
     busy: np.ndarray | None
     phase: np.ndarray | None
     transition: np.ndarray | None
@@ -52,7 +54,8 @@ class State:
     def arrays(self) -> list[np.ndarray | None]:
         """Arrays (row, neuron) in the order of the exact kernels; of Euler steps the last two are one."""
         last = [self.phase, self.transition] if self.busy is None else [self.busy]
-        return [self.membrane, self.current, self.inhibitory, *last]
+        third = self.inhibitory if self.asymptote is None else self.asymptote
+        return [self.membrane, self.current, third, *last]
 
     def successor(self, n_trial: int) -> State:
         """Return a state of the same kind to be written, one row for each trial."""
@@ -61,13 +64,19 @@ class State:
             return None if array is None else np.empty((n_trial, *array.shape[1:]), array.dtype)
 
         return State(
-            like(self.membrane), like(self.current), like(self.inhibitory), like(self.busy), like(self.phase),
+            like(self.membrane), like(self.current), like(self.inhibitory), like(self.asymptote), like(self.busy), like(self.phase),
             like(self.transition), like(self.time), np.arange(n_trial),
         )  # fmt: skip
 
 
 def fresh_state(
-    integrator: str, pair: bool, start: np.ndarray, threshold: np.ndarray | None, row: np.ndarray, dtype: Any
+    integrator: str,
+    pair: bool,
+    leaks: bool,
+    start: np.ndarray,
+    threshold: np.ndarray | None,
+    row: np.ndarray,
+    dtype: Any,
 ) -> State:
     """State at time 0: v = `start` (row, neuron), no current; neurons above threshold are about to fire."""
     shape = start.shape
@@ -81,6 +90,7 @@ def fresh_state(
         membrane=start.astype(dtype),
         current=np.zeros(shape, dtype),
         inhibitory=np.zeros(shape, dtype) if pair else None,
+        asymptote=start.astype(dtype) if exact and not pair and not leaks else None,
         busy=np.zeros(shape, np.int32) if fires and not exact else None,
         phase=phase,
         transition=transition,
@@ -98,10 +108,8 @@ def _names(single: bool, fires: bool, exact: bool) -> list[str]:
     return names
 
 
-def write_state(
-    state: State, trials: Trials, integrator: str, dt: float, scale: np.ndarray | None, attrs: dict[str, Any]
-) -> xr.Dataset:
-    """Label a state; `scale` (trial, neuron) is tau_syn/tau_mem if `membrane` holds asymptotes, else None."""
+def write_state(state: State, trials: Trials, integrator: str, dt: float, attrs: dict[str, Any]) -> xr.Dataset:
+    """Label a state."""
     size = state.membrane.shape[1]
     shape, dims = trials.shape, trials.dims
 
@@ -110,10 +118,8 @@ def write_state(
 
     coords: dict[Any, Any] = {**trials.labels, "neuron": np.arange(size)}
     variables = {"state_membrane": neurons(state.membrane), "state_time": (dims, state.time.reshape(shape))}
-    if scale is not None and state.phase is not None:
-        free = state.membrane - scale * state.current
-        variables["state_membrane"] = neurons(np.where(state.phase == CLAMPED, state.membrane, free))
-        variables["state_asymptote"] = neurons(state.membrane)
+    if state.asymptote is not None:
+        variables["state_asymptote"] = neurons(state.asymptote)
     if state.inhibitory is None:
         variables["state_current"] = neurons(state.current)
     else:
@@ -204,7 +210,8 @@ def read_state(
     if (time > begin).any():
         raise InputError(f"state_time must be at most the attribute `begin` = {begin} s; it is {time.max()} s")
     return State(
-        membrane=rows(arrays["state_asymptote" if single else "state_membrane"], dtype),
+        membrane=rows(arrays["state_membrane"], dtype),
+        asymptote=rows(arrays["state_asymptote"], dtype) if single else None,
         current=rows(current[:, 0], dtype),
         inhibitory=rows(current[:, 1], dtype) if pair else None,
         busy=None if busy is None else rows(busy, np.int32),

@@ -59,7 +59,7 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("membrane", (TRIAL, "time|sample_time", "neuron"), "float", "", "membrane potential"),
     Variable("current", (TRIAL, "time|sample_time", "[synaptic_input]", "neuron"), "float", "", "synaptic current"),
     Variable("state_membrane", (TRIAL, "neuron"), "float", "", "membrane potential at state_time"),
-    Variable("state_asymptote", (TRIAL, "neuron"), "float", "", "potential the current leads to; of clamped neurons v"),
+    Variable("state_asymptote", (TRIAL, "neuron"), "float", "", "potential that the current leads to without input"),
     Variable("state_current", (TRIAL, "[synaptic_input]", "neuron"), "float", "", "synaptic current at state_time"),
     Variable("state_time", (TRIAL,), "float64", "s", "time of the state"),
     Variable("state_phase", (TRIAL, "neuron"), "int8", "", "0 free, 1 clamped, 2 holdoff"),

@@ -90,9 +90,12 @@ def spoiled(arrays):
     )
 
 
-#: Each takes a valid sparse Dataset with at least two spikes in its first trial and returns one that is not valid.
+#: Each takes a valid sparse Dataset with two spikes at different times in its first trial and returns one that is not valid.
 SPARSE_SPOILERS = {
-    "unsorted": lambda ds: ds.assign(spike_time=ds.spike_time.copy(data=ds.spike_time.values[::-1].copy())),
+    # the first two swapped
+    "unsorted": lambda ds: ds.assign(
+        spike_time=ds.spike_time.copy(data=ds.spike_time.values[[1, 0, *range(2, ds.sizes["spike"])]])
+    ),
     "negative_time": lambda ds: ds.assign(spike_time=ds.spike_time - 1.0),
     "nan_time": lambda ds: ds.assign(spike_time=ds.spike_time.where(ds.spike_time != ds.spike_time[1])),
     "inf_time": lambda ds: ds.assign(spike_time=ds.spike_time.where(ds.spike_time < ds.spike_time[-1], np.inf)),

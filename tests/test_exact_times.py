@@ -313,6 +313,19 @@ def test_exact__huge_weights(path, tau_syn, jump):
 
 
 @pytest.mark.parametrize("path", ["grid", "events"])
+@pytest.mark.parametrize("tau_syn", [1e-2, 1.0, 1e6, 1e12])
+def test_exact__slow_synapse_is_a_constant_current(path, tau_syn):
+    """The usual way to ask for a constant current. The charge is far above the membrane, whose digits must not suffer."""
+    samples = np.arange(1, 39) * US
+    found, trace = run_single(
+        [(0.0, 200.0), (7 * US, -150.0), (20 * US, 40.0)], path=path, tau_mem=10e-6, tau_syn=tau_syn, threshold=125.0,
+        reset=80.0, refractory_time=1e-6, holdoff_time=0.3e-6, duration=40 * US, samples=samples,
+    )  # fmt: skip
+    n, strict = assert_spikes_match(found, trace, rounding=0.0)
+    assert n == strict > 4
+
+
+@pytest.mark.parametrize("path", ["grid", "events"])
 @pytest.mark.parametrize(("above", "seconds"), [(1e-3, 1e-16), (1e-6, 1e-13), (1e-9, 1e-10), (1e-12, 1e-7)])
 def test_exact__near_tangent_asymptote(path, above, seconds):
     """The asymptote is above the threshold by a small part of the rise: the condition number is 1/part.

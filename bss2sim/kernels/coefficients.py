@@ -7,12 +7,11 @@ from .jit import kernel
 
 
 @kernel
-def fill_grid_coefficients(dt, coupled, tau_mem, tau_syn, gain, kept, loss):
+def fill_grid_coefficients(dt, tau_mem, tau_syn, gain, kept, loss):
     """Gain, kept part of the current and loss over dt [s], arrays (row, neuron), for one synaptic current.
 
     `kept` = exp(-dt/tau_syn). `gain` is what the membrane rises per unit of current: with leak see
-    ``elementary.leaky_gain``, without (`loss` None) (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)). Not `coupled` (no leak,
-    one current) it is tau_syn/tau_mem, the rise to the asymptote.
+    ``elementary.leaky_gain``, without (`loss` None) (tau_syn/tau_mem) (1 - exp(-dt/tau_syn)).
     """
     for row in range(tau_mem.shape[0]):
         for n in range(tau_mem.shape[1]):
@@ -21,7 +20,5 @@ def fill_grid_coefficients(dt, coupled, tau_mem, tau_syn, gain, kept, loss):
             if loss is not None:
                 gain[row, n] = leaky_gain(dt, mem, syn)
                 loss[row, n] = decay(dt / mem)[1]
-            elif coupled:
-                gain[row, n] = syn / mem * lost
             else:
-                gain[row, n] = syn / mem
+                gain[row, n] = syn / mem * lost

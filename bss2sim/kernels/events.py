@@ -12,9 +12,10 @@ import math
 import numpy as np
 
 from .elementary import decay, leaky_gain
-from .exact import CLAMPED, NOT_FINITE, SLACK, advance, advance_single, sort_spikes
+from .exact import NOT_FINITE, SLACK, advance, advance_single, sort_spikes
 from .gather import gather_events
 from .grid import (
+    ASYMPTOTE,
     CHORD,
     CURRENT,
     GAIN,
@@ -26,12 +27,11 @@ from .grid import (
     LEAK,
     LOSS,
     MEMBRANE,
+    SCALE,
     open_gates,
-    read_membrane,
     step_row,
 )
 from .jit import kernel
-from .membrane import exact_membrane
 from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 
@@ -39,22 +39,19 @@ from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_re
 def fill_coefficients(coefficients, s, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem):
     """Coefficients of every neuron for an interval of s [s]; one exponential for all if `uniform`."""
     use_wide_registers()
-    if coupled is None:
+    if leak is None:
         if uniform:
-            kept = decay(s / tau_syn[p, low])[0]
+            scale = tau_syn[p, low]
+            kept, lost = decay(s / scale)
             for k in range(n):
                 coefficients[KEPT + k] = kept
+                coefficients[GAIN + k] = coefficients[GATE + k] * (scale * inverse_mem[k] * lost)
         else:
             tau = tau_syn[p, low : low + n]
             for k in range(n):
-                coefficients[KEPT + k] = decay(s / tau[k])[0]
-        return
-    if leak is None:
-        tau = tau_syn[p, low : low + n]
-        for k in range(n):
-            kept, lost = decay(s / tau[k])
-            coefficients[KEPT + k] = kept
-            coefficients[GAIN + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
+                kept, lost = decay(s / tau[k])
+                coefficients[KEPT + k] = kept
+                coefficients[GAIN + k] = coefficients[GATE + k] * (tau[k] * inverse_mem[k] * lost)
         if tau_inh is not None:
             tau = tau_inh[p, low : low + n]
             for k in range(n):
@@ -73,8 +70,9 @@ def fill_coefficients(coefficients, s, p, low, n, uniform, coupled, leak, tau_me
             for k in range(n):
                 coefficients[KEPT_INH + k] = decay(s / tau[k])[0]
                 coefficients[GAIN_INH + k] = coefficients[GATE + k] * leaky_gain(s, mem[k], tau[k])
-    for k in range(n):
-        coefficients[CHORD + k] = s * inverse_mem[k]
+    if coupled is not None:
+        for k in range(n):
+            coefficients[CHORD + k] = s * inverse_mem[k]
 
 
 @kernel
@@ -91,10 +89,10 @@ def run_events(
     input_at, weight_row, parameter_row,
     event_time, event_source, event_pointer, n_input, weight, column, pointer,
     uniform, coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
-    state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_time,
-    keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_time,
+    state_row, old_membrane, old_current, old_third, old_phase, old_transition, old_time,
+    keeps, new_membrane, new_current, new_third, new_phase, new_transition, new_time,
     membrane, current, selected, how, sample_time, near, emits, spike_time, spike_neuron, n_spike, status,
-    before, after, coefficients, inverse_mem, transition, phase, flag, shown, drive,
+    before, after, coefficients, inverse_mem, transition, phase, flag, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
@@ -122,14 +120,15 @@ def run_events(
             before[CURRENT + k] = old_current[q, m]
             inverse_mem[k] = 1.0 / tau_mem[p, m]
             coefficients[GATE + k] = 1.0
-            if tau_inh is not None:
-                before[INHIBITORY + k] = old_inhibitory[q, m]
+            coefficients[SCALE + k] = tau_syn[p, m] * inverse_mem[k]
+            if old_third is not None:
+                before[INHIBITORY + k] = old_third[q, m]  # or ASYMPTOTE, the same row
             if leak is not None:
                 coefficients[LEAK + k] = leak[p, m]
             if threshold is not None:
                 transition[k] = old_transition[q, m]
                 phase[k] = old_phase[q, m]
-                open_gates(coefficients, tau_syn[p, m] / tau_mem[p, m], 0.0, 0.0, k, phase[k], threshold[p, m], SLACK)
+                open_gates(coefficients, 0.0, 0.0, 0.0, k, phase[k], threshold[p, m], SLACK)
         t = old_time[q]
         event = event_pointer[input_at[trial]]
         last_event = event_pointer[input_at[trial] + 1]
@@ -150,11 +149,11 @@ def run_events(
                 end = event_time[event]
             else:
                 end = finish
-            fill_coefficients(coefficients, end - t, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem)
+            fill_coefficients(
+                coefficients, end - t, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem
+            )
             step_row(before, after, coefficients, drive[:n], drive[BLOCK : BLOCK + n], coupled, tau_inh, leak, threshold,
                      SLACK, flag, n)  # fmt: skip
-            if is_sample:
-                read_membrane(after, coefficients, shown, n, coupled)
             if threshold is not None:
                 flag_transitions(transition, end, flag, n)
                 found_before = n_found
@@ -169,14 +168,15 @@ def run_events(
                         emit_from = math.inf
                         if emits and spike_mask[p, m] and not is_sample:
                             emit_from = begin
-                        scale = tau_syn[p, m] / tau_mem[p, m]
                         i = before[CURRENT + k] + drive[k]
                         if coupled is None:
-                            v, now_phase, ends, n_found = advance_single(
-                                t, end, before[MEMBRANE + k] + scale * drive[k], i, phase[k], transition[k],
-                                threshold[p, m], reset[p, m], tau_syn[p, m], scale, clamp_time[p, m], holdoff_time[p, m],
+                            scale = coefficients[SCALE + k]
+                            v, asymptote, now_phase, ends, n_found = advance_single(
+                                t, end, before[MEMBRANE + k], before[ASYMPTOTE + k] + scale * drive[k], i, phase[k],
+                                transition[k], threshold[p, m], reset[p, m], tau_syn[p, m], scale,
+                                clamp_time[p, m], holdoff_time[p, m],
                                 emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                            shown[k] = v if now_phase == CLAMPED else exact_membrane(v, after[CURRENT + k], scale)
+                            after[ASYMPTOTE + k] = asymptote
                         if coupled is not None:
                             j = None
                             t_inh = None
@@ -191,13 +191,12 @@ def run_events(
                                 crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                                 clamp_time[p, m], holdoff_time[p, m],
                                 emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                            shown[k] = v
                         after[MEMBRANE + k] = v
                         if is_event and not is_sample:
                             transition[k] = ends
                             if now_phase != phase[k]:
                                 phase[k] = now_phase
-                                open_gates(coefficients, scale, 0.0, 0.0, k, now_phase, threshold[p, m], SLACK)
+                                open_gates(coefficients, 0.0, 0.0, 0.0, k, now_phase, threshold[p, m], SLACK)
                 if status[0] != 0:
                     return n_found, is_sorted
                 if n_found > found_before + 1 and n_found <= spike_time.size:
@@ -205,7 +204,7 @@ def run_events(
             if is_sample:
                 out = (trial * n_sample + sample) * n_recorded
                 if membrane.size:
-                    record_row(membrane, out, shown, np.int64(0), selected, low, n, how)
+                    record_row(membrane, out, after, np.int64(MEMBRANE), selected, low, n, how)
                 if current.size:
                     if tau_inh is not None:
                         record_row(current, 2 * out, after, np.int64(CURRENT), selected, low, n, how)
@@ -228,8 +227,6 @@ def run_events(
         for k in range(n):
             m = low + k
             v = before[MEMBRANE + k]
-            if coupled is None:
-                v = v + coefficients[GAIN + k] * drive[k]
             i = before[CURRENT + k] + drive[k]
             finite = math.isfinite(v) and math.isfinite(i)
             if tau_inh is not None:
@@ -239,8 +236,13 @@ def run_events(
             if keeps:
                 new_membrane[trial, m] = v
                 new_current[trial, m] = i
-                if tau_inh is not None:
-                    new_inhibitory[trial, m] = before[INHIBITORY + k] + drive[BLOCK + k]
+                if new_third is not None:
+                    third = before[INHIBITORY + k]
+                    if tau_inh is not None:
+                        third = third + drive[BLOCK + k]
+                    else:
+                        third = third + coefficients[SCALE + k] * drive[k]
+                    new_third[trial, m] = third
                 if threshold is not None:
                     new_phase[trial, m] = phase[k]
                     new_transition[trial, m] = transition[k]

@@ -127,18 +127,17 @@ def advance(
 
 @kernel
 def advance_single(
-    t, end, asymptote, i, phase, transition, threshold, reset, tau_syn, scale, clamp_time, holdoff_time,
+    t, end, v, asymptote, i, phase, transition, threshold, reset, tau_syn, scale, clamp_time, holdoff_time,
     emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
 ):  # fmt: skip
     """Move one neuron without leak and with one current from t to `end`; as :func:`advance`.
 
-    Its state is the potential that the present current leads to, the asymptote v + `scale` i with `scale` =
-    tau_syn/tau_mem. It is constant between inputs, so no rounding adds up there, and a membrane whose asymptote is the
-    threshold never fires, however long it takes. Returns (asymptote, phase, transition, n_found); the asymptote of a
-    clamped neuron is `reset`.
+    `asymptote` is what the present current leads to, v + `scale` i with `scale` = tau_syn/tau_mem. It changes at inputs
+    only, so no rounding adds up in it from step to step: a neuron whose asymptote is the threshold never fires,
+    however long it takes. Returns (v, asymptote, phase, transition, n_found).
     """
     if phase == CLAMPED and transition >= end:
-        return reset, phase, transition, n_found
+        return reset, asymptote, phase, transition, n_found
     last = -math.inf
     n_fired = 0
     moved = False
@@ -149,41 +148,45 @@ def advance_single(
                 if transition > t:
                     i = i * decay((transition - t) / tau_syn)[0]
                     t = transition
+                v = reset
                 asymptote = reset + scale * i
                 phase = HOLDOFF
                 transition = t + holdoff_time
+            stop = min(transition, end)
+            if stop > t:
+                kept, lost = decay((stop - t) / tau_syn)
+                v = v + scale * lost * i
+                i = i * kept
+                t = stop
             if transition >= end:
-                return asymptote, phase, transition, n_found
-            if transition > t:
-                i = i * decay((transition - t) / tau_syn)[0]
-                t = transition
+                return v, asymptote, phase, transition, n_found
             phase = FREE
             transition = math.inf
-            fires = asymptote - scale * i > threshold
+            fires = v > threshold
             moved = True
         if not fires:
-            if not (asymptote > threshold and i > 0.0):
-                return asymptote, phase, transition, n_found
-            if moved:
-                # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
-                v_end = asymptote - scale * i * decay((end - t) / tau_syn)[0]
-                if not v_end + SLACK * (abs(asymptote) + scale * i) > threshold:
-                    return asymptote, phase, transition, n_found
             charge = scale * i
-            rise = (threshold - asymptote) + charge  # threshold - v
-            if rise > 0.0:
-                t_next = t - tau_syn * log1p(-(rise / charge))
-            else:
-                t_next = t
+            t_next = math.inf
+            if asymptote > threshold and charge > 0.0:
+                # v is monotone: no logarithm unless it ends above threshold, or so near that rounding may decide
+                v_end = v
+                if moved:
+                    v_end = v + charge * decay((end - t) / tau_syn)[1]
+                if not moved or v_end + SLACK * (abs(v) + abs(v_end - v)) > threshold:
+                    share = (threshold - v) / charge
+                    if share <= 0.0:
+                        t_next = t
+                    elif share < 1.0:
+                        t_next = t - tau_syn * log1p(-share)
             if not t_next < end:
-                return asymptote, phase, transition, n_found
-            if rise > 0.0:
-                i = (asymptote - threshold) / scale
-            t = t_next
+                return v + charge * decay((end - t) / tau_syn)[1], asymptote, phase, transition, n_found
+            if t_next > t:
+                i = i - (threshold - v) / scale  # exact: what the membrane rose, the charge lost
+                t = t_next
         n_fired += 1
         if t == last or n_fired > MOST_SPIKES:
             status[0], status[1], status[2] = TOO_FAST, trial, neuron
-            return asymptote, phase, transition, n_found
+            return v, asymptote, phase, transition, n_found
         last = t
         phase = CLAMPED
         transition = t + clamp_time
@@ -193,7 +196,7 @@ def advance_single(
                 spike_neuron[n_found] = neuron
             n_found += 1
         if transition >= end:
-            return reset, phase, transition, n_found
+            return reset, asymptote, phase, transition, n_found
 
 
 @kernel

@@ -21,8 +21,9 @@ from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_re
 
 N_STATE_ROW = 3
 MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
-N_COEFFICIENT_ROW = 9
-GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
+ASYMPTOTE = INHIBITORY  # of neurons without leak and with one current, see ``exact.advance_single``
+N_COEFFICIENT_ROW = 10
+GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
 RING = 256  # steps ahead for which transitions wait in a list of their own
 
 
@@ -31,36 +32,35 @@ def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, f
     """Move a row of neurons over one interval; flag those that may fire in it.
 
     The jumps act at the start. `coupled`, `pair`, `leak`, `fires`: None switches leak and second current, the second
-    current, the leak, and firing off. `slack` None: the screen needs no margin. Not coupled, the row of the membrane
-    holds asymptotes (see ``exact.advance_single``) and GAIN is tau_syn/tau_mem; v is monotone, and a neuron fires only
-    if it ends above the screen. Coupled, it may also if the chord, a bound of v in the interval, is above the screen.
+    current, the leak, and firing off. `slack` None: the screen needs no margin. Not coupled, v is monotone, and a
+    neuron fires only if it ends above the screen. Coupled, it may also if the chord, a bound of v in the interval, is
+    above the screen.
     """
     use_wide_registers()
     if coupled is None:
         for k in range(n):
             x = jump[k]
-            scale = coefficients[GAIN + k]
-            asymptote = before[MEMBRANE + k] + scale * x
-            i = (before[CURRENT + k] + x) * coefficients[KEPT + k]
-            after[MEMBRANE + k] = asymptote
-            after[CURRENT + k] = i
-            if fires is not None:
-                new = exact_membrane(asymptote, i, scale)
-                may = new > coefficients[SCREEN + k]
-                if slack is not None:
-                    may = may or new + slack * (abs(asymptote) + abs(scale * i)) > coefficients[SCREEN + k]
-                flag[k] = may
+            v = before[MEMBRANE + k]
+            i = before[CURRENT + k] + x
+            new = exact_membrane(v, i, coefficients[GAIN + k])
+            after[MEMBRANE + k] = new
+            after[CURRENT + k] = i * coefficients[KEPT + k]
+            after[ASYMPTOTE + k] = before[ASYMPTOTE + k] + coefficients[SCALE + k] * x
+            may = new > coefficients[SCREEN + k]
+            if slack is not None:
+                may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
+            flag[k] = may
     if coupled is not None:
         for k in range(n):
             v = before[MEMBRANE + k]
             i = before[CURRENT + k] + jump[k]
             after[CURRENT + k] = i * coefficients[KEPT + k]
-            new = v + coefficients[GAIN + k] * i
+            new = exact_membrane(v, i, coefficients[GAIN + k])
             up = max(i, 0.0)
             if pair is not None:
                 j = before[INHIBITORY + k] + jump_inh[k]
                 after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
-                new = new + coefficients[GAIN_INH + k] * j
+                new = exact_membrane(new, j, coefficients[GAIN_INH + k])
                 up = up + max(j, 0.0)
             if leak is not None:
                 new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
@@ -71,18 +71,6 @@ def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, f
                 if slack is not None:
                     may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
                 flag[k] = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
-
-
-@kernel
-def read_membrane(state, coefficients, target, n, coupled):
-    """Write the membrane of a row of neurons to target[:n]."""
-    use_wide_registers()
-    if coupled is None:
-        for k in range(n):
-            target[k] = exact_membrane(state[MEMBRANE + k], state[CURRENT + k], coefficients[GAIN + k])
-    if coupled is not None:
-        for k in range(n):
-            target[k] = state[MEMBRANE + k]
 
 
 @rule
@@ -110,7 +98,7 @@ def step_holding(time, dt, first):
 @kernel
 def sample_row(
     now, when, out, before, jump, jump_inh, phase, trial, transition, p, low, n, selected,
-    coupled, crossing, threshold, reset, leak, gain, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
     membrane, current, spike_time, spike_neuron, status,
 ):  # fmt: skip
     """Record a row at the time `when` [s] inside a step that starts at `now`, on a copy of the state."""
@@ -120,14 +108,14 @@ def sample_row(
             q = low + k
             i = before[CURRENT + k] + jump[k]
             if coupled is None:
-                asymptote = before[MEMBRANE + k] + gain[p, q] * jump[k]
-                asymptote, now_phase, _, _ = advance_single(
-                    now, when, asymptote, i, phase[k], transition[k], threshold[p, q], reset[p, q],
-                    tau_syn[p, q], gain[p, q], clamp_time[p, q], holdoff_time[p, q],
+                scale = tau_syn[p, q] / tau_mem[p, q]
+                asymptote = before[ASYMPTOTE + k] + scale * jump[k]
+                moved, _, _, _, _ = advance_single(
+                    now, when, before[MEMBRANE + k], asymptote, i, phase[k], transition[k],
+                    threshold[p, q], reset[p, q], tau_syn[p, q], scale, clamp_time[p, q], holdoff_time[p, q],
                     math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
                 i_now = i * decay((when - now) / tau_syn[p, q])[0]
                 j_now = 0.0
-                moved = reset[p, q] if now_phase == CLAMPED else exact_membrane(asymptote, i_now, gain[p, q])
             if coupled is not None:
                 v = before[MEMBRANE + k]
                 j = None
@@ -162,17 +150,17 @@ def run_grid(
     jumps, direct, time_stride, spikes_in, n_input, weight, column, pointer,
     gain, kept, gain_inh, kept_inh, loss,
     coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
-    state_row, old_membrane, old_current, old_inhibitory, old_phase, old_transition,
-    keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition,
+    state_row, old_membrane, old_current, old_third, old_phase, old_transition,
+    keeps, new_membrane, new_current, new_third, new_phase, new_transition,
     membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status,
     before, after, coefficients, scratch, transition, phase, due, link, ring, flag, index, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
-    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split
-    before use. `gain` as in ``coefficients``, `kept` =
-    exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron). State: membrane and currents at the start of step `start_step`, phase and its end [s]. `sample_time` not None:
-    traces are (trial, sample_time, neuron).
+    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split before use. `gain` as in
+    ``coefficients``, `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron). State at the
+    start of step `start_step`: membrane, current and a third row (the second current, or the asymptote), phase and its
+    end [s]. `sample_time` not None: traces are (trial, sample_time, neuron).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
@@ -195,8 +183,10 @@ def run_grid(
             coefficients[KEPT + k] = kept[p, m]
             coefficients[GAIN + k] = gain[p, m]
             coefficients[CHORD + k] = dt / tau_mem[p, m]
+            coefficients[SCALE + k] = tau_syn[p, m] / tau_mem[p, m]
+            if old_third is not None:
+                before[INHIBITORY + k] = old_third[q, m]  # or ASYMPTOTE, the same row
             if tau_inh is not None:
-                before[INHIBITORY + k] = old_inhibitory[q, m]
                 coefficients[KEPT_INH + k] = kept_inh[p, m]
                 coefficients[GAIN_INH + k] = gain_inh[p, m]
             if leak is not None:
@@ -245,8 +235,7 @@ def run_grid(
             if not is_sampled and (membrane.size or current.size):
                 out = (trial * n_time + t) * n_recorded
                 if membrane.size:
-                    read_membrane(before, coefficients, scratch, n, coupled)
-                    record_row(membrane, out, scratch, np.int64(0), selected, low, n, how)
+                    record_row(membrane, out, before, np.int64(MEMBRANE), selected, low, n, how)
                 if current.size:
                     for k in range(n):
                         scratch[k] = before[CURRENT + k] + jump[k]
@@ -266,7 +255,7 @@ def run_grid(
                     sample_row(
                         now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump,
                         jump_inh, phase, trial, transition, p, low, n, selected,
-                        coupled, crossing, threshold, reset, leak, gain, tau_mem, tau_syn, tau_inh, clamp_time,
+                        coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time,
                         holdoff_time, membrane, current, spike_time, spike_neuron, status)  # fmt: skip
                     sample += 1
 
@@ -304,10 +293,12 @@ def run_grid(
                     phase_before = phase[k]
                     i = before[CURRENT + k] + jump[k]
                     if coupled is None:
-                        v, now_phase, ends, n_found = advance_single(
-                            now, end, before[MEMBRANE + k] + gain[p, m] * jump[k], i, phase_before, transition[k],
-                            threshold[p, m], reset[p, m], tau_syn[p, m], gain[p, m], clamp_time[p, m], holdoff_time[p, m],
+                        v, asymptote, now_phase, ends, n_found = advance_single(
+                            now, end, before[MEMBRANE + k], before[ASYMPTOTE + k] + coefficients[SCALE + k] * jump[k], i,
+                            phase_before, transition[k], threshold[p, m], reset[p, m], tau_syn[p, m],
+                            coefficients[SCALE + k], clamp_time[p, m], holdoff_time[p, m],
                             emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                        after[ASYMPTOTE + k] = asymptote
                     if coupled is not None:
                         j = None
                         t_inh = None
@@ -349,8 +340,8 @@ def run_grid(
             if keeps:
                 new_membrane[trial, m] = before[MEMBRANE + k]
                 new_current[trial, m] = before[CURRENT + k]
-                if tau_inh is not None:
-                    new_inhibitory[trial, m] = before[INHIBITORY + k]
+                if new_third is not None:
+                    new_third[trial, m] = before[INHIBITORY + k]
                 if threshold is not None:
                     new_phase[trial, m] = phase[k]
                     new_transition[trial, m] = transition[k]

@@ -56,9 +56,9 @@ def euler_fire_holdoff(membrane, threshold, reset, step, busy_until, n_refractor
 
 
 @rule
-def exact_membrane(asymptote, current, scale):
-    """Membrane without leak: what it tends to, less the charge to come: a - (tau_syn/tau_mem) i."""
-    return asymptote - scale * current
+def exact_membrane(membrane, current, gain):
+    """Membrane after an interval: v + g i, without leak g = (tau_syn/tau_mem) (1 - exp(-s/tau_syn))."""
+    return membrane + gain * current
 
 
 @rule

@@ -116,7 +116,7 @@ WHOLE, STREAMED, SELECTED = 0, 1, 2  # how rows are recorded
 
 if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or to see which of its lines run
 
-    def stream_line(target, target_offset, source, source_offset, line):  # noqa: F811  # replaces the intrinsic
+    def stream_line(target, target_offset, source, source_offset, line):  # replaces the intrinsic
         """Copy one line of 64 bytes."""
         n = LINE // source.itemsize
         first = line * n
@@ -124,18 +124,18 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
             source_offset + first : source_offset + first + n
         ]
 
-    def prefetch_line(array, offset):  # noqa: F811  # replaces the intrinsic
+    def prefetch_line(array, offset):  # replaces the intrinsic
         """Do nothing."""
 
-    def nonzero_mask(array, offset):  # noqa: F811  # replaces the intrinsic
+    def nonzero_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is not zero."""
         return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x != 0))
 
-    def trailing_zeros(mask):  # noqa: F811  # replaces the intrinsic
+    def trailing_zeros(mask):  # replaces the intrinsic
         """Index of the lowest set bit."""
         return int(mask & (~mask + np.uint64(1))).bit_length() - 1
 
-    def use_wide_registers():  # noqa: F811  # replaces the intrinsic
+    def use_wide_registers():  # replaces the intrinsic
         """Do nothing."""
 
 
