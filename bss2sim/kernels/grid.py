@@ -110,10 +110,12 @@ def sample_row(
             if coupled is None:
                 scale = tau_syn[p, q] / tau_mem[p, q]
                 asymptote = before[ASYMPTOTE + k] + scale * jump[k]
-                moved, _, _, _, _ = advance_single(
-                    now, when, before[MEMBRANE + k], asymptote, i, phase[k], transition[k],
-                    threshold[p, q], reset[p, q], tau_syn[p, q], scale, clamp_time[p, q], holdoff_time[p, q],
-                    math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
+                moved = 0.0
+                if threshold is not None:
+                    moved, _, _, _, _ = advance_single(
+                        now, when, before[MEMBRANE + k], asymptote, i, phase[k], transition[k],
+                        threshold[p, q], reset[p, q], tau_syn[p, q], scale, clamp_time[p, q], holdoff_time[p, q],
+                        math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
                 i_now = i * decay((when - now) / tau_syn[p, q])[0]
                 j_now = 0.0
             if coupled is not None:
