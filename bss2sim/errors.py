@@ -39,9 +39,10 @@ class MissingDependencyError(Bss2SimError, ImportError):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the nearest known name, or a list of the known names."""
+    """Return ``; did you mean 'x'?`` for the nearest known name, else ``; known: ...``."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    begins = [other for other in known if len(name) > 1 and other.startswith(name)]
+    near = begins if len(begins) == 1 else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -11,9 +11,6 @@ import xarray as xr
 from .arrays import as_array, as_whole
 from .errors import ParameterError, refuse_unknown_keywords
 from .variables import RESERVED_DIMS
-
-Value: TypeAlias = "float | xr.DataArray"
-Pair: TypeAlias = "Value | tuple[Value, Value]"
 
 _SECONDS = ("tau_mem", "tau_syn", "refractory_time", "holdoff_time")
 _POSITIVE = ("tau_mem", "tau_syn")
@@ -243,8 +240,8 @@ class IAFNeuron(Population):
     tau_mem : float, array (neuron,) or DataArray
         Membrane time constant [s], above 0.
     tau_syn : float, array (neuron,) or DataArray, or a tuple of two
-        Synaptic time constant [s], above 0; a pair is (excitatory, inhibitory): positive jumps act through the
-        first, negative ones through the second.
+        Synaptic time constant [s], above 0; a pair, a tuple and not a list, is (excitatory, inhibitory): positive
+        jumps act through the first, negative ones through the second.
     refractory_time : float, array (neuron,) or DataArray
         Time after a spike in which the neuron cannot fire, holdoff included [s].
     holdoff_time : float, array (neuron,) or DataArray
@@ -305,7 +302,7 @@ class LIFNeuron(Population):
     tau_mem : float, array (neuron,) or DataArray
         Membrane time constant [s], above 0.
     tau_syn : float, array (neuron,) or DataArray, or a tuple of two
-        Synaptic time constant [s], above 0; a pair is (excitatory, inhibitory).
+        Synaptic time constant [s], above 0; a pair, a tuple and not a list, is (excitatory, inhibitory).
     refractory_time, holdoff_time : float, array (neuron,) or DataArray
         Refractory time and its last, unclamped part [s].
     spike_mask : bool, array (neuron,) or DataArray
@@ -363,7 +360,7 @@ class LINeuron(Population):
     tau_mem : float, array (neuron,) or DataArray
         Membrane time constant [s], above 0.
     tau_syn : float, array (neuron,) or DataArray, or a tuple of two
-        Synaptic time constant [s], above 0; a pair is (excitatory, inhibitory).
+        Synaptic time constant [s], above 0; a pair, a tuple and not a list, is (excitatory, inhibitory).
 
     Raises
     ------

@@ -5,15 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .kernels.codes import BLOCK
+
 _SMALL = 100_000  # neuron-steps below which waking a thread costs more than it gains
 _CHUNKS_PER_THREAD = 6
 _CHUNK = 800_000  # neuron-steps of a chunk worth the call of a kernel
-_WIDEST = 512
 
 
 @dataclass(frozen=True)
 class Partition:
-    """How a run is cut: blocks of neurons make tasks with the trials, consecutive tasks make chunks."""
+    """How a run is cut: blocks of neurons make tasks with the trials, consecutive tasks make chunks.
+
+    Attributes
+    ----------
+    block, n_block : int
+        Neurons of a block, blocks of a trial.
+    n_task : int
+        Trials times blocks; task k is block k % n_block of trial k // n_block.
+    bounds : list of int
+        Chunk k has the tasks bounds[k] .. bounds[k + 1].
+    threads : int
+        Threads that take chunks.
+    """
 
     block: int
     n_block: int
@@ -31,7 +44,7 @@ def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int)
     """Cut a run for some threads; the result of the run does not depend on the cut."""
     if n_trial * n_neuron * work_per_neuron < _SMALL:
         threads = 1
-    block = min(_WIDEST, n_neuron)
+    block = min(BLOCK, n_neuron)
     if 0 < n_trial < threads and n_neuron >= 128:
         share = math.ceil(n_neuron * n_trial / threads)
         block = min(block, max(64, 64 * math.ceil(share / 64)))

@@ -11,6 +11,7 @@ import scipy.sparse
 from .broadcasting import Trials
 from .errors import InputError
 from .inputs import Drive
+from .kernels.codes import FINE, MOST_SPIKES, SELECTED, STREAMED, TOO_FAST, WHOLE
 from .neuron import Population
 from .outputs import Outputs
 from .partition import Partition
@@ -26,14 +27,26 @@ class Plan:
 
     Attributes
     ----------
+    neurons, record, drive, trials : Population, Recording, Drive, Trials
+        What runs, what is recorded, what drives it, and the trials.
+    state, after : State
+        At the start; and to be written at the end if `keeps_state`.
+    outputs, buffers : Outputs, SpikeBuffers
+        Where results go; `buffers` is None until the kernels need them.
+    dt, finish : float
+        Grid spacing and end of the run [s].
+    dtype, threads : dtype, int
+        Of the state; threads to use.
+    n_time, n_input : int
+        Rows of the grid, inputs of the weights.
     parameters : dict of array (row, neuron)
         Of the neurons, float64; ``tau_inh`` only with a pair of synaptic time constants.
     parameter_row, input_row, weight_row : array (trial,)
-        Row of each argument that a trial reads.
-    weight : array or None
-        Flat (weight row, input, neuron), or the stored values of a sparse matrix.
-    column, pointer : array or None
-        Of a sparse matrix.
+        Row of each argument that a trial reads; of dense inputs the element at which it starts.
+    weight, column, pointer : array or None
+        Weights flat (weight row, input, neuron); or values, columns and row pointers of a sparse matrix.
+    selected : array
+        Recorded neurons.
     """
 
     neurons: Population
@@ -87,9 +100,6 @@ class Plan:
         return self.buffers
 
 
-SELECTED, STREAMED, WHOLE = 2, 1, 0  # as in kernels.vector, which this file does not load
-
-
 def flat_weights(
     synapse: Synapse | None, dtype: np.dtype
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
@@ -116,13 +126,13 @@ def _place(trials: Trials, trial: int, neuron: int) -> str:
 def raise_status(plan: Plan, status: np.ndarray) -> None:
     """Turn what a kernel reported about a neuron into an error that names the cause."""
     code, trial, neuron = (int(x) for x in status)
-    if code == 0:
+    if code == FINE:
         return
     _refuse_not_finite(plan.drive)
     where = _place(plan.trials, trial, neuron)
-    if code == 1:
+    if code == TOO_FAST:
         raise InputError(
-            f"{where} fires faster than can be resolved (more than 10 000 000 spikes between two inputs, or two spikes "
+            f"{where} fires faster than can be resolved (more than {MOST_SPIKES} spikes between two inputs, or two spikes "
             "at one float64 time); give a refractory_time above 0, or smaller weights or inputs"
         )
     cause = "inputs or weights are too large"

@@ -70,7 +70,8 @@ def simulate(
     return_state : bool
         Return (result, state).
     out : Dataset, optional
-        An earlier result of the same shape, whose arrays are overwritten: fresh memory costs more than the kernel.
+        An earlier result of the same shape, whose arrays are overwritten. It saves fresh memory, which costs more
+        than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
 

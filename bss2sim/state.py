@@ -10,9 +10,8 @@ import xarray as xr
 
 from .broadcasting import Trials
 from .errors import InputError
+from .kernels.codes import CLAMPED, FREE, HOLDOFF
 from .variables import SYNAPTIC_INPUTS, create_dataset
-
-FREE, CLAMPED, HOLDOFF = 0, 1, 2
 
 
 @dataclass

@@ -65,7 +65,6 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("state_phase", (TRIAL, "neuron"), "int8", "", "0 free, 1 clamped, 2 holdoff"),
     Variable("state_transition_time", (TRIAL, "neuron"), "float64", "s", "end of the phase"),
     Variable("state_refractory_step", (TRIAL, "neuron"), "int32", "", "refractory steps left"),
-    Variable("weight", (TRIAL, "input", "neuron"), "float", "", "jump of the synaptic current per input spike"),
     Variable("pixel", ("sample", "pixel"), "float64", "", "brightness of a pixel, 0 to 1"),
     Variable("label", ("sample|batch",), "int64", "", "class of the sample"),
 )

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from .codes import BLOCK, NOT_FINITE
 from .gather import gather_dense, gather_events
 from .jit import kernel
 from .membrane import (
@@ -22,7 +23,6 @@ from .membrane import (
     euler_membrane,
 )
 from .vector import (
-    BLOCK,
     LINE,
     nonzero_mask,
     prefetch_line,
@@ -32,9 +32,8 @@ from .vector import (
     without_lowest,
 )
 
-N_FLOAT_ROW = 10  # rows of the float scratch, below
-_V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK, _SUM = (BLOCK * k for k in range(N_FLOAT_ROW))
-NOT_FINITE = 2  # status: a current or membrane overflowed, or an input was not a number
+N_FLOAT_ROW = 9  # rows of the float scratch, below
+_V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
 _SEGMENT = 256
 N_INTEGER_ROW = 3
 _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from .codes import BLOCK, NOT_FINITE
 from .elementary import decay, leaky_gain
-from .exact import NOT_FINITE, SLACK, advance, advance_single, sort_spikes
+from .exact import SLACK, advance, advance_single, sort_spikes
 from .gather import gather_events
 from .grid import (
     ASYMPTOTE,
@@ -32,7 +33,7 @@ from .grid import (
     step_row,
 )
 from .jit import kernel
-from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel

@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import math
 
+from .codes import CLAMPED, FREE, HOLDOFF, MOST_SPIKES, TOO_FAST
 from .crossing import crossing_leaky, crossing_pair
 from .elementary import decay, leaky_gain, log1p
 from .jit import kernel
 
-FREE, CLAMPED, HOLDOFF = 0, 1, 2
-
-# What a kernel reports about a neuron.
-FINE, TOO_FAST, NOT_FINITE = 0, 1, 2
-MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
 MOST_SORTED = 256  # spikes of one interval sorted by insertion; more are left to a better algorithm
 # A test that only decides whether to look closer errs on this side, so that the decision itself, which compares
 # crossing times, does not depend on where an interval ends.

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from .codes import BLOCK
 from .jit import kernel
-from .vector import BLOCK, nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
+from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel

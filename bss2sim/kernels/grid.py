@@ -12,12 +12,13 @@ import math
 
 import numpy as np
 
+from .codes import BLOCK, CLAMPED, FREE, NOT_FINITE
 from .elementary import decay
-from .exact import CLAMPED, FREE, NOT_FINITE, advance, advance_single, move, sort_spikes
+from .exact import advance, advance_single, move, sort_spikes
 from .gather import gather_dense
 from .jit import kernel, rule
 from .membrane import exact_leaky_membrane, exact_membrane
-from .vector import BLOCK, nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 N_STATE_ROW = 3
 MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))

@@ -7,6 +7,8 @@
 * ``error_model="numpy"``: no branch for a division by zero in inner loops.
 * ``_nrt=False``: no counting of references to arrays, of which kernels make none. Counting is an atomic
   instruction, and it waits for every streaming store under way: recording was three times slower with it.
+* An argument that is None switches a part of a kernel off: Numba leaves out ``if x is not None:`` then. It does not leave
+  out the ``else`` for an argument that is not None, so kernels write two ``if`` where that branch would not compile.
 * Types are inferred at the first call; no signatures, so importing compiles nothing.
 * The on-disk cache is opt-in (``bss2sim.set_options(cache=True)``): Numba does not notice a changed
   callee in another file, and a read-only installation cannot hold a cache.
@@ -21,21 +23,32 @@ import numba
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _KERNELS: list[Any] = []
+_cached = False
+
+
+def _registered(compiled: Any) -> Any:
+    """Keep track of a compiled function, and cache it if caching is on already."""
+    _KERNELS.append(compiled)
+    if _cached and hasattr(compiled, "enable_caching"):
+        compiled.enable_caching()
+    return compiled
 
 
 def rule(function: Callable[..., Any]) -> Any:
     """Compile a small pure function that is copied into every loop that calls it."""
-    return numba.njit(inline="always", **_OPTIONS)(function)
+    return _registered(numba.njit(inline="always", **_OPTIONS)(function))
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that is called as a whole."""
-    compiled = numba.njit(**_OPTIONS)(function)
-    _KERNELS.append(compiled)
-    return compiled
+    return _registered(numba.njit(**_OPTIONS)(function))
 
 
 def enable_cache() -> None:
-    """Let every kernel keep its machine code on disk (in NUMBA_CACHE_DIR or beside the source)."""
-    for compiled in _KERNELS:
-        compiled.enable_caching()
+    """Let every kernel, loaded or not, keep its machine code on disk (NUMBA_CACHE_DIR, or beside the source)."""
+    global _cached
+    if not _cached:
+        _cached = True
+        for compiled in _KERNELS:
+            if hasattr(compiled, "enable_caching"):  # with JIT off it is a plain function
+                compiled.enable_caching()

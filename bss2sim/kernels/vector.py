@@ -1,6 +1,6 @@
 """Processor-level tricks behind the plain loops: streaming stores, prefetch, bit masks of a row.
 
-Each was kept because a benchmark showed its gain (``docs/performance``): a recorded row that is
+Each was kept because a measurement showed its gain: a recorded row that is
 streamed past the caches costs two thirds of one that is stored through them; rows of 512 float32
 are packed into 512-bit registers only if LLVM is asked to; a set bit is found eight times faster in
 a mask of 64 bytes than byte by byte. On processors without these instructions LLVM falls back to
@@ -16,10 +16,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from .codes import STREAMED, WHOLE
 from .jit import kernel, rule
 
 LINE = 64  # bytes of a cache line, and of the widest register
-BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
 
 def _address(context, builder, array_type, array, offset):
@@ -109,9 +109,6 @@ def use_wide_registers(typingctx):
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
 
     return signature, codegen
-
-
-WHOLE, STREAMED, SELECTED = 0, 1, 2  # how rows are recorded
 
 
 if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or to see which of its lines run

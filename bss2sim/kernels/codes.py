@@ -1,0 +1,13 @@
+"""Numbers that kernels and the code around them share. Imports nothing, so that loading it loads no Numba."""
+
+BLOCK = 512  # neurons of one task: their state stays in the first-level cache
+
+# Phase of a neuron.
+FREE, CLAMPED, HOLDOFF = 0, 1, 2
+
+# What a kernel reports about a neuron, with its trial and index.
+FINE, TOO_FAST, NOT_FINITE = 0, 1, 2
+MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
+
+# How rows of dense outputs are written, see ``vector.record_row``.
+WHOLE, STREAMED, SELECTED = 0, 1, 2
