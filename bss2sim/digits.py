@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def run_digits(
         # exact values are to be had at any time; Euler knows those on its grid only
         sample_time=np.linspace(0.0, DURATION, 1000, endpoint=False) if integrator == "exact" else None,
     )
+    if progress:
+        print("compiling the kernels, a few seconds ...", file=sys.stderr)
     # Two digits are enough to have the loops compiled, which takes longer than to run them.
     start = time.perf_counter()
     simulated(slice(2), spikes)

@@ -46,9 +46,9 @@ def summary(run: xr.Dataset) -> str:
         "neurons": f"{n_neuron} IAF, integrator {run.attrs['integrator']!r}, {duration * 1e6:.0f} us per digit",
         "spikes": f"{total}, {per_trial:.2f} per neuron and digit",
         "mean rate": f"{per_trial / duration / 1e3:.1f} kHz of hardware time",
-        "silent": f"{silent} neurons in all digits, {float((count == 0).mean()):.0%} of the responses",
+        "silent": f"{silent} neurons in all digits, {float((count == 0).mean()):.0%} of all (neuron, digit) pairs",
         "time": f"{wall:.2f} s, with compilation {wall + compilation:.2f} s",
-        "speed": f"{steps / wall:.3g} neuron-steps/s (a step is {run.attrs['dt'] * 1e6:.0f} us)",
+        "speed": f"{steps / wall:.3g} neuron-steps/s (a step is {run.attrs['dt'] * 1e6:.0f} us of hardware time)",
     }
     return "\n".join(f"{name + ':':<11}{text}" for name, text in lines.items())
 

@@ -8,6 +8,7 @@ So the memory of large results that nobody holds any more is kept for the next r
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 from typing import Any
@@ -19,7 +20,18 @@ KEPT = 256 * 2**20
 _LARGE = 2**20
 
 _blocks: list[np.ndarray] = []
-_lock = threading.Lock()
+_lock = threading.RLock()  # collecting garbage inside may drop a result and end up here again
+
+
+def _forget() -> None:
+    """Start anew in a forked child, where the lock may be held by a thread that is not there."""
+    global _lock
+    _lock = threading.RLock()
+    _blocks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _block(size: int) -> np.ndarray:

@@ -74,6 +74,9 @@ def make_outputs(
             array = _reused(previous, name, dims, shape, dtype)
             if any(np.may_share_memory(array, other) for other in read):
                 raise InputError(f"{name} of out shares memory with the inputs; it cannot be overwritten while read")
+            for other, (_, taken) in outputs.dense.items():
+                if np.may_share_memory(array, taken):
+                    raise InputError(f"{name} and {other} of out share memory; each needs its own")
         outputs.dense[name] = (dims, array)
     if previous is not None and not isinstance(previous, xr.Dataset):
         raise InputError(f"out must be a Dataset returned by simulate; got {type(previous).__name__}")

@@ -20,7 +20,7 @@ from .plan import Plan, flat_weights
 from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
-from .variables import SYNAPTIC_INPUTS, create_dataset
+from .variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset, label_attrs
 
 MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
@@ -247,7 +247,7 @@ def _extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, int
     if integrator == "euler" and not on_grid:
         raise ParameterError(f"integrator 'euler' needs a duration of whole steps of dt = {dt} s; got {length} s")
     n_time = int(nearest if on_grid else np.ceil(ratio))
-    return n_time, begin + length
+    return n_time, (step + n_time) * dt if on_grid and step >= 0 else begin + length
 
 
 def _make_plan(
@@ -362,6 +362,8 @@ def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, 
     if set(out.data_vars) != set(variables) or set(out.coords) != set(coords):
         return False
     if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
+        return False
+    if any(out.variables[name].attrs != label_attrs(name) for name in (*variables, *coords) if name in VARIABLES):
         return False
     return all(
         np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()

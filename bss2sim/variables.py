@@ -102,6 +102,17 @@ def check_variable(name: str, dims: tuple[Hashable, ...], dtype: np.dtype) -> Va
     return variable
 
 
+def label_attrs(name: Hashable) -> dict[str, Any]:
+    """Return the attributes that label a registered variable."""
+    registered = VARIABLES[str(name)]
+    attrs: dict[str, Any] = {"long_name": registered.long_name}
+    if registered.units:
+        attrs["units"] = registered.units
+    if name == "row_size":
+        attrs["sample_dimension"] = "spike"  # CF contiguous ragged array
+    return attrs
+
+
 def create_dataset(
     variables: Mapping[str, tuple[tuple[Hashable, ...], np.ndarray]],
     coords: Mapping[Hashable, Any],
@@ -128,21 +139,12 @@ def create_dataset(
             raise TypeError(f"attribute {key!r} is a {type(value).__name__}; files hold str, numbers and arrays")
     data = {}
     for name, (dims, array) in variables.items():
-        registered = check_variable(name, dims, array.dtype)
-        notes: dict[str, Any] = {"long_name": registered.long_name}
-        if registered.units:
-            notes["units"] = registered.units
-        if name == "row_size":
-            notes["sample_dimension"] = "spike"  # CF contiguous ragged array
-        data[name] = xr.Variable(dims, array, notes)
+        check_variable(name, dims, array.dtype)
+        data[name] = xr.Variable(dims, array, label_attrs(name))
     labels: dict[Hashable, Any] = {}
     for dim, label in coords.items():
-        described = VARIABLES.get(dim) if isinstance(dim, str) else None
-        if described is None or isinstance(label, xr.Variable):
-            labels[dim] = label
+        if dim in VARIABLES and not isinstance(label, xr.Variable):
+            labels[dim] = xr.Variable((dim,), label, label_attrs(dim))
         else:
-            notes = {"long_name": described.long_name}
-            if described.units:
-                notes["units"] = described.units
-            labels[dim] = xr.Variable((dim,), label, notes)
+            labels[dim] = label
     return xr.Dataset(data, labels, dict(attrs))

@@ -307,3 +307,48 @@ def test_sparse_spikes__without_any_spike():
     found = b2.sparse_spikes([], [], [], n_batch=3, n_neuron=4, duration=1e-5)
     run = b2.simulate(b2.IAFNeuron(2), found, synapse=b2.Synapse(np.ones((4, 2))))
     np.testing.assert_array_equal(run.row_size, [0, 0, 0])
+
+
+@pytest.mark.parametrize("size", [513, 575, 1100])
+@pytest.mark.parametrize("integrator", ["exact", "euler"])
+def test_sparse__agrees_with_dense_where_the_last_block_is_not_full(size, integrator):
+    """The full block fires at every chance; the neurons behind it get no input and must stay silent."""
+    jump = np.zeros((40, 2, size))
+    jump[:, :, : size - size % 512] = 20.0
+    neurons = b2.IAFNeuron(size, threshold=100.0)
+
+    def run(spikes):
+        return b2.simulate(neurons, jump, integrator=integrator, record=b2.Recording(spikes), threads=1)
+
+    count = run("dense").spikes.sum("time").values
+    assert count.any() and not count[:, size - size % 512 :].any()
+    np.testing.assert_array_equal(run("count").spike_count.values, count)
+    sparse = run("sparse")
+    pairs = sparse.spike_batch.values * size + sparse.spike_neuron.values
+    np.testing.assert_array_equal(np.bincount(pairs, minlength=2 * size).reshape(2, size), count)
+    np.testing.assert_array_equal(np.isfinite(run("first").first_spike.values), count > 0)
+
+
+def test_out__refuses_variables_that_share_memory():
+    record = b2.Recording(None, membrane=True, current=True)
+    neurons, jump = b2.IAFNeuron(3), np.ones((5, 1, 3))
+    run = b2.simulate(neurons, jump, record=record)
+    with pytest.raises(b2.InputError, match="share memory"):
+        b2.simulate(neurons, jump, record=record, out=run.assign(current=run.membrane))
+
+
+def test_out__labels_are_those_of_the_registry():
+    record = b2.Recording(None, membrane=True)
+    neurons, jump = b2.IAFNeuron(3), np.ones((5, 1, 3))
+    run = b2.simulate(neurons, jump, record=record)
+    run.membrane.attrs["units"] = "banana"
+    assert "units" not in b2.simulate(neurons, jump, record=record, out=run).membrane.attrs
+
+
+def test_state__begins_at_the_same_time_however_the_run_was_cut():
+    nothing = b2.sparse_spikes([], np.zeros(0, int), np.zeros(0, int), n_batch=1)
+    settings = dict(synapse=b2.Synapse(np.ones((1, 1))), integrator="euler", return_state=True)
+    _, whole = b2.simulate(b2.IAFNeuron(1), nothing, duration=26e-6, **settings)
+    _, part = b2.simulate(b2.IAFNeuron(1), nothing, duration=2e-6, **settings)
+    _, rest = b2.simulate(b2.IAFNeuron(1), nothing, duration=24e-6, state=part, **settings)
+    assert rest.identical(whole)

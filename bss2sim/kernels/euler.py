@@ -90,6 +90,8 @@ def run_euler(
                 integers[_N_REF + j] = n_refractory[p, low + j]
                 if n_holdoff is not None:
                     integers[_N_HOLD + j] = n_holdoff[p, low + j]
+        for j in range(n, BLOCK):
+            fired[j] = 0  # of a wider block before this one; masks are read 64 neurons at a time
         event = 0
         last_event = 0
         if event_step is not None:

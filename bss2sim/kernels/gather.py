@@ -1,7 +1,7 @@
 """From input spikes to jumps of the synaptic current: rows of the weight matrix, added by event.
 
 No dense product: the cost is one row per spike. Rows are added in ascending order of (time, input), whatever
-the form in which the spikes come, so every form gives the same bits. With a pair of synaptic time constants
+the form in which the spikes come, so every form gives the same jumps to the bit. With a pair of synaptic time constants
 positive weights go to the first row of the result (excitatory), negative ones to the second.
 """
 
