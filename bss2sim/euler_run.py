@@ -21,6 +21,7 @@ def count_steps(duration: np.ndarray, dt: float) -> np.ndarray:
 
 
 def _steps(plan: Plan, name: str) -> np.ndarray:
+    """Steps of a duration of the neurons, refused if the counter could not hold them."""
     steps = count_steps(plan.parameters[name], plan.dt)
     limit = np.iinfo(np.int32).max - plan.n_time
     if steps.max(initial=0) >= limit:

@@ -105,7 +105,7 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
 
 
 def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
-    """Coefficients of the grid; of a population without variation the same function runs once, uncompiled."""
+    """Coefficients of the grid; of a population without variation once, from Python, which saves compiling the loop."""
     fill = fill_grid_coefficients
     if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
         one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
@@ -119,9 +119,10 @@ def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, 
 
 
 def _run_grid(plan: Plan) -> None:
+    """Inputs on the grid: lay out coefficients and scratch, and run the chunks."""
     state, drive, outputs, n = plan.state, plan.drive, plan.outputs, plan.n_neuron
     arguments = _neuron_arguments(plan)
-    if (state.time != state.begin).any() or state.step < 0:
+    if (state.time != state.begin).any():
         raise InputError(
             "this state lies between grid steps: it comes from a run with sparse inputs, and only a run with sparse "
             "inputs continues it with the same bits"
@@ -183,6 +184,7 @@ def _grid_times(plan: Plan, state: State) -> np.ndarray:
 
 
 def _run_events(plan: Plan) -> None:
+    """Inputs at arbitrary times: lay out scratch and sample times, and run the chunks."""
     state, drive, outputs, n = plan.state, plan.drive, plan.outputs, plan.n_neuron
     assert drive.time is not None and drive.source is not None and drive.pointer is not None
     arguments = _neuron_arguments(plan)

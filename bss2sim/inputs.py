@@ -146,6 +146,7 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
 
 
 def _spike_array(spikes: xr.Dataset, name: str, kinds: str) -> np.ndarray:
+    """Return a variable of sparse spikes, or say what is wrong with it."""
     variable = spikes[name]
     if variable.chunks is not None:
         raise InputError(f"{name} is chunked (dask); call .compute() on the spikes first")
@@ -317,6 +318,7 @@ def sparse_spikes(
 
 
 def _column(name: str, value: Any, kinds: str) -> np.ndarray:
+    """Return a one-dimensional array of numbers of some kind."""
     array = as_array(name, value, "an array (spike,)", InputError)
     if array.size == 0 and array.ndim == 1:
         return array.astype(np.float64 if "f" in kinds else np.int64)

@@ -94,6 +94,7 @@ class Population:
     size: int
 
     def _set(self, size: object, given: dict[str, Any]) -> None:
+        """Check and keep the size and the parameters."""
         number = as_whole("size", size)
         parameters: dict[str, tuple[xr.DataArray, ...]] = {}
         for name, value in given.items():
@@ -120,6 +121,7 @@ class Population:
             self._check_holdoff()
 
     def _check_dims(self) -> None:
+        """Refuse dims of one name and different lengths."""
         sizes: dict[Any, tuple[str, int]] = {}
         for name, values in self._parameters.items():
             for value in values:
@@ -129,6 +131,7 @@ class Population:
                         raise ParameterError(f"dim {dim!r} has {known} entries in {other} and {length} in {name}")
 
     def _check_holdoff(self) -> None:
+        """Refuse a holdoff longer than the refractory time it is a part of."""
         holdoff, refractory = (self._parameters[name][0] for name in ("holdoff_time", "refractory_time"))
         bad = (holdoff > refractory).transpose(..., "neuron", missing_dims="ignore")
         if bad.any():

@@ -118,6 +118,7 @@ def flat_weights(
 
 
 def _place(trials: Trials, trial: int, neuron: int) -> str:
+    """Name a trial and a neuron."""
     index = np.unravel_index(trial, trials.shape) if trials.shape else ()
     parts = [f"{dim} {int(k)}" for dim, k in zip(trials.dims, index, strict=True)]
     return ", ".join([*parts, f"neuron {neuron}"])

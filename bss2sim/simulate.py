@@ -13,6 +13,7 @@ from .arrays import as_seconds
 from .broadcasting import Trials, labels_of, stack
 from .errors import InputError, ParameterError, choose, refuse_unknown_keywords
 from .inputs import SNAP, Drive, read_inputs
+from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
 from .outputs import make_outputs
@@ -20,7 +21,6 @@ from .plan import Plan, flat_weights
 from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
-from .variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset, label_attrs
 
 MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
@@ -127,23 +127,9 @@ def simulate(
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = _extent(drive, duration, dt, begin, step, integrator)
     plan = _make_plan(
-        neurons,
-        record,
-        drive,
-        trials,
-        synapse,
-        state,
-        integrator,
-        dt,
-        f,
-        n_time,
-        begin,
-        step,
-        finish,
-        out,
-        threads,
-        bool(return_state),
-    )
+        neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
+        begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
+    )  # fmt: skip
     if integrator == "euler":
         from .euler_run import run_euler
 
@@ -154,7 +140,7 @@ def simulate(
         run_exact(plan)
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
-    result = _label(plan, begin, step, {**provenance, "start_time": begin, "duration": length}, out)
+    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length}, out)
     if not return_state:
         return result
     after, end_step = plan.after, step + n_time
@@ -166,6 +152,7 @@ def simulate(
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:
+    """Return the recording, by default what the population can be asked for."""
     if record is None:
         return Recording() if neurons.fires else Recording(spikes=None, membrane=True)
     if not isinstance(record, Recording):
@@ -178,6 +165,7 @@ def _check_record(record: Any, neurons: Population) -> Recording:
 
 
 def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | None) -> np.dtype:
+    """Return the dtype of the run."""
     if dtype is None:
         if integrator == "exact":
             return np.dtype(np.float64)
@@ -251,8 +239,8 @@ def _extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, int
 
 
 def _make_plan(
-    neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, state: Any,
-    integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, step: int, finish: float, out: Any, threads: Any,
+    neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, *, state: Any,
+    integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, finish: float, out: Any, threads: Any,
     keeps_state: bool,
 ) -> Plan:  # fmt: skip
     """Lay out everything the kernels need."""
@@ -275,7 +263,7 @@ def _make_plan(
     else:
         input_row = trials.rows(tuple(drive.sizes))
     selected = record.selected(neurons.size)
-    wanted = _wanted(record, neurons, trials, pair, n_time, selected, f)
+    wanted = wanted_outputs(record, neurons, trials, pair, n_time, selected, f)
     read = [array for array in (drive.flat, drive.time, weight) if array is not None]
     return Plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
@@ -301,70 +289,3 @@ def _on_grid(record: Recording, integrator: str, begin: float, finish: float) ->
             "or use integrator='exact'"
         )
     return record
-
-
-def _wanted(
-    record: Recording, neurons: Population, trials: Trials, pair: bool, n_time: int, selected: np.ndarray, f: np.dtype
-) -> dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]]:
-    """Dims, shape and dtype of the dense outputs."""
-    size = selected.size
-    axis, rows = ("time", n_time) if record.sample_time is None else ("sample_time", record.sample_time.size)
-    wanted: dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]] = {}
-    if record.spikes == "dense" and neurons.fires:
-        wanted["spikes"] = ((*trials.dims, "time", "neuron"), (*trials.shape, n_time, size), np.dtype(np.uint8))
-    if record.membrane:
-        wanted["membrane"] = ((*trials.dims, axis, "neuron"), (*trials.shape, rows, size), f)
-    if record.current:
-        if pair:
-            dims, shape = (*trials.dims, axis, "synaptic_input", "neuron"), (*trials.shape, rows, 2, size)
-        else:
-            dims, shape = (*trials.dims, axis, "neuron"), (*trials.shape, rows, size)
-        wanted["current"] = (dims, shape, f)
-    return wanted
-
-
-def _label(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out: xr.Dataset | None) -> xr.Dataset:
-    """Put the results into a Dataset."""
-    trials, record, outputs = plan.trials, plan.record, plan.outputs
-    variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
-    coords: dict[Hashable, Any] = dict(trials.labels)
-    buffers, size = plan.buffers, plan.selected.size
-    if buffers is not None and buffers.kind == "sparse":
-        time, neuron, trial, row_size = buffers.collect()
-        variables["spike_time"] = (("spike",), time)
-        variables["spike_neuron"] = (("spike",), neuron)
-        variables["spike_batch"] = (("spike",), trial)
-        variables["row_size"] = (trials.dims, row_size.reshape(trials.shape))
-    elif buffers is not None and buffers.count is not None:
-        count = buffers.count.reshape(-1, plan.n_neuron)[:, plan.selected]
-        variables["spike_count"] = ((*trials.dims, "neuron"), count.reshape(*trials.shape, size))
-    elif buffers is not None and buffers.first is not None:
-        first = np.where(np.isinf(buffers.first), np.nan, buffers.first).reshape(-1, plan.n_neuron)[:, plan.selected]
-        variables["first_spike"] = ((*trials.dims, "neuron"), first.reshape(*trials.shape, size))
-    if any("neuron" in dims for dims, _ in variables.values()):
-        coords["neuron"] = np.array(plan.selected)
-    if any("time" in dims for dims, _ in variables.values()):
-        rows = np.arange(plan.n_time)
-        coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt
-    if any("sample_time" in dims for dims, _ in variables.values()):
-        coords["sample_time"] = np.array(record.sample_time)
-    if any("synaptic_input" in dims for dims, _ in variables.values()):
-        coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
-    if out is not None and _is_like(out, variables, coords):
-        result = out.copy(deep=False)  # the same arrays, labelled already
-        result.attrs = attrs
-        return result
-    return create_dataset(variables, coords, attrs)
-
-
-def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, Any]) -> bool:
-    """Whether an earlier result has just the variables that were overwritten, and the same coordinates."""
-    if set(out.data_vars) != set(variables) or set(out.coords) != set(coords):
-        return False
-    if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
-        return False
-    if any(out.variables[name].attrs != label_attrs(name) for name in (*variables, *coords) if name in VARIABLES):
-        return False
-    return all(
-        np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()
-    )

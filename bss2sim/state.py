@@ -99,6 +99,7 @@ def fresh_state(
 
 
 def _names(single: bool, fires: bool, exact: bool) -> list[str]:
+    """Variables of a state."""
     names = ["state_membrane", "state_current", "state_time"]
     if single:
         names.append("state_asymptote")

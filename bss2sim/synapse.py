@@ -79,6 +79,7 @@ class Synapse:
 
 
 def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
+    """Check a SciPy matrix; return it as CSR with its shape."""
     if weight.ndim != 2:
         raise ParameterError(f"weight must have two dims (input, neuron); got shape {weight.shape}")
     if weight.dtype.kind not in "biuf":
@@ -94,6 +95,7 @@ def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
 
 
 def _dense(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
+    """Check an array of weights; return it labelled, read-only, with (n_input, n_neuron)."""
     if isinstance(weight, xr.DataArray):
         if weight.chunks is not None:
             raise ParameterError("weight is chunked (dask); call .compute() on it first")

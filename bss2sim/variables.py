@@ -41,6 +41,7 @@ class Variable:
 
 
 def _register(*variables: Variable) -> dict[str, Variable]:
+    """Key variables by name."""
     return {variable.name: variable for variable in variables}
 
 

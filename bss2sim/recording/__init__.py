@@ -110,6 +110,7 @@ def _array(name: str, value: Any, kinds: str) -> np.ndarray:
 
 
 def _indices(neuron: Any) -> np.ndarray:
+    """Check indices of neurons."""
     array = _array("neuron", neuron, "iu")
     if array.min() < 0:
         raise ParameterError(f"neuron must hold indices of at least 0; got {array.min()}")
@@ -121,6 +122,7 @@ def _indices(neuron: Any) -> np.ndarray:
 
 
 def _times(sample_time: Any) -> np.ndarray:
+    """Check sample times [s]."""
     times = _array("sample_time", sample_time, "iuf").astype(np.float64)
     if not np.isfinite(times).all() or times[0] < 0:
         raise ParameterError("sample_time must be finite and at least 0 s")

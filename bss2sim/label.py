@@ -1,0 +1,82 @@
+"""Label a result: which variables a recording makes, and the Dataset they leave in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .broadcasting import Trials
+from .neuron import Population
+from .plan import Plan
+from .recording import Recording
+from .variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset, label_attrs
+
+
+def wanted_outputs(
+    record: Recording, neurons: Population, trials: Trials, pair: bool, n_time: int, selected: np.ndarray, f: np.dtype
+) -> dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]]:
+    """Dims, shape and dtype of the dense outputs."""
+    size = selected.size
+    axis, rows = ("time", n_time) if record.sample_time is None else ("sample_time", record.sample_time.size)
+    wanted: dict[str, tuple[tuple[Any, ...], tuple[int, ...], Any]] = {}
+    if record.spikes == "dense" and neurons.fires:
+        wanted["spikes"] = ((*trials.dims, "time", "neuron"), (*trials.shape, n_time, size), np.dtype(np.uint8))
+    if record.membrane:
+        wanted["membrane"] = ((*trials.dims, axis, "neuron"), (*trials.shape, rows, size), f)
+    if record.current:
+        if pair:
+            dims, shape = (*trials.dims, axis, "synaptic_input", "neuron"), (*trials.shape, rows, 2, size)
+        else:
+            dims, shape = (*trials.dims, axis, "neuron"), (*trials.shape, rows, size)
+        wanted["current"] = (dims, shape, f)
+    return wanted
+
+
+def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out: xr.Dataset | None) -> xr.Dataset:
+    """Put the results into a Dataset."""
+    trials, record, outputs = plan.trials, plan.record, plan.outputs
+    variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
+    coords: dict[Hashable, Any] = dict(trials.labels)
+    buffers, size = plan.buffers, plan.selected.size
+    if buffers is not None and buffers.kind == "sparse":
+        time, neuron, trial, row_size = buffers.collect()
+        variables["spike_time"] = (("spike",), time)
+        variables["spike_neuron"] = (("spike",), neuron)
+        variables["spike_batch"] = (("spike",), trial)
+        variables["row_size"] = (trials.dims, row_size.reshape(trials.shape))
+    elif buffers is not None and buffers.count is not None:
+        count = buffers.count.reshape(-1, plan.n_neuron)[:, plan.selected]
+        variables["spike_count"] = ((*trials.dims, "neuron"), count.reshape(*trials.shape, size))
+    elif buffers is not None and buffers.first is not None:
+        first = np.where(np.isinf(buffers.first), np.nan, buffers.first).reshape(-1, plan.n_neuron)[:, plan.selected]
+        variables["first_spike"] = ((*trials.dims, "neuron"), first.reshape(*trials.shape, size))
+    if any("neuron" in dims for dims, _ in variables.values()):
+        coords["neuron"] = np.array(plan.selected)
+    if any("time" in dims for dims, _ in variables.values()):
+        rows = np.arange(plan.n_time)
+        coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt
+    if any("sample_time" in dims for dims, _ in variables.values()):
+        coords["sample_time"] = np.array(record.sample_time)
+    if any("synaptic_input" in dims for dims, _ in variables.values()):
+        coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
+    if out is not None and _is_like(out, variables, coords):
+        result = out.copy(deep=False)  # the same arrays, labelled already
+        result.attrs = attrs
+        return result
+    return create_dataset(variables, coords, attrs)
+
+
+def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, Any]) -> bool:
+    """Whether an earlier result has just the variables that were overwritten, and the same coordinates."""
+    if set(out.data_vars) != set(variables) or set(out.coords) != set(coords):
+        return False
+    if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
+        return False
+    if any(out.variables[name].attrs != label_attrs(name) for name in (*variables, *coords) if name in VARIABLES):
+        return False
+    return all(
+        np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()
+    )
