@@ -16,14 +16,41 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core import event
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 _KERNELS: list[Any] = []
 _cached = False
+
+
+class _NoCollection(event.Listener):
+    """Pause the garbage collector while Numba compiles, which makes objects by the million and frees few."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._paused = False
+
+    def on_start(self, started: event.Event) -> None:
+        """A compilation begins, maybe within another."""
+        if self._depth == 0 and gc.isenabled():
+            gc.disable()
+            self._paused = True
+        self._depth += 1
+
+    def on_end(self, ended: event.Event) -> None:
+        """A compilation ends."""
+        self._depth -= 1
+        if self._depth == 0 and self._paused:
+            self._paused = False
+            gc.enable()
+
+
+event.register("numba:compile", _NoCollection())
 
 
 def _registered(compiled: Any) -> Any:
