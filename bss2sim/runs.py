@@ -101,7 +101,7 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
 
     Returns
     -------
-    DataArray, shape (*trials, neuron)
+    DataArray, shape (..., neuron)
         Number of spikes.
 
     Raises

@@ -214,7 +214,7 @@ def test_spikes__more_in_a_bin_than_a_byte_holds_is_not_silent():
 # files and chains
 
 
-@pytest.mark.parametrize("engine", ["scipy", "h5netcdf", "netcdf4"])
+@pytest.mark.parametrize("engine", ["scipy", "h5netcdf"])
 @pytest.mark.parametrize("spikes", ["sparse", "dense", "count", "first"])
 def test_to_netcdf__round_trip(tmp_path, engine, spikes):
     """Everything comes back: values, dims, names, attributes. netCDF3 has no 64-bit integers, so scipy narrows them."""
