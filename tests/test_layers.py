@@ -21,6 +21,7 @@ LAYERS = [
         "euler_run",
         "exact_run",
         "inputs",
+        "label",
         "outputs",
         "partition",
         "plan",
@@ -36,7 +37,7 @@ LAYERS = [
 # Inside one layer these may not see each other: kernels know nothing of labels.
 APART = {("kernels", "variables"), ("variables", "kernels")}
 
-KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math"}
+KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "gc"}
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
 OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}
