@@ -85,7 +85,7 @@ def figure(run: xr.Dataset, pixel: xr.DataArray, inputs: xr.Dataset, digit: int 
 
     plot.raster(inputs, upper, batch=digit)
     upper.set(xlabel="", ylabel="Pixel", ylim=(-0.7, pixel.sizes["pixel"] - 0.3))
-    upper.set_title(f"(a) Input and output spikes, a digit {int(run.label[digit])}")
+    upper.set_title(f"(a) Input and output spikes, a handwritten {int(run.label[digit])}")
     image = upper.inset_axes((0.75, 0.05, 0.23, 0.9))
     image.imshow(pixel.values[digit].reshape(8, 8), cmap="Greys")
     image.set(xticks=[], yticks=[])

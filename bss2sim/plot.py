@@ -150,7 +150,8 @@ def traces(
         ax.axhline(threshold, color="0.4", linestyle=":", linewidth=1.2, label="threshold")
     ax.set(xlabel="Time [us]", ylabel=f"Membrane [{membrane.attrs.get('units', 'unit of threshold')}]")
     _time_range(ax, run, time)
-    ax.legend(loc="best", fontsize="small", framealpha=0.9, edgecolor="none")
+    # below the threshold line, which is near the top
+    ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), fontsize="small", framealpha=0.9, edgecolor="none")
     return ax
 
 
