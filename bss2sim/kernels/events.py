@@ -98,10 +98,9 @@ def run_events(
     """Run tasks first_task .. last_task from `begin` to `finish` [s].
 
     Returns (number of spikes found, also beyond the buffer; all are sorted). Inputs and outputs as in
-    ``grid.run_grid``; events are those in [begin, finish). Traces are at `sample_time` [s],
-    after inputs up to `near` [s] later. `uniform`: the neurons of a parameter row share one
-    synaptic time constant. State: as at `old_time` (state row,), the last instant of
-    input; after the run as at `new_time` (trial,).
+    ``grid.run_grid``; events are those in [begin, finish). Traces are at `sample_time` [s], after inputs up to `near`
+    [s] later. `uniform`: the neurons of a parameter row share one synaptic time constant. State: as at `old_time`
+    (state row,), the last instant of input; after the run as at `new_time` (trial,).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice

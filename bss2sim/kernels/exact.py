@@ -43,7 +43,10 @@ def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
 
 @kernel
 def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
-    """Time until v first rises through the threshold [s], infinity if never; no leak, two currents."""
+    """Time until v first rises through the threshold [s], infinity if never; no leak, two currents.
+
+    This and the next two take the same arguments, used or not, so that :func:`advance` can be given any of them.
+    """
     return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
 
 
@@ -67,10 +70,10 @@ def advance(
 ):  # fmt: skip
     """Move one neuron with leak, or with two currents, from t to `end` through everything that happens on the way.
 
-    Parameters are those of the neuron; `crossing` finds the time to threshold (one of the
-    functions above). `transition` is the end of the phase [s]. Spikes
-    before `emit_from` [s] are not put out (infinity: none); those beyond the length of `spike_time` are counted.
-    Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
+    Times in seconds. Parameters are those of the neuron; `crossing` finds the time to threshold (one of the functions
+    above); `transition` is the end of the phase. Spikes before `emit_from` are not put out (infinity: none); those
+    beyond the length of `spike_time` are counted. `status` receives a code, the trial and the neuron if something is
+    wrong. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
     """
     if phase == CLAMPED and transition >= end:
         return reset, phase, transition, n_found
