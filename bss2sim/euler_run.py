@@ -8,9 +8,12 @@ from . import memory
 from .errors import InputError, ParameterError
 from .inputs import SNAP, step_of
 from .kernels import euler
+from .kernels.codes import BLOCK, UNROLL
 from .partition import partition
 from .plan import Plan, raise_status
 from .threads import run_chunks
+
+_MOST_PACKED = 64 * 2**10  # bytes of the weights of a group of neurons
 
 
 def count_steps(duration: np.ndarray, dt: float) -> np.ndarray:
@@ -58,6 +61,10 @@ def run_euler(plan: Plan) -> None:
     jumps = drive.flat if drive.kind == "jumps" else None
     spikes_in = drive.flat if drive.kind == "dense" else None
 
+    packed = _packed(plan)
+    # Weights are packed or gathered; kernels are compiled for one of the two.
+    gathers = packed is None and plan.weight is not None
+    gathered = (True, plan.weight, plan.column, plan.pointer) if gathers else (None, None, None, None)
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
     outputs = plan.outputs
     # Dense spikes are rows like any other; all else goes through buffers.
@@ -65,16 +72,21 @@ def run_euler(plan: Plan) -> None:
     mask = p["spike_mask"] if neurons.fires and not p["spike_mask"].all() else None
     how = plan.row_mode(part.block)
     # Rows that follow one another in memory are fetched by the hardware.
-    ahead = 2 * drive.time_stride if jumps is not None and drive.time_stride != part.block else 0
+    tile = _tile(plan, packed is not None)
+    ahead = tile * drive.time_stride if jumps is not None and drive.time_stride != part.block else 0
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
+    n_listed = _listed(plan, tile) if packed is not None else 0
     scratch = [
         (
-            memory.zeros((euler.N_FLOAT_ROW * euler.BLOCK,), f),
-            memory.zeros((euler.N_INTEGER_ROW * euler.BLOCK,), np.int32),
-            memory.zeros((euler.BLOCK,), np.uint8),
-            np.empty(max(plan.n_input, 1), np.int64),
-            memory.zeros((2 * euler.BLOCK,), f),
+            memory.zeros((euler.N_FLOAT_ROW * BLOCK,), f),
+            memory.zeros((euler.N_INTEGER_ROW * BLOCK,), np.int32 if f == np.float32 else np.int64),
+            memory.empty((euler.N_TRACE * tile * BLOCK,), f),
+            memory.empty((tile * BLOCK,), np.uint8),
+            memory.empty((tile * euler.DRIVE_ROW,), f),
+            np.empty(max(n_listed, plan.n_input, 1), np.int64),
+            np.empty(n_listed, f),
+            np.empty(tile + 1, np.int64),
         )
         for _ in range(part.threads)
     ]
@@ -86,11 +98,11 @@ def run_euler(plan: Plan) -> None:
     def work(chunk: int, worker: int) -> None:
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found = euler.run_euler(
-                part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time,
+                part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
                 plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, True if jumps is not None and not pair else None, drive.time_stride, ahead,
+                jumps, drive.time_stride, ahead,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
-                plan.weight, plan.column, plan.pointer,
+                *gathered, packed,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
                 state.row, *old, plan.keeps_state, *new,
                 outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
@@ -109,6 +121,47 @@ def run_euler(plan: Plan) -> None:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
         raise_status(plan, report)
+
+
+def _tile(plan: Plan, packed: bool) -> int:
+    """Steps that a group of neurons takes at a time.
+
+    Many, while packed weights of the group stay in the first-level cache; few, if rows of traces are written to memory,
+    which takes them best one after the other.
+    """
+    if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
+        return 4
+    return min(64 if packed else 16, plan.n_time)
+
+
+def _packed(plan: Plan) -> np.ndarray | None:
+    """Weights of groups of neurons, flat (group, input and one of zeros, neuron of the group); None where rows are better.
+
+    A group is as many neurons as fill a cache line. Its weights stay in the first-level cache over the steps of a
+    tile, if there are not too many inputs; so they must be those of all trials.
+    """
+    weight, width = plan.weight, memory.LINE // plan.dtype.itemsize
+    if weight is None or plan.column is not None or weight.size != plan.n_input * plan.n_neuron:
+        return None
+    if plan.n_input * memory.LINE > _MOST_PACKED:
+        return None
+    n_group = -(-plan.n_neuron // width)
+    packed = memory.empty((n_group, plan.n_input + 1, width), plan.dtype)
+    packed[:, -1] = 0
+    packed[-1] = 0
+    rows = weight.reshape(plan.n_input, plan.n_neuron)
+    n_whole = plan.n_neuron // width
+    packed[:n_whole, :-1] = rows[:, : n_whole * width].reshape(plan.n_input, n_whole, width).swapaxes(0, 1)
+    if n_whole < n_group:
+        packed[-1, :-1, : plan.n_neuron - n_whole * width] = rows[:, n_whole * width :]
+    return packed.reshape(-1)
+
+
+def _listed(plan: Plan, tile: int) -> int:
+    """Most input spikes of a tile, each step filled up to a multiple of UNROLL."""
+    pointer = plan.drive.pointer
+    most = tile * plan.n_input if pointer is None else int(np.diff(pointer).max(initial=0))
+    return most + tile * UNROLL
 
 
 def _events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

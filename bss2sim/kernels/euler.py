@@ -1,8 +1,9 @@
 """Euler steps of the reference, for a range of trials: the loop around the rules of ``membrane``.
 
-A task is one trial and one block of at most ``BLOCK`` neurons. Its state and coefficients lie in one scratch
-array with constant distances, so that LLVM sees them apart and packs the loop over neurons. Arguments that are
-None cost nothing: Numba compiles the loop without them.
+A task is one trial and one block of at most ``BLOCK`` neurons. Time is cut into tiles: the inputs of a tile are
+found for all neurons, then a group of neurons, as many as fill a line of memory, takes all steps of the tile with its
+state in registers (``lanes``), then the spikes of the tile are put out in the order of time. Arguments that are None
+cost nothing: Numba compiles the loop without them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, NOT_FINITE
-from .gather import gather_dense, gather_events
-from .jit import kernel
+from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED, UNROLL
+from .gather import gather_dense, gather_events, list_tile, list_tile_events
+from .jit import kernel, rule
+from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -22,51 +24,58 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .vector import (
-    LINE,
-    nonzero_mask,
-    prefetch_line,
-    record_row,
-    trailing_zeros,
-    use_wide_registers,
-    without_lowest,
-)
+from .vector import LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
-_SEGMENT = 256
 N_INTEGER_ROW = 3
 _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
+N_TRACE = 3  # membrane and two currents
+DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
+
+
+@rule
+def _put(target, at, value, scratch, row, whole, how):
+    """Write lanes to the row of an output, or, if it is not made of whole lanes, to scratch."""
+    if not whole:
+        store_lanes(scratch, row, value)
+    elif how == STREAMED:
+        stream_lanes(target, at, value)
+    else:
+        store_lanes(target, at, value)
 
 
 @kernel
 def run_euler(
-    first_task, last_task, block, n_neuron, n_time,
+    first_task, last_task, block, n_neuron, n_time, tile,
     input_at, weight_row, parameter_row,
-    jumps, direct, time_stride, ahead,
-    spikes_in, n_input, event_step, event_source, event_pointer, weight, column, pointer,
+    jumps, time_stride, ahead,
+    spikes_in, n_input, event_step, event_source, event_pointer, gathered, weight, column, pointer, packed,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, fired, index, drive,
+    floats, integers, traces, fired, drive, index, grade, first,
 ):  # fmt: skip
-    """Run tasks first_task .. last_task; return the number of spikes found, also beyond the buffer.
+    """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
-    rows of time are `time_stride` elements apart; `direct` None: jumps are split by sign before use; lines
-    `ahead` elements further on are asked for early if that is above 0), the latter
-    through `weight` (see ``gather``), or the events (`event_step`, `event_source`; trial from
-    `event_pointer[input_at]`), also through `weight`. Coefficients: (parameter row, neuron). `threshold` None: the
+    rows of time are `time_stride` elements apart; rows `ahead` elements further on are asked for early if that is
+    above 0), or the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`). Spikes and events go
+    through weights: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or, if that is
+    None and `gathered` is not, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`.
     """
-    use_wide_registers()
+    width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)
     n_recorded = selected.size
+    whole = n_neuron % width == 0 and block % width == 0
+    direct = whole and how != SELECTED
+    one = integers.dtype.type(1)
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
@@ -90,105 +99,171 @@ def run_euler(
                 integers[_N_REF + j] = n_refractory[p, low + j]
                 if n_holdoff is not None:
                     integers[_N_HOLD + j] = n_holdoff[p, low + j]
-        for j in range(n, BLOCK):
-            fired[j] = 0  # of a wider block before this one; masks are read 64 neurons at a time
+        # Lanes beyond the last neuron stay at v = threshold = 0; masks of spikes are read 64 neurons at a time.
+        for row in range(0, floats.size, BLOCK):
+            floats[row + n : row + BLOCK] = 0
+        for row in range(0, fired.size, BLOCK):
+            fired[row + n : row + BLOCK] = 0
         event = 0
         last_event = 0
         if event_step is not None:
             event = event_pointer[input_at[trial]]
             last_event = event_pointer[input_at[trial] + 1]
         start = n_found
-        for t in range(n_time):
-            step = np.int32(t)
-            at = input_at[trial] + t * time_stride
+        for t_first in range(0, n_time, tile):
+            t_last = min(t_first + tile, n_time)
+            at = input_at[trial] + t_first * time_stride
+            plain = True
             if jumps is not None:
+                if not whole:
+                    for t in range(t_last - t_first):
+                        for j in range(n):
+                            drive[t * DRIVE_ROW + j] = jumps[at + t * time_stride + low + j]
+            if packed is not None:
+                if spikes_in is not None:
+                    plain = list_tile(
+                        spikes_in, at, time_stride, t_last - t_first, n_input, width, index, grade, first)  # fmt: skip
+                if event_step is not None:
+                    event = list_tile_events(event_step, event_source, event, last_event, t_first, t_last - t_first,
+                                             n_input, width, index, grade, first)  # fmt: skip
+            if gathered is not None:
+                for t in range(t_last - t_first):
+                    jump = drive[t * DRIVE_ROW : (t + 1) * DRIVE_ROW]
+                    if spikes_in is not None:
+                        gather_dense(spikes_in, at + t * time_stride, n_input, weight, column, pointer,
+                                     weight_row[trial], n_neuron, low, n, index, jump, k_inh)  # fmt: skip
+                    if event_step is not None:
+                        n_event = 0
+                        while event + n_event < last_event and event_step[event + n_event] == t_first + t:
+                            n_event += 1
+                        gather_events(event_source, event, n_event, n_input, weight, column, pointer,
+                                      weight_row[trial], n_neuron, low, n, jump, k_inh)  # fmt: skip
+                        event += n_event
+
+            for g in range(0, n, width):
+                v = load_lanes(floats, _V + g)
+                i = load_lanes(floats, _I + g)
+                k_mem_g = load_lanes(floats, _K_MEM + g)
+                k_syn_g = load_lanes(floats, _K_SYN + g)
+                zero = fill_lanes(0, v)
                 if k_inh is not None:
-                    for j in range(n):
-                        x = jumps[at + low + j]
-                        zero = floats.dtype.type(0)
-                        drive[j] = zero if x < zero else x
-                        drive[BLOCK + j] = x if x < zero else zero
-            if spikes_in is not None:
-                gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
-                             low, n, index, drive, k_inh)  # fmt: skip
-            if event_step is not None:
-                n_event = 0
-                while event + n_event < last_event and event_step[event + n_event] == t:
-                    n_event += 1
-                gather_events(event_source, event, n_event, n_input, weight, column, pointer, weight_row[trial],
-                              n_neuron, low, n, drive, k_inh)  # fmt: skip
-                event += n_event
-            if direct is not None:
-                jump = jumps[at + low : at + low + n]
-            else:
-                jump = drive[:n]
-            out = (trial * n_time + t) * n_recorded
-            for first in range(0, n, _SEGMENT):
-                m = min(_SEGMENT, n - first)
-                if jumps is not None:
-                    if ahead > 0:
-                        # rows far apart are invisible to the hardware; a few lines at a time leave it room to answer
-                        for k in range(first, first + m, LINE // floats.itemsize):
-                            prefetch_line(jumps, at + low + ahead + k)
-                x = jump[first : first + m]
-                state = floats[first:]
-                counter = integers[first:]
-                fires = fired[first:]
-                if k_inh is not None:
-                    inhibition = drive[BLOCK + first : BLOCK + first + m]
-                for j in range(m):
-                    v = state[_V + j]
-                    i = state[_I + j]
-                    if decays is not None:
-                        state[_I + j] = euler_decayed_current(i, state[_K_SYN + j], x[j])
-                    else:
-                        state[_I + j] = euler_current(i, state[_K_SYN + j], x[j])
-                    if k_inh is not None:
-                        i_inh = state[_J + j]
-                        if decays is not None:
-                            state[_J + j] = euler_decayed_current(i_inh, state[_K_INH + j], inhibition[j])
+                    i_inh = load_lanes(floats, _J + g)
+                    k_inh_g = load_lanes(floats, _K_INH + g)
+                if leak is not None:
+                    leak_g = load_lanes(floats, _LEAK + g)
+                if threshold is not None:
+                    threshold_g = load_lanes(floats, _THRESHOLD + g)
+                    reset_g = load_lanes(floats, _RESET + g)
+                    busy = load_lanes(integers, _BUSY + g)
+                    n_ref_g = load_lanes(integers, _N_REF + g)
+                    step = fill_lanes(t_first, busy)
+                    next_step = fill_lanes(one, busy)
+                    if n_holdoff is not None:
+                        n_hold_g = load_lanes(integers, _N_HOLD + g)
+                if packed is not None:
+                    of_group = (low + g) * (n_input + 1)
+                for t in range(t_last - t_first):
+                    if jumps is not None:
+                        if whole:
+                            x = load_lanes(jumps, at + t * time_stride + low + g)
+                            if ahead > 0:  # rows far apart are invisible to the hardware
+                                prefetch_line(jumps, at + t * time_stride + low + g + ahead)
                         else:
-                            state[_J + j] = euler_current(i_inh, state[_K_INH + j], inhibition[j])
-                        i = i + i_inh
-                    if leak is not None:
-                        u = euler_leaky_membrane(v, i, state[_K_MEM + j], state[_LEAK + j])
+                            x = load_lanes(drive, t * DRIVE_ROW + g)
+                        if k_inh is not None:
+                            x_inh = select(x < zero, x, zero)
+                            x = select(x < zero, zero, x)
+                    if gathered is not None:
+                        x = load_lanes(drive, t * DRIVE_ROW + g)
+                        if k_inh is not None:
+                            x_inh = load_lanes(drive, t * DRIVE_ROW + BLOCK + g)
+                    if packed is not None:
+                        x = zero
+                        x_inh = zero
+                        for k in range(first[t], first[t + 1], UNROLL):
+                            a = load_lanes(packed, of_group + index[k])
+                            b = load_lanes(packed, of_group + index[k + 1])
+                            c = load_lanes(packed, of_group + index[k + 2])
+                            d = load_lanes(packed, of_group + index[k + 3])
+                            if not plain:
+                                a = fill_lanes(grade[k], v) * a
+                                b = fill_lanes(grade[k + 1], v) * b
+                                c = fill_lanes(grade[k + 2], v) * c
+                                d = fill_lanes(grade[k + 3], v) * d
+                            if k_inh is not None:
+                                x_inh = x_inh + select(a < zero, a, zero) + select(b < zero, b, zero)
+                                x_inh = x_inh + select(c < zero, c, zero) + select(d < zero, d, zero)
+                                a = select(a < zero, zero, a)
+                                b = select(b < zero, zero, b)
+                                c = select(c < zero, zero, c)
+                                d = select(d < zero, zero, d)
+                            x = x + a + b + c + d
+                    i_sum = i
+                    if decays is not None:
+                        i = euler_decayed_current(i, k_syn_g, x)
                     else:
-                        u = euler_membrane(v, i, state[_K_MEM + j])
+                        i = euler_current(i, k_syn_g, x)
+                    if k_inh is not None:
+                        i_sum = i_sum + i_inh
+                        if decays is not None:
+                            i_inh = euler_decayed_current(i_inh, k_inh_g, x_inh)
+                        else:
+                            i_inh = euler_current(i_inh, k_inh_g, x_inh)
+                    if leak is not None:
+                        v = euler_leaky_membrane(v, i_sum, k_mem_g, leak_g)
+                    else:
+                        v = euler_membrane(v, i_sum, k_mem_g)
                     if threshold is not None:
                         if n_holdoff is not None:
-                            u, busy, spike = euler_fire_holdoff(
-                                u, state[_THRESHOLD + j], state[_RESET + j], step, counter[_BUSY + j],
-                                counter[_N_REF + j], counter[_N_HOLD + j])  # fmt: skip
+                            v, busy, fires = euler_fire_holdoff(v, threshold_g, reset_g, step, busy, n_ref_g, n_hold_g)
                         else:
-                            u, busy, spike = euler_fire(
-                                u, state[_THRESHOLD + j], state[_RESET + j], step, counter[_BUSY + j],
-                                counter[_N_REF + j])  # fmt: skip
-                        counter[_BUSY + j] = busy
-                        fires[j] = spike
-                    state[_V + j] = u
-                if membrane.size:
-                    record_row(membrane, out, floats, _V + first, selected, low + first, m, how)
-                if current.size:
-                    if k_inh is not None:
-                        record_row(current, 2 * out, floats, _I + first, selected, low + first, m, how)
-                        record_row(current, 2 * out + n_recorded, floats, _J + first, selected, low + first, m, how)
-                    else:
-                        record_row(current, out, floats, _I + first, selected, low + first, m, how)
-            if threshold is not None:
-                if spike_mask is not None:
-                    for j in range(n):
-                        fired[j] = fired[j] & spike_mask[p, low + j]
-                if spikes.size:
-                    record_row(spikes, out, fired, np.int64(0), selected, low, n, how)
-                if emits:
-                    for k in range(0, n, 64):
-                        mask = nonzero_mask(fired, k)
-                        while mask != 0:
-                            if n_found < spike_step.size:
-                                spike_step[n_found] = step
-                                spike_neuron[n_found] = low + k + trailing_zeros(mask)
-                            mask = without_lowest(mask)
-                            n_found += 1
+                            v, busy, fires = euler_fire(v, threshold_g, reset_g, step, busy, n_ref_g)
+                        step = step + next_step
+                        store_lanes(fired, t * BLOCK + g, fires)
+                    out = (trial * n_time + t_first + t) * n_recorded + low + g
+                    if membrane.size:
+                        _put(membrane, out, v, traces, t * BLOCK + g, direct, how)
+                    if current.size:
+                        if k_inh is not None:
+                            out = 2 * out - (low + g)
+                            _put(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                            _put(current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how)
+                        else:
+                            _put(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                store_lanes(floats, _V + g, v)
+                store_lanes(floats, _I + g, i)
+                if k_inh is not None:
+                    store_lanes(floats, _J + g, i_inh)
+                if threshold is not None:
+                    store_lanes(integers, _BUSY + g, busy)
+
+            for t in range(t_last - t_first):
+                out = (trial * n_time + t_first + t) * n_recorded
+                if not direct:
+                    if membrane.size:
+                        record_row(membrane, out, traces, t * BLOCK, selected, low, n, how)
+                    if current.size:
+                        if k_inh is not None:
+                            record_row(current, 2 * out, traces, (tile + t) * BLOCK, selected, low, n, how)
+                            record_row(
+                                current, 2 * out + n_recorded, traces, (2 * tile + t) * BLOCK, selected, low, n, how)  # fmt: skip
+                        else:
+                            record_row(current, out, traces, (tile + t) * BLOCK, selected, low, n, how)
+                if threshold is not None:
+                    if spike_mask is not None:
+                        for j in range(n):
+                            fired[t * BLOCK + j] = fired[t * BLOCK + j] & spike_mask[p, low + j]
+                    if spikes.size:
+                        record_row(spikes, out, fired, t * BLOCK, selected, low, n, how)
+                    if emits:
+                        for k in range(0, n, 64):
+                            mask = nonzero_mask(fired, t * BLOCK + k)
+                            while mask != 0:
+                                if n_found < spike_step.size:
+                                    spike_step[n_found] = t_first + t
+                                    spike_neuron[n_found] = low + k + trailing_zeros(mask)
+                                mask = without_lowest(mask)
+                                n_found += 1
         n_spike[task] = n_found - start
         for j in range(n):
             finite = math.isfinite(floats[_V + j]) and math.isfinite(floats[_I + j])
@@ -202,5 +277,5 @@ def run_euler(
                 if k_inh is not None:
                     new_inhibitory[trial, low + j] = floats[_J + j]
                 if threshold is not None:
-                    new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (np.int32(n_time) - 1))
+                    new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (n_time - 1))
     return n_found

@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK
-from .jit import kernel
+from .codes import BLOCK, UNROLL
+from .jit import kernel, rule
 from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
@@ -36,6 +36,54 @@ def list_spikes(spikes, offset, n_input, index):
             n_spike += 1
             plain = plain and spikes[offset + k] == 1
     return n_spike, plain
+
+
+@rule
+def fill_up(index, grade, end, filler):
+    """Let a list end at a multiple of UNROLL with entries that add nothing; return its end."""
+    while end % UNROLL != 0:
+        index[end] = filler
+        grade[end] = 0
+        end += 1
+    return end
+
+
+@kernel
+def list_tile(spikes, at, time_stride, n_row, n_input, width, index, grade, first):
+    """List the spikes of some rows of dense input for packed weights; return whether all are 1.
+
+    Those of row r go to `index` (the element at which their weights start in a group of neurons, `width` of
+    them an input) and `grade`, from first[r] to first[r + 1].
+    """
+    plain = True
+    end = np.int64(0)
+    for row in range(n_row):
+        offset = at + row * time_stride
+        first[row] = end
+        n_spike, row_is_plain = list_spikes(spikes, offset, n_input, index[end:])
+        plain = plain and row_is_plain
+        for k in range(end, end + n_spike):
+            grade[k] = spikes[offset + index[k]]
+            index[k] = index[k] * width
+        end = fill_up(index, grade, end + n_spike, n_input * width)
+    first[n_row] = end
+    return plain
+
+
+@kernel
+def list_tile_events(event_step, source, event, last_event, step, n_row, n_input, width, index, grade, first):
+    """The same for events from `event` on, of the steps `step` .. `step` + n_row; return the first event after them."""
+    end = np.int64(0)
+    for row in range(n_row):
+        first[row] = end
+        while event < last_event and event_step[event] == step + row:
+            index[end] = source[event] * width
+            grade[end] = 1
+            end += 1
+            event += 1
+        end = fill_up(index, grade, end, n_input * width)
+    first[n_row] = end
+    return event
 
 
 @kernel

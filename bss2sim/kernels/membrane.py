@@ -2,12 +2,13 @@
 
 Symbols: `membrane` v and potentials in any one unit (CADC LSB or dimensionless), synaptic currents in the
 same unit, k = dt / tau without unit, steps counted from the start of the run. A rule holds no float literal,
-so float32 stays float32.
+so float32 stays float32, and no branch (`&`, `|` and ``select`` instead), so that it takes lanes as well as numbers.
 """
 
 from __future__ import annotations
 
 from .jit import rule
+from .lanes import select
 
 
 @rule
@@ -41,18 +42,17 @@ def euler_fire(membrane, threshold, reset, step, busy_until, n_refractory):
     Fires if v > threshold (strictly) in a step after `busy_until`; then the neuron is clamped and silent for
     the next `n_refractory` steps. Returns (membrane, busy_until, fired).
     """
-    busy = busy_until >= step
-    fired = (membrane > threshold) and not busy
-    return reset if (fired or busy) else membrane, step + n_refractory if fired else busy_until, fired
+    fired = (membrane > threshold) & (busy_until < step)
+    clamped = fired | (busy_until >= step)
+    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), fired
 
 
 @rule
 def euler_fire_holdoff(membrane, threshold, reset, step, busy_until, n_refractory, n_holdoff):
     """Fire, reset and clamp; in the last `n_holdoff` busy steps the membrane is free but cannot fire."""
-    busy = busy_until >= step
-    clamped = busy_until - n_holdoff >= step
-    fired = (membrane > threshold) and not busy
-    return reset if (fired or clamped) else membrane, step + n_refractory if fired else busy_until, fired
+    fired = (membrane > threshold) & (busy_until < step)
+    clamped = fired | (busy_until - n_holdoff >= step)
+    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), fired
 
 
 @rule

@@ -22,9 +22,14 @@ from .jit import kernel, rule
 LINE = 64  # bytes of a cache line, and of the widest register
 
 
-def _address(context, builder, array_type, array, offset):
+def address_of(context, builder, array_type, array, offset):
     """Pointer to the element `offset` of a contiguous one-dimensional array."""
     return builder.gep(make_array(array_type)(context, builder, array).data, [offset])
+
+
+def as_nontemporal(builder, store):
+    """Let a store go past the caches."""
+    store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
 
 
 @intrinsic
@@ -36,12 +41,11 @@ def stream_line(typingctx, target, target_offset, source, source_offset, line):
         wide = ir.VectorType(ir.IntType(32), LINE // 4).as_pointer()
 
         def place(k):
-            start = builder.bitcast(_address(context, builder, signature.args[k], args[k], args[k + 1]), wide)
+            start = builder.bitcast(address_of(context, builder, signature.args[k], args[k], args[k + 1]), wide)
             return builder.gep(start, [args[4]])
 
         value = builder.load(place(2), align=LINE)
-        store = builder.store(value, place(0), align=LINE)
-        store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+        as_nontemporal(builder, builder.store(value, place(0), align=LINE))
 
     return signature, codegen
 
@@ -56,7 +60,7 @@ def prefetch_line(typingctx, array, offset):
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
         )
-        address = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), byte)
+        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), byte)
         builder.call(function, [address, number(0), number(3), number(1)])
 
     return signature, codegen
@@ -70,7 +74,7 @@ def nonzero_mask(typingctx, array, offset):
     def codegen(context, builder, signature, args):
         element = context.get_data_type(signature.args[0].dtype)
         row = ir.VectorType(element, 64)
-        address = builder.bitcast(_address(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
+        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
         width = context.get_abi_sizeof(element)
         value, zero = builder.load(address, align=width), ir.Constant(row, None)
         if isinstance(signature.args[0].dtype, types.Float):

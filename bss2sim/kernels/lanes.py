@@ -1,0 +1,171 @@
+"""Lanes: a row of neurons in one value, so that the rules of ``membrane`` run on 64 bytes of neurons at a time.
+
+A rule is written for one neuron; given lanes instead of numbers it becomes instructions on vectors, and the state of a
+group of neurons stays in registers over many steps. LLVM packs a loop over neurons too, but then every step loads and
+stores the state again, which was two to three times slower. Processors with narrower vectors get several of theirs;
+the results are the same bits.
+
+Operators are those the rules use; ``select(condition, a, b)`` stands for ``a if condition else b``, for numbers too.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from .vector import LINE, address_of, as_nontemporal
+
+
+class Lanes(types.Type):
+    """Type of `count` numbers of one kind."""
+
+    def __init__(self, dtype, count):
+        self.dtype = dtype
+        self.count = count
+        super().__init__(f"Lanes({dtype}, {count})")
+
+
+def _element(dtype):
+    """LLVM type of one lane; a condition is one bit."""
+    if isinstance(dtype, types.Float):
+        return ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
+    return ir.IntType(1 if isinstance(dtype, types.Boolean) else dtype.bitwidth)
+
+
+def _vector(dtype, count):
+    """LLVM type of lanes."""
+    return ir.VectorType(_element(dtype), count)
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    """Lanes are a vector value of LLVM."""
+
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, _vector(fe_type.dtype, fe_type.count))
+
+
+def _define(symbol, instruction, compares):
+    """Let an operator take two lanes of one type; `instruction(builder, is_float)` gives the LLVM instruction."""
+
+    @infer_global(symbol)
+    class _Operator(AbstractTemplate):
+        def generic(self, args, kws):
+            if len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]:
+                result = Lanes(types.boolean, args[0].count) if compares else args[0]
+                return signature(result, *args)
+            return None
+
+    @lower_builtin(symbol, Lanes, Lanes)
+    def lower(context, builder, signature, args):
+        return instruction(builder, isinstance(signature.args[0].dtype, types.Float))(*args)
+
+
+def _compare(sign):
+    """Comparison; false for NaN."""
+
+    def instruction(builder, is_float):
+        ordered = builder.fcmp_ordered if is_float else builder.icmp_signed
+        return lambda a, b: ordered(sign, a, b)
+
+    return instruction
+
+
+_define(operator.add, lambda builder, is_float: builder.fadd if is_float else builder.add, False)
+_define(operator.sub, lambda builder, is_float: builder.fsub if is_float else builder.sub, False)
+_define(operator.mul, lambda builder, is_float: builder.fmul if is_float else builder.mul, False)
+_define(operator.and_, lambda builder, is_float: builder.and_, False)
+_define(operator.or_, lambda builder, is_float: builder.or_, False)
+for _symbol, _sign in ((operator.gt, ">"), (operator.ge, ">="), (operator.lt, "<"), (operator.le, "<=")):
+    _define(_symbol, _compare(_sign), True)
+
+
+@intrinsic
+def select(typingctx, condition, if_true, if_false):
+    """`if_true` where the condition holds, `if_false` elsewhere; of lanes, or of numbers."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(*args)
+
+    return if_true(condition, if_true, if_true), codegen
+
+
+@intrinsic
+def load_lanes(typingctx, array, offset):
+    """Return the lanes that start at an element of a contiguous array, a line of memory of them."""
+    lanes = Lanes(array.dtype, LINE * 8 // array.dtype.bitwidth)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        vector = _vector(lanes.dtype, lanes.count)
+        return builder.load(builder.bitcast(start, vector.as_pointer()), align=array.dtype.bitwidth // 8)
+
+    return lanes(array, types.int64), codegen
+
+
+@intrinsic
+def store_lanes(typingctx, array, offset, value):
+    """Write lanes to a contiguous array from an element on; conditions as bytes 0 and 1."""
+    signature = types.void(array, types.int64, value)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        vector = _vector(array.dtype, value.count)
+        what = builder.zext(args[2], vector) if isinstance(value.dtype, types.Boolean) else args[2]
+        builder.store(what, builder.bitcast(start, vector.as_pointer()), align=array.dtype.bitwidth // 8)
+
+    return signature, codegen
+
+
+@intrinsic
+def stream_lanes(typingctx, array, offset, value):
+    """Write lanes past the caches to a contiguous array, from an element that starts a line of memory."""
+    signature = types.void(array, types.int64, value)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        vector = _vector(array.dtype, value.count)
+        store = builder.store(args[2], builder.bitcast(start, vector.as_pointer()), align=LINE)
+        as_nontemporal(builder, store)
+
+    return signature, codegen
+
+
+@intrinsic
+def fill_lanes(typingctx, number, like):
+    """Return lanes of the type of `like` that all hold a number."""
+
+    def codegen(context, builder, signature, args):
+        vector = _vector(like.dtype, like.count)
+        undefined = ir.Constant(vector, ir.Undefined)
+        number = context.cast(builder, args[0], signature.args[0], like.dtype)
+        first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), like.count), None))
+
+    return like(number, like), codegen
+
+
+if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
+
+    def select(condition, if_true, if_false):  # replaces the intrinsic
+        """`if_true` where the condition holds, `if_false` elsewhere."""
+        return np.where(condition, if_true, if_false)[()]
+
+    def load_lanes(array, offset):  # replaces the intrinsic
+        """Return a copy of the elements of a line of memory."""
+        return array[offset : offset + LINE // array.itemsize].copy()
+
+    def store_lanes(array, offset, value):  # replaces the intrinsic
+        """Write lanes to an array."""
+        array[offset : offset + value.size] = value
+
+    stream_lanes = store_lanes  # replaces the intrinsic
+
+    def fill_lanes(number, like):  # replaces the intrinsic
+        """Return an array like another that holds one number."""
+        return np.full_like(like, number)
