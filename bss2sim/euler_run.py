@@ -62,9 +62,8 @@ def run_euler(plan: Plan) -> None:
     spikes_in = drive.flat if drive.kind == "dense" else None
 
     packed = _packed(plan)
-    # Weights are packed or gathered; kernels are compiled for one of the two.
-    gathers = packed is None and plan.weight is not None
-    gathered = (True, plan.weight, plan.column, plan.pointer) if gathers else (None, None, None, None)
+    # Kernels are compiled for one form of the weights.
+    weights = (plan.weight, plan.column, plan.pointer) if packed is None else (None, None, None)
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
     outputs = plan.outputs
     # Dense spikes are rows like any other; all else goes through buffers.
@@ -87,6 +86,8 @@ def run_euler(plan: Plan) -> None:
             np.empty(max(n_listed, plan.n_input, 1), np.int64),
             np.empty(n_listed, f),
             np.empty(tile + 1, np.int64),
+            np.empty(tile, np.int64),
+            np.empty(plan.n_input // UNROLL + 3, np.int64),
         )
         for _ in range(part.threads)
     ]
@@ -102,7 +103,7 @@ def run_euler(plan: Plan) -> None:
                 plan.input_row, plan.weight_row, plan.parameter_row,
                 jumps, drive.time_stride, ahead,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
-                *gathered, packed,
+                None if plan.weight is None else True, *weights, packed,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
                 state.row, *old, plan.keeps_state, *new,
                 outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
@@ -130,7 +131,7 @@ def _tile(plan: Plan, packed: bool) -> int:
     which takes them best one after the other.
     """
     if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
-        return 4
+        return 8
     return min(64 if packed else 16, plan.n_time)
 
 

@@ -4,13 +4,13 @@ The system hands out fresh memory page by page, and zeroing the pages of a recor
 So the memory of large results that nobody holds any more is kept for the next result of the same size, up to
 ``KEPT`` bytes in all.
 
-Large arrays start at different places of a page: stores past the caches to two arrays that stand alike in their pages
-get into one another's way, which made recording membrane and current two to three times slower.
+Arrays that a kernel reads and writes together should differ in where they start within a page: while a store past the
+caches is under way, a load or store at the same place of another page waits for it, which made recording membrane and
+current two to three times slower.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import sys
@@ -23,10 +23,9 @@ LINE = 64
 KEPT = 256 * 2**20
 _LARGE = 2**20
 
-_STAGGER = 23 * LINE  # from one large array to the next, modulo a page
 _PAGE = 4096
+_PLACE = 9 * LINE  # between the places of a page; rows of 512 float32 repeat every half page
 
-_turns = itertools.count()
 _blocks: list[np.ndarray] = []
 _lock = threading.RLock()  # collecting garbage inside may drop a result and end up here again
 
@@ -63,15 +62,15 @@ def _block(size: int) -> np.ndarray:
         return block
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return an uninitialised C-contiguous array that starts on a cache line."""
+def empty(shape: tuple[int, ...], dtype: Any, place: int | None = None) -> np.ndarray:
+    """Return an uninitialised C-contiguous array that starts on a cache line, or at a place 0 .. 6 of a page."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < _LARGE:
+    if place is None:
         memory = _block(size + LINE)
         start = -memory.ctypes.data % LINE
     else:
         memory = _block(size + 2 * _PAGE)
-        start = -memory.ctypes.data % _PAGE + next(_turns) * _STAGGER % _PAGE
+        start = -memory.ctypes.data % _PAGE + place * _PLACE
     return memory[start : start + size].view(dtype).reshape(shape)
 
 

@@ -50,10 +50,10 @@ def _reused(previous: Any, name: str, dims: Labels, shape: tuple[int, ...], dtyp
     return array
 
 
-def _allocated(name: str, dims: Labels, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return fresh memory for a variable."""
+def _allocated(name: str, dims: Labels, shape: tuple[int, ...], dtype: Any, place: int) -> np.ndarray:
+    """Return fresh memory for a variable, at a place of its page that no other output has."""
     try:
-        return memory.empty(shape, dtype)
+        return memory.empty(shape, dtype, place)
     except (MemoryError, ValueError, OverflowError) as reason:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         raise ParameterError(
@@ -69,7 +69,7 @@ def make_outputs(
     outputs = Outputs()
     for name, (dims, shape, dtype) in wanted.items():
         if previous is None:
-            array = _allocated(name, dims, shape, dtype)
+            array = _allocated(name, dims, shape, dtype, 1 + len(outputs.dense))
         else:
             array = _reused(previous, name, dims, shape, dtype)
             if any(np.may_share_memory(array, other) for other in read):

@@ -2,7 +2,7 @@
 
 BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
-UNROLL = 4  # weight rows that are added without a branch between them
+UNROLL = 2  # weight rows that are added without a branch between them
 
 # Phase of a neuron.
 FREE, CLAMPED, HOLDOFF = 0, 1, 2

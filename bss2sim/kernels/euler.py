@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED, UNROLL
-from .gather import gather_dense, gather_events, list_tile, list_tile_events
+from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED
+from .gather import gather_dense, gather_events, gather_packed, list_tile, list_tile_events, order_tile
 from .jit import kernel, rule
 from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
 from .membrane import (
@@ -50,20 +50,20 @@ def run_euler(
     first_task, last_task, block, n_neuron, n_time, tile,
     input_at, weight_row, parameter_row,
     jumps, time_stride, ahead,
-    spikes_in, n_input, event_step, event_source, event_pointer, gathered, weight, column, pointer, packed,
+    spikes_in, n_input, event_step, event_source, event_pointer, weighted, weight, column, pointer, packed,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, traces, fired, drive, index, grade, first,
+    floats, integers, traces, fired, drive, index, grade, first, order, bins,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
     rows of time are `time_stride` elements apart; rows `ahead` elements further on are asked for early if that is
     above 0), or the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`). Spikes and events go
-    through weights: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or, if that is
-    None and `gathered` is not, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
+    through weights, `weighted` not None: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or,
+    if that is None, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
@@ -126,7 +126,8 @@ def run_euler(
                 if event_step is not None:
                     event = list_tile_events(event_step, event_source, event, last_event, t_first, t_last - t_first,
                                              n_input, width, index, grade, first)  # fmt: skip
-            if gathered is not None:
+                order_tile(first, t_last - t_first, order, bins)
+            if weight is not None:
                 for t in range(t_last - t_first):
                     jump = drive[t * DRIVE_ROW : (t + 1) * DRIVE_ROW]
                     if spikes_in is not None:
@@ -160,8 +161,16 @@ def run_euler(
                     next_step = fill_lanes(one, busy)
                     if n_holdoff is not None:
                         n_hold_g = load_lanes(integers, _N_HOLD + g)
+                # Where the jumps of the group are: (step of the tile, neuron), negative ones apart if they are split.
+                x_at = g
+                x_stride = np.int64(DRIVE_ROW)
+                x_inh_at = g + BLOCK
                 if packed is not None:
-                    of_group = (low + g) * (n_input + 1)
+                    gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, first, order,
+                                  t_last - t_first, drive, k_inh)  # fmt: skip
+                    x_at = np.int64(0)
+                    x_stride = np.int64(width)
+                    x_inh_at = (t_last - t_first) * width
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:
@@ -169,35 +178,14 @@ def run_euler(
                             if ahead > 0:  # rows far apart are invisible to the hardware
                                 prefetch_line(jumps, at + t * time_stride + low + g + ahead)
                         else:
-                            x = load_lanes(drive, t * DRIVE_ROW + g)
+                            x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
                             x_inh = select(x < zero, x, zero)
                             x = select(x < zero, zero, x)
-                    if gathered is not None:
-                        x = load_lanes(drive, t * DRIVE_ROW + g)
+                    if weighted is not None:
+                        x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
-                            x_inh = load_lanes(drive, t * DRIVE_ROW + BLOCK + g)
-                    if packed is not None:
-                        x = zero
-                        x_inh = zero
-                        for k in range(first[t], first[t + 1], UNROLL):
-                            a = load_lanes(packed, of_group + index[k])
-                            b = load_lanes(packed, of_group + index[k + 1])
-                            c = load_lanes(packed, of_group + index[k + 2])
-                            d = load_lanes(packed, of_group + index[k + 3])
-                            if not plain:
-                                a = fill_lanes(grade[k], v) * a
-                                b = fill_lanes(grade[k + 1], v) * b
-                                c = fill_lanes(grade[k + 2], v) * c
-                                d = fill_lanes(grade[k + 3], v) * d
-                            if k_inh is not None:
-                                x_inh = x_inh + select(a < zero, a, zero) + select(b < zero, b, zero)
-                                x_inh = x_inh + select(c < zero, c, zero) + select(d < zero, d, zero)
-                                a = select(a < zero, zero, a)
-                                b = select(b < zero, zero, b)
-                                c = select(c < zero, zero, c)
-                                d = select(d < zero, zero, d)
-                            x = x + a + b + c + d
+                            x_inh = load_lanes(drive, x_inh_at + t * x_stride)
                     i_sum = i
                     if decays is not None:
                         i = euler_decayed_current(i, k_syn_g, x)

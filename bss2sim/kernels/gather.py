@@ -13,29 +13,37 @@ import numpy as np
 
 from .codes import BLOCK, UNROLL
 from .jit import kernel, rule
-from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
+from .lanes import element, fill_lanes, load_lanes, select, store_lanes
+from .vector import LINE, nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
 @kernel
 def list_spikes(spikes, offset, n_input, index):
-    """Write the indices of the non-zero entries of a row to `index`; return (their number, all are 1)."""
+    """Write the indices of the non-zero entries of a row to `index`; return their number."""
     n_spike = np.int64(0)
-    plain = True
     whole = n_input - n_input % 64
     for first in range(0, whole, 64):
         mask = nonzero_mask(spikes, offset + first)
         while mask != 0:
-            k = first + trailing_zeros(mask)
+            index[n_spike] = first + trailing_zeros(mask)
             mask = without_lowest(mask)
-            index[n_spike] = k
             n_spike += 1
-            plain = plain and spikes[offset + k] == 1
     for k in range(whole, n_input):
         if spikes[offset + k] != 0:
             index[n_spike] = k
             n_spike += 1
-            plain = plain and spikes[offset + k] == 1
-    return n_spike, plain
+    return n_spike
+
+
+@kernel
+def is_plain(spikes, offset, n_input):
+    """Whether a row holds only 0 and 1."""
+    use_wide_registers()
+    row = spikes[offset : offset + n_input]
+    graded = False
+    for k in range(n_input):
+        graded |= (row[k] != 0) & (row[k] != 1)
+    return not graded
 
 
 @rule
@@ -60,8 +68,9 @@ def list_tile(spikes, at, time_stride, n_row, n_input, width, index, grade, firs
     for row in range(n_row):
         offset = at + row * time_stride
         first[row] = end
-        n_spike, row_is_plain = list_spikes(spikes, offset, n_input, index[end:])
-        plain = plain and row_is_plain
+        n_spike = list_spikes(spikes, offset, n_input, index[end:])
+        if not is_plain(spikes, offset, n_input):
+            plain = False
         for k in range(end, end + n_spike):
             grade[k] = spikes[offset + index[k]]
             index[k] = index[k] * width
@@ -84,6 +93,50 @@ def list_tile_events(event_step, source, event, last_event, step, n_row, n_input
         end = fill_up(index, grade, end, n_input * width)
     first[n_row] = end
     return event
+
+
+@kernel
+def order_tile(first, n_row, order, bins):
+    """Order the rows of a tile by their number of spikes: loops over them then end where the processor expects it."""
+    most = bins.size - 2
+    bins[:] = 0
+    for row in range(n_row):
+        bins[min((first[row + 1] - first[row]) // UNROLL, most) + 1] += 1
+    for k in range(most):
+        bins[k + 1] += bins[k]
+    for row in range(n_row):
+        k = min((first[row + 1] - first[row]) // UNROLL, most)
+        order[bins[k]] = row
+        bins[k] += 1
+
+
+@kernel
+def gather_packed(packed, start, index, grade, plain, first, order, n_row, drive, pair):
+    """Jumps of a group of neurons in the rows of a tile, row after row in `drive`; with `pair` negative ones after them.
+
+    `packed` holds the weights of the group from element `start` on, (input, neuron) and a last input of zeros.
+    """
+    zero = load_lanes(packed, start)
+    zero = zero - zero
+    width = LINE // drive.itemsize
+    for m in range(n_row):
+        row = order[m]
+        x = zero
+        x_inh = zero
+        for k in range(first[row], first[row + 1], UNROLL):
+            a = load_lanes(packed, start + element(index, k))
+            b = load_lanes(packed, start + element(index, k + 1))
+            if not plain:
+                a = fill_lanes(grade[k], a) * a
+                b = fill_lanes(grade[k + 1], b) * b
+            if pair is not None:
+                x_inh = x_inh + select(a < zero, a, zero) + select(b < zero, b, zero)
+                a = select(a < zero, zero, a)
+                b = select(b < zero, zero, b)
+            x = x + a + b
+        store_lanes(drive, row * width, x)
+        if pair is not None:
+            store_lanes(drive, (n_row + row) * width, x_inh)
 
 
 @kernel
@@ -185,7 +238,8 @@ def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron
     if pair is not None:
         for j in range(n):
             jump[BLOCK + j] = 0
-    n_spike, plain = list_spikes(spikes, offset, n_input, index)
+    n_spike = list_spikes(spikes, offset, n_input, index)
+    plain = is_plain(spikes, offset, n_input)
     base = row * n_input
     if column is not None:
         for k in range(n_spike):

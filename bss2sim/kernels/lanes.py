@@ -137,6 +137,17 @@ def stream_lanes(typingctx, array, offset, value):
 
 
 @intrinsic
+def element(typingctx, array, offset):
+    """Return array[offset] of a contiguous array, offset >= 0: Numba's own indexing tests for a negative one."""
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        return builder.load(start, align=array.dtype.bitwidth // 8)
+
+    return array.dtype(array, types.int64), codegen
+
+
+@intrinsic
 def fill_lanes(typingctx, number, like):
     """Return lanes of the type of `like` that all hold a number."""
 
@@ -165,6 +176,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
         array[offset : offset + value.size] = value
 
     stream_lanes = store_lanes  # replaces the intrinsic
+
+    def element(array, offset):  # replaces the intrinsic
+        """Return an element."""
+        return array[offset]
 
     def fill_lanes(number, like):  # replaces the intrinsic
         """Return an array like another that holds one number."""
