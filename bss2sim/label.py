@@ -12,7 +12,7 @@ from .broadcasting import Trials
 from .neuron import Population
 from .plan import Plan
 from .recording import Recording
-from .variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset, label_attrs
+from .variables import LABEL_ATTRS, SYNAPTIC_INPUTS, create_dataset
 
 
 def wanted_outputs(
@@ -71,12 +71,11 @@ def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out
 
 def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, Any]) -> bool:
     """Whether an earlier result has just the variables that were overwritten, and the same coordinates."""
-    if set(out.data_vars) != set(variables) or set(out.coords) != set(coords):
+    known = out.variables
+    if len(known) != len(variables) + len(coords) or set(out.coords) != set(coords):
         return False
-    if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
+    if any(name not in known or known[name].values is not array for name, (_, array) in variables.items()):
         return False
-    if any(out.variables[name].attrs != label_attrs(name) for name in (*variables, *coords) if name in VARIABLES):
+    if any(known[name].attrs != LABEL_ATTRS[str(name)] for name in (*variables, *coords) if name in LABEL_ATTRS):
         return False
-    return all(
-        np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()
-    )
+    return all(np.array_equal(known[dim].values, getattr(label, "values", label)) for dim, label in coords.items())

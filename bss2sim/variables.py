@@ -103,15 +103,17 @@ def check_variable(name: str, dims: tuple[Hashable, ...], dtype: np.dtype) -> Va
     return variable
 
 
-def label_attrs(name: Hashable) -> dict[str, Any]:
-    """Return the attributes that label a registered variable."""
-    registered = VARIABLES[str(name)]
+def _attrs_of(registered: Variable) -> dict[str, Any]:
+    """Attributes that label a registered variable."""
     attrs: dict[str, Any] = {"long_name": registered.long_name}
     if registered.units:
         attrs["units"] = registered.units
-    if name == "row_size":
+    if registered.name == "row_size":
         attrs["sample_dimension"] = "spike"  # CF contiguous ragged array
     return attrs
+
+
+LABEL_ATTRS = {name: _attrs_of(registered) for name, registered in VARIABLES.items()}
 
 
 def create_dataset(
@@ -141,11 +143,11 @@ def create_dataset(
     data = {}
     for name, (dims, array) in variables.items():
         check_variable(name, dims, array.dtype)
-        data[name] = xr.Variable(dims, array, label_attrs(name))
+        data[name] = xr.Variable(dims, array, LABEL_ATTRS[name])
     labels: dict[Hashable, Any] = {}
     for dim, label in coords.items():
         if dim in VARIABLES and not isinstance(label, xr.Variable):
-            labels[dim] = xr.Variable((dim,), label, label_attrs(dim))
+            labels[dim] = xr.Variable((dim,), label, LABEL_ATTRS[str(dim)])
         else:
             labels[dim] = label
     return xr.Dataset(data, labels, dict(attrs))
