@@ -12,7 +12,7 @@ from .broadcasting import Trials
 from .neuron import Population
 from .plan import Plan
 from .recording import Recording
-from .variables import LABEL_ATTRS, SYNAPTIC_INPUTS, create_dataset
+from .variables import SYNAPTIC_INPUTS, create_dataset
 
 
 def wanted_outputs(
@@ -35,7 +35,7 @@ def wanted_outputs(
     return wanted
 
 
-def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out: xr.Dataset | None) -> xr.Dataset:
+def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any]) -> xr.Dataset:
     """Put the results into a Dataset."""
     trials, record, outputs = plan.trials, plan.record, plan.outputs
     variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
@@ -62,20 +62,4 @@ def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out
         coords["sample_time"] = np.array(record.sample_time)
     if any("synaptic_input" in dims for dims, _ in variables.values()):
         coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
-    if out is not None and _is_like(out, variables, coords):
-        result = out.copy(deep=False)  # the same arrays, labelled already
-        result.attrs = attrs
-        return result
     return create_dataset(variables, coords, attrs)
-
-
-def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, Any]) -> bool:
-    """Whether an earlier result has just the variables that were overwritten, and the same coordinates."""
-    known = out.variables
-    if len(known) != len(variables) + len(coords) or set(out.coords) != set(coords):
-        return False
-    if any(name not in known or known[name].values is not array for name, (_, array) in variables.items()):
-        return False
-    if any(known[name].attrs != LABEL_ATTRS[str(name)] for name in (*variables, *coords) if name in LABEL_ATTRS):
-        return False
-    return all(np.array_equal(known[dim].values, getattr(label, "values", label)) for dim, label in coords.items())

@@ -141,7 +141,7 @@ def simulate(
         run_exact(plan)
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
-    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length}, out)
+    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
         return result
     after, end_step = plan.after, step + n_time

@@ -13,7 +13,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
     ["errors", "arrays", "options", "threads", "memory", "kept"],
-    ["variables", "kernels.*"],
+    ["coordinates", "variables", "kernels.*"],
     ["neuron", "synapse", "recording.*"],
     [
         "simulate",
