@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import inspect
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,22 @@ def index_coordinate(dim: Hashable, label: np.ndarray, attrs: Mapping[str, Any])
     return variable.copy(deep=False), index
 
 
+def _direct_constructor() -> Callable[..., xr.Dataset] | None:
+    """Return the constructor that xarray uses itself for variables it has checked; None if it is not as known."""
+    construct = getattr(xr.Dataset, "_construct_direct", None)
+    wanted = {"variables", "coord_names", "attrs", "indexes"}
+    return construct if construct is not None and wanted <= set(inspect.signature(construct).parameters) else None
+
+
+_construct = _direct_constructor()
+
+
 def assemble(data: dict[Hashable, xr.Variable], indexed: dict[Hashable, Indexed], attrs: dict[str, Any]) -> xr.Dataset:
     """Put variables and coordinates together, without making an index anew."""
     variables = {dim: variable for dim, (variable, _) in indexed.items()}
     indexes = {dim: index for dim, (_, index) in indexed.items()}
+    if _construct is not None:
+        # Aligning and merging what is aligned takes as long as all the rest of a short run. It is not public, so
+        # there is the other way too; a test compares them.
+        return _construct({**data, **variables}, set(variables), attrs=attrs, indexes=indexes)
     return xr.Dataset(data, xr.Coordinates(variables, indexes=indexes), attrs)
