@@ -194,7 +194,8 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
     trials.add("inputs", drive.sizes, drive.labels)
     if synapse is not None and isinstance(synapse.weight, xr.DataArray):
         lead = synapse.weight.dims[:-2]
-        trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
+        if lead:
+            trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
     add_sweeps(trials, neurons)
     return trials
 
