@@ -57,25 +57,22 @@ def _flat_view(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     item, shape = array.itemsize, array.shape
     usable = array.size == 0 or (
         (shape[-1] == 1 or array.strides[-1] == item)
-        and not any(stride % item for stride in array.strides)
-        and all(stride >= 0 for stride, size in zip(array.strides, shape, strict=True) if size > 1)
+        and all(stride % item == 0 for stride in array.strides)
+        and all(stride >= 0 or size <= 1 for stride, size in zip(array.strides, shape, strict=True))
         and array.dtype.isnative
     )
     if not usable:
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     strides = [stride // item for stride in array.strides]
-    lead = shape[:-2]
-    at = np.zeros(lead, dtype=np.int64)
-    for axis, size in enumerate(lead):
-        along = [1] * len(lead)
-        along[axis] = size
-        at += (np.arange(size, dtype=np.int64) * strides[axis]).reshape(along)
-    length = 0 if array.size == 0 else 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    at = np.zeros((), np.int64)
+    for size, stride in zip(shape[:-2], strides, strict=False):
+        at = np.add.outer(at, np.arange(size, dtype=np.int64) * stride)
     in_memory = array.transpose(sorted(range(array.ndim), key=lambda axis: -strides[axis]))
     if in_memory.flags.c_contiguous:  # no gaps: a plain view, sooner made than one by strides
         flat = in_memory.reshape(-1)
         flat.flags.writeable = False
     else:
+        length = 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         flat = np.lib.stride_tricks.as_strided(array, (length,), (item,), writeable=False)
     return flat, at, strides[-2]
 

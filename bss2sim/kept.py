@@ -21,9 +21,6 @@ class Kept:
         self._most = most
         self._values: dict[Hashable, Any] = {}
 
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
-
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the value of a key, made if it is not there; an error of `make` leaves nothing behind."""
         try:
@@ -31,11 +28,6 @@ class Kept:
         except KeyError:
             pass
         value = make()
-        self.put(key, value)
-        return value
-
-    def put(self, key: Hashable, value: Any) -> None:
-        """Keep a value."""
         # A changed copy takes the place of the dict: another thread may be reading this one, and losing the value of
         # one of two threads that come at once costs only its work.
         values = dict(self._values)
@@ -44,3 +36,4 @@ class Kept:
             del values[next(iter(values))]
         values[key] = value
         self._values = values
+        return value

@@ -53,13 +53,14 @@ def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any]) -> 
     elif buffers is not None and buffers.first is not None:
         first = np.where(np.isinf(buffers.first), np.nan, buffers.first).reshape(-1, plan.n_neuron)[:, plan.selected]
         variables["first_spike"] = ((*trials.dims, "neuron"), first.reshape(*trials.shape, size))
-    if any("neuron" in dims for dims, _ in variables.values()):
-        coords["neuron"] = np.array(plan.selected)
-    if any("time" in dims for dims, _ in variables.values()):
+    labelled = {dim for dims, _ in variables.values() for dim in dims}
+    if "neuron" in labelled:
+        coords["neuron"] = plan.selected
+    if "time" in labelled:
         rows = np.arange(plan.n_time)
         coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt
-    if any("sample_time" in dims for dims, _ in variables.values()):
-        coords["sample_time"] = np.array(record.sample_time)
-    if any("synaptic_input" in dims for dims, _ in variables.values()):
+    if "sample_time" in labelled:
+        coords["sample_time"] = record.sample_time
+    if "synaptic_input" in labelled:
         coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
     return create_dataset(variables, coords, attrs)

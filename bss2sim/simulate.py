@@ -139,7 +139,8 @@ def simulate(
         from .exact_run import run_exact
 
         run_exact(plan)
-    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
+    name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
+    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, "device": "cpu"}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
     result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
