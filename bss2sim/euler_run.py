@@ -21,7 +21,6 @@ def run_euler(plan: Plan) -> None:
     """Integrate in Euler steps; results go to the outputs, the spikes and the state of the plan."""
     f, state, drive, neurons, n = plan.dtype, plan.state, plan.drive, plan.neurons, plan.n_neuron
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask = euler_coefficients(plan)
-    pair = k_inh is not None
     if neurons.fires and state.busy is not None and state.busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
         raise InputError("state_refractory_step is too large for the number of steps of this run")
 
