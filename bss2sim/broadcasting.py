@@ -65,6 +65,8 @@ class Trials:
 
     def spread(self, dims: tuple[Hashable, ...], values: np.ndarray) -> np.ndarray:
         """Return, for each trial, the entry of an array over some of the trial dims."""
+        if dims == self.dims:
+            return np.array(values, order="C").reshape(-1)
         order = [dim for dim in self.sizes if dim in dims]
         values = np.transpose(values, [dims.index(dim) for dim in order])
         shape = [self.sizes[dim] if dim in dims else 1 for dim in self.sizes]
@@ -73,6 +75,8 @@ class Trials:
 
     def rows(self, dims: tuple[Hashable, ...]) -> np.ndarray:
         """Return, for each trial, its row in an array whose leading dims are `dims`, flattened."""
+        if not dims:
+            return np.zeros(self.size, np.int64)
         sizes = [self.sizes[dim] for dim in dims]
         return self.spread(dims, np.arange(math.prod(sizes), dtype=np.int64).reshape(sizes))
 
@@ -84,8 +88,8 @@ def labels_of(array: xr.DataArray | xr.Dataset, dims: tuple[Hashable, ...]) -> d
 
 def stack(
     arrays: Mapping[str, xr.DataArray], trials: Trials, size: int, dtypes: Mapping[str, Any]
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Spread parameters over their common sweep dims: arrays (row, neuron), and the row of each trial."""
+) -> tuple[dict[str, np.ndarray], tuple[Hashable, ...]]:
+    """Spread parameters over their common sweep dims. Returns arrays (row, neuron), and the dims of the rows."""
     dims = tuple(dim for dim in trials.sizes if any(dim in array.dims for array in arrays.values()))
     shape = (*(trials.sizes[dim] for dim in dims), size)
     full_dims = (*dims, "neuron")
@@ -102,4 +106,4 @@ def stack(
         # a copy: a read-only view would be another type to the kernels and compile them again
         spread = np.array(np.broadcast_to(spread, shape), dtype=dtype, order="C")
         rows[name] = spread.reshape(-1, size)
-    return rows, trials.rows(dims)
+    return rows, dims

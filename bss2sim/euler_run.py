@@ -1,12 +1,13 @@
-"""Run the Euler kernel: coefficients, chunks, spikes."""
+"""Run the Euler kernel: chunks, scratch, spikes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from . import memory
-from .errors import InputError, ParameterError
-from .inputs import SNAP, step_of
+from .errors import InputError
+from .euler_coefficients import euler_coefficients
+from .inputs import step_of
 from .kernels import euler
 from .kernels.codes import BLOCK, UNROLL
 from .partition import partition
@@ -16,44 +17,12 @@ from .threads import run_chunks
 _MOST_PACKED = 64 * 2**10  # bytes of the weights of a group of neurons
 
 
-def count_steps(duration: np.ndarray, dt: float) -> np.ndarray:
-    """Return how many steps a duration [s] takes: the nearest whole number within 1e-6 relative, else rounded up."""
-    ratio = np.asarray(duration, np.float64) / dt
-    nearest = np.rint(ratio)
-    return np.where(np.abs(ratio - nearest) <= SNAP * nearest, nearest, np.ceil(ratio)).astype(np.int64)
-
-
-def _steps(plan: Plan, name: str) -> np.ndarray:
-    """Steps of a duration of the neurons, refused if the counter could not hold them."""
-    steps = count_steps(plan.parameters[name], plan.dt)
-    limit = np.iinfo(np.int32).max - plan.n_time
-    if steps.max(initial=0) >= limit:
-        raise ParameterError(f"{name} is {steps.max()} steps of dt = {plan.dt} s; fewer than {limit} are possible")
-    return steps.astype(np.int32)
-
-
 def run_euler(plan: Plan) -> None:
     """Integrate in Euler steps; results go to the outputs, the spikes and the state of the plan."""
-    f, p, state, drive = plan.dtype, plan.parameters, plan.state, plan.drive
-    dt, neurons, n = plan.dt, plan.neurons, plan.n_neuron
-    pair = "tau_inh" in p
-    # The reference's roundings: quotients in float64, then the dtype of the run; in its LIF the factor 1 - dt/tau.
-    decays = True if neurons.leaks and neurons.fires else None
-
-    def synaptic(tau: np.ndarray) -> np.ndarray:
-        return ((1 - dt / tau) if decays else dt / tau).astype(f)
-
-    k_mem, k_syn = (dt / p["tau_mem"]).astype(f), synaptic(p["tau_syn"])
-    k_inh = synaptic(p["tau_inh"]) if pair else None
-    leak = p["leak"].astype(f) if neurons.leaks else None
-    threshold = reset = n_refractory = n_holdoff = None
-    if neurons.fires:
-        threshold, reset = p["threshold"].astype(f), p["reset"].astype(f)
-        n_refractory, n_holdoff = _steps(plan, "refractory_time"), _steps(plan, "holdoff_time")
-        if not n_holdoff.any():
-            n_holdoff = None
-        if state.busy is not None and state.busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
-            raise InputError("state_refractory_step is too large for the number of steps of this run")
+    f, state, drive, neurons, n = plan.dtype, plan.state, plan.drive, plan.neurons, plan.n_neuron
+    k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask = euler_coefficients(plan)
+    if neurons.fires and state.busy is not None and state.busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
+        raise InputError("state_refractory_step is too large for the number of steps of this run")
 
     event_step = event_source = event_pointer = None
     if drive.kind == "sparse":
@@ -68,7 +37,6 @@ def run_euler(plan: Plan) -> None:
     outputs = plan.outputs
     # Dense spikes are rows like any other; all else goes through buffers.
     buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
-    mask = p["spike_mask"] if neurons.fires and not p["spike_mask"].all() else None
     how = plan.row_mode(part.block)
     # Rows that follow one another in memory are fetched by the hardware.
     tile = _tile(plan, packed is not None)

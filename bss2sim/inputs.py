@@ -53,27 +53,28 @@ class Drive:
 
 def _flat_view(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """View an array (..., time, x) flat. Returns (view, element where each (...) row starts, time stride)."""
-    item = array.itemsize
-    strides = np.array(array.strides, dtype=np.int64)
+    # Python numbers: arrays of two or three strides cost more than reading them
+    item, shape = array.itemsize, array.shape
     usable = array.size == 0 or (
-        (array.shape[-1] == 1 or strides[-1] == item)
-        and not (strides % item).any()
-        and all(stride >= 0 for stride, size in zip(strides, array.shape, strict=True) if size > 1)
+        (shape[-1] == 1 or array.strides[-1] == item)
+        and all(stride % item == 0 for stride in array.strides)
+        and all(stride >= 0 or size <= 1 for stride, size in zip(array.strides, shape, strict=True))
         and array.dtype.isnative
     )
     if not usable:
         array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        strides = np.array(array.strides, dtype=np.int64)
-    strides = strides // item
-    lead = array.shape[:-2]
-    at = np.zeros(lead, dtype=np.int64)
-    for axis, size in enumerate(lead):
-        shape = [1] * len(lead)
-        shape[axis] = size
-        at += (np.arange(size, dtype=np.int64) * strides[axis]).reshape(shape)
-    length = 0 if array.size == 0 else 1 + int(sum((n - 1) * s for n, s in zip(array.shape, strides, strict=True)))
-    flat = np.lib.stride_tricks.as_strided(array, (length,), (item,), writeable=False)
-    return flat, at, int(strides[-2])
+    strides = [stride // item for stride in array.strides]
+    at = np.zeros((), np.int64)
+    for size, stride in zip(shape[:-2], strides, strict=False):
+        at = np.add.outer(at, np.arange(size, dtype=np.int64) * stride)
+    in_memory = array.transpose(sorted(range(array.ndim), key=lambda axis: -strides[axis]))
+    if in_memory.flags.c_contiguous:  # no gaps: a plain view, sooner made than one by strides
+        flat = in_memory.reshape(-1)
+        flat.flags.writeable = False
+    else:
+        length = 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+        flat = np.lib.stride_tricks.as_strided(array, (length,), (item,), writeable=False)
+    return flat, at, strides[-2]
 
 
 def _check_time(time: np.ndarray, dt: float, start: float) -> None:
@@ -125,7 +126,7 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
                 "with named dims"
             )
         lead = ("batch",)[: array.ndim - 2]
-        array = np.moveaxis(array, 0, -2)
+        array = array.transpose(1, 0, 2) if lead else array  # batch, time, neuron
     if array.dtype.kind not in "biuf":
         raise InputError(f"inputs must be real numbers; got dtype {array.dtype}")
     if array.shape[-1] != size:

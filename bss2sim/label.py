@@ -12,7 +12,7 @@ from .broadcasting import Trials
 from .neuron import Population
 from .plan import Plan
 from .recording import Recording
-from .variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset, label_attrs
+from .variables import SYNAPTIC_INPUTS, create_dataset
 
 
 def wanted_outputs(
@@ -35,7 +35,7 @@ def wanted_outputs(
     return wanted
 
 
-def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out: xr.Dataset | None) -> xr.Dataset:
+def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any]) -> xr.Dataset:
     """Put the results into a Dataset."""
     trials, record, outputs = plan.trials, plan.record, plan.outputs
     variables: dict[str, tuple[tuple[Any, ...], np.ndarray]] = dict(outputs.dense)
@@ -53,30 +53,14 @@ def label_result(plan: Plan, begin: float, step: int, attrs: dict[str, Any], out
     elif buffers is not None and buffers.first is not None:
         first = np.where(np.isinf(buffers.first), np.nan, buffers.first).reshape(-1, plan.n_neuron)[:, plan.selected]
         variables["first_spike"] = ((*trials.dims, "neuron"), first.reshape(*trials.shape, size))
-    if any("neuron" in dims for dims, _ in variables.values()):
-        coords["neuron"] = np.array(plan.selected)
-    if any("time" in dims for dims, _ in variables.values()):
+    labelled = {dim for dims, _ in variables.values() for dim in dims}
+    if "neuron" in labelled:
+        coords["neuron"] = plan.selected
+    if "time" in labelled:
         rows = np.arange(plan.n_time)
         coords["time"] = (step + rows) * plan.dt if step >= 0 else begin + rows * plan.dt
-    if any("sample_time" in dims for dims, _ in variables.values()):
-        coords["sample_time"] = np.array(record.sample_time)
-    if any("synaptic_input" in dims for dims, _ in variables.values()):
+    if "sample_time" in labelled:
+        coords["sample_time"] = record.sample_time
+    if "synaptic_input" in labelled:
         coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
-    if out is not None and _is_like(out, variables, coords):
-        result = out.copy(deep=False)  # the same arrays, labelled already
-        result.attrs = attrs
-        return result
     return create_dataset(variables, coords, attrs)
-
-
-def _is_like(out: xr.Dataset, variables: dict[str, Any], coords: dict[Hashable, Any]) -> bool:
-    """Whether an earlier result has just the variables that were overwritten, and the same coordinates."""
-    if set(out.data_vars) != set(variables) or set(out.coords) != set(coords):
-        return False
-    if any(out.variables[name].values is not array for name, (_, array) in variables.items()):
-        return False
-    if any(out.variables[name].attrs != label_attrs(name) for name in (*variables, *coords) if name in VARIABLES):
-        return False
-    return all(
-        np.array_equal(out.variables[dim].values, getattr(label, "values", label)) for dim, label in coords.items()
-    )

@@ -10,10 +10,12 @@ import xarray as xr
 
 from .arrays import as_array, as_whole
 from .errors import ParameterError, refuse_unknown_keywords
+from .kept import Kept
 from .variables import RESERVED_DIMS
 
 _SECONDS = ("tau_mem", "tau_syn", "refractory_time", "holdoff_time")
 _POSITIVE = ("tau_mem", "tau_syn")
+MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
 
 
 def _where(bad: np.ndarray, dims: tuple[Any, ...]) -> str:
@@ -80,7 +82,8 @@ def _labelled(name: str, value: Any, size: int, kind: type) -> xr.DataArray:
 
 def _public(value: xr.DataArray) -> Any:
     """Scalars leave as Python numbers, everything else labelled."""
-    return value.item() if value.ndim == 0 else value
+    # a copy that shares the read-only numbers: assigning to its values or labels does not change the population
+    return value.item() if value.ndim == 0 else value.copy(deep=False)
 
 
 class Population:
@@ -91,6 +94,7 @@ class Population:
     leaks: ClassVar[bool] = False
 
     _parameters: dict[str, tuple[xr.DataArray, ...]]
+    _kept: Kept  # what runs work out of the parameters; no part of the description
     size: int
 
     def _set(self, size: object, given: dict[str, Any]) -> None:
@@ -116,6 +120,7 @@ class Population:
             parameters[name] = (_labelled(name, value, number, kind),)
         object.__setattr__(self, "size", number)
         object.__setattr__(self, "_parameters", parameters)
+        object.__setattr__(self, "_kept", Kept(MOST_KEPT))
         self._check_dims()
         if "holdoff_time" in parameters:
             self._check_holdoff()

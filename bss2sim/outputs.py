@@ -38,7 +38,7 @@ def _reused(previous: Any, name: str, dims: Labels, shape: tuple[int, ...], dtyp
         raise InputError(f"out must be a Dataset returned by simulate; got {type(previous).__name__}")
     if name not in previous:
         raise InputError(f"out has no variable {name!r} to overwrite; pass a result of the same recording")
-    variable = previous[name].variable
+    variable = previous.variables[name]
     array = variable.values
     if variable.dims != dims or array.shape != shape or array.dtype != dtype:
         raise InputError(

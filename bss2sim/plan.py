@@ -11,6 +11,7 @@ import scipy.sparse
 from .broadcasting import Trials
 from .errors import InputError
 from .inputs import Drive
+from .kept import Kept
 from .kernels.codes import FINE, MOST_SPIKES, SELECTED, STREAMED, TOO_FAST, WHOLE
 from .neuron import Population
 from .outputs import Outputs
@@ -41,6 +42,8 @@ class Plan:
         Rows of the grid, inputs of the weights.
     parameters : dict of array (row, neuron)
         Of the neurons, float64; ``tau_inh`` only with a pair of synaptic time constants.
+    kept : Kept
+        What was worked out of `parameters`, in an earlier run too if they are the same in each; not to be written to.
     parameter_row, input_row, weight_row : array (trial,)
         Row of each argument that a trial reads; of dense inputs the element at which it starts.
     weight, column, pointer : array or None
@@ -62,6 +65,7 @@ class Plan:
     n_time: int
     n_input: int
     parameters: dict[str, np.ndarray]
+    kept: Kept
     parameter_row: np.ndarray
     input_row: np.ndarray
     weight: np.ndarray | None
@@ -126,9 +130,9 @@ def _place(trials: Trials, trial: int, neuron: int) -> str:
 
 def raise_status(plan: Plan, status: np.ndarray) -> None:
     """Turn what a kernel reported about a neuron into an error that names the cause."""
-    code, trial, neuron = (int(x) for x in status)
-    if code == FINE:
+    if status[0] == FINE:
         return
+    code, trial, neuron = (int(x) for x in status)
     _refuse_not_finite(plan.drive)
     where = _place(plan.trials, trial, neuron)
     if code == TOO_FAST:

@@ -10,13 +10,14 @@ import xarray as xr
 
 from . import __version__
 from .arrays import as_seconds
-from .broadcasting import Trials, labels_of, stack
+from .broadcasting import Trials, labels_of
 from .errors import InputError, ParameterError, choose, refuse_unknown_keywords
 from .inputs import SNAP, Drive, read_inputs
 from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
 from .outputs import make_outputs
+from .parameters import add_sweeps, read_parameters
 from .plan import Plan, flat_weights
 from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
@@ -138,9 +139,10 @@ def simulate(
         from .exact_run import run_exact
 
         run_exact(plan)
-    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": str(f), "device": "cpu"}
+    name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
+    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, "device": "cpu"}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
-    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length}, out)
+    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
         return result
     after, end_step = plan.after, step + n_time
@@ -193,11 +195,9 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
     trials.add("inputs", drive.sizes, drive.labels)
     if synapse is not None and isinstance(synapse.weight, xr.DataArray):
         lead = synapse.weight.dims[:-2]
-        trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
-    for name, value in neurons._values():
-        lead = tuple(dim for dim in value.dims if dim != "neuron")
         if lead:
-            trials.add(name, {dim: value.sizes[dim] for dim in lead}, labels_of(value, lead))
+            trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
+    add_sweeps(trials, neurons)
     return trials
 
 
@@ -244,14 +244,13 @@ def _make_plan(
     keeps_state: bool,
 ) -> Plan:  # fmt: skip
     """Lay out everything the kernels need."""
-    labelled = {name: values[0] for name, values in neurons._parameters.items()}
-    pair = len(neurons._parameters["tau_syn"]) == 2
-    if pair:
-        labelled["tau_inh"] = neurons._parameters["tau_syn"][1]
-    parameters, parameter_row = stack(labelled, trials, neurons.size, {"spike_mask": np.uint8})
+    parameters, parameter_row, kept = read_parameters(neurons, trials)
+    pair = "tau_inh" in parameters
     if state is None:
-        start = parameters["leak" if neurons.leaks else "reset"]
-        first = fresh_state(integrator, pair, neurons.leaks, start, parameters.get("threshold"), parameter_row, f)
+        start, threshold = parameters["leak" if neurons.leaks else "reset"], parameters.get("threshold")
+        first = kept.get(
+            ("fresh", integrator, f.char), lambda: fresh_state(integrator, pair, neurons.leaks, start, threshold, f)
+        ).starting(parameter_row)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
     weight, column, pointer = flat_weights(synapse, f)
@@ -269,7 +268,7 @@ def _make_plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
         trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
-        parameters=parameters, parameter_row=parameter_row, input_row=input_row,
+        parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=input_row,
         weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip

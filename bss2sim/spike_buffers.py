@@ -98,7 +98,8 @@ class SpikeBuffers:
         for some_time, some_neuron in zip(self._time, self._neuron, strict=True):
             first, end = end, end + some_time.size
             if self._dtype.kind == "i":
-                np.multiply(some_time + np.int64(self._start), self._dt, out=time[first:end])
+                steps = some_time + np.int64(self._start) if self._start else some_time
+                np.multiply(steps, self._dt, out=time[first:end])
             else:
                 time[first:end] = some_time
             neuron[first:end] = some_neuron
@@ -110,9 +111,7 @@ class SpikeBuffers:
             merge_blocks(time, neuron, pointer, n_block, *merged, np.empty(n_block, np.int64))
             time, neuron = merged
         row_size = self.per_task.reshape(-1, n_block).sum(axis=1)
-        trial = memory.empty((total,), np.int64)
-        trial[...] = np.repeat(np.arange(row_size.size), row_size)
-        return time, neuron, trial, row_size
+        return time, neuron, np.repeat(np.arange(row_size.size), row_size), row_size
 
 
 def bin_spikes(

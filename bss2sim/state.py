@@ -56,6 +56,13 @@ class State:
         third = self.inhibitory if self.asymptote is None else self.asymptote
         return [self.membrane, self.current, third, *last]
 
+    def starting(self, row: np.ndarray) -> State:
+        """Return the state with other rows for the trials, the arrays shared: runs read where they start, never write."""
+        return State(
+            self.membrane, self.current, self.inhibitory, self.asymptote, self.busy, self.phase, self.transition,
+            self.time, row, self.begin, self.step,
+        )  # fmt: skip
+
     def successor(self, n_trial: int) -> State:
         """Return a state of the same kind to be written, one row for each trial."""
 
@@ -74,10 +81,9 @@ def fresh_state(
     leaks: bool,
     start: np.ndarray,
     threshold: np.ndarray | None,
-    row: np.ndarray,
     dtype: Any,
 ) -> State:
-    """State at time 0: v = `start` (row, neuron), no current; neurons above threshold are about to fire."""
+    """State at time 0, a trial for each row: v = `start` (row, neuron), no current; above threshold about to fire."""
     shape = start.shape
     exact, fires = integrator == "exact", threshold is not None
     phase = transition = None
@@ -94,7 +100,7 @@ def fresh_state(
         phase=phase,
         transition=transition,
         time=np.zeros(shape[0]),
-        row=row,
+        row=np.arange(shape[0]),
     )
 
 

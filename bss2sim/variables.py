@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from .coordinates import assemble, index_coordinate
 
 TRIAL = "..."  # stands for `batch` and every sweep dim
 RESERVED_DIMS = ("time", "sample_time", "neuron", "input", "spike", "synaptic_input")
@@ -85,6 +88,7 @@ def _matches(variable: Variable, dims: tuple[Hashable, ...]) -> bool:
     return not rest
 
 
+@functools.lru_cache(maxsize=256)
 def check_variable(name: str, dims: tuple[Hashable, ...], dtype: np.dtype) -> Variable:
     """Return the registered variable, or raise TypeError if name, dims or dtype are not as registered."""
     variable = VARIABLES.get(name)
@@ -103,15 +107,17 @@ def check_variable(name: str, dims: tuple[Hashable, ...], dtype: np.dtype) -> Va
     return variable
 
 
-def label_attrs(name: Hashable) -> dict[str, Any]:
-    """Return the attributes that label a registered variable."""
-    registered = VARIABLES[str(name)]
+def _attrs_of(registered: Variable) -> dict[str, Any]:
+    """Attributes that label a registered variable."""
     attrs: dict[str, Any] = {"long_name": registered.long_name}
     if registered.units:
         attrs["units"] = registered.units
-    if name == "row_size":
+    if registered.name == "row_size":
         attrs["sample_dimension"] = "spike"  # CF contiguous ragged array
     return attrs
+
+
+LABEL_ATTRS = {name: _attrs_of(registered) for name, registered in VARIABLES.items()}
 
 
 def create_dataset(
@@ -136,16 +142,18 @@ def create_dataset(
         If a variable or an attribute is not as registered: a defect of the package, not of the caller.
     """
     for key, value in attrs.items():
-        if isinstance(value, bool) or not isinstance(value, str | numbers.Number | np.ndarray):
+        if isinstance(value, bool) or not isinstance(value, str | int | float | numbers.Number | np.ndarray):
             raise TypeError(f"attribute {key!r} is a {type(value).__name__}; files hold str, numbers and arrays")
-    data = {}
+    data: dict[Hashable, xr.Variable] = {}
     for name, (dims, array) in variables.items():
         check_variable(name, dims, array.dtype)
-        data[name] = xr.Variable(dims, array, label_attrs(name))
+        data[name] = xr.Variable(dims, array, LABEL_ATTRS[name], fastpath=True)
     labels: dict[Hashable, Any] = {}
     for dim, label in coords.items():
-        if dim in VARIABLES and not isinstance(label, xr.Variable):
-            labels[dim] = xr.Variable((dim,), label, label_attrs(dim))
-        else:
-            labels[dim] = label
-    return xr.Dataset(data, labels, dict(attrs))
+        ours = dim in VARIABLES and not isinstance(label, xr.Variable)
+        labels[dim] = index_coordinate(dim, np.asarray(label), LABEL_ATTRS[str(dim)]) if ours else label
+    if all(isinstance(label, tuple) for label in labels.values()):
+        return assemble(data, labels, dict(attrs))
+    # labels of sweep dims are the caller's, of any kind
+    given = {dim: label[0] if isinstance(label, tuple) else label for dim, label in labels.items()}
+    return xr.Dataset(data, given, dict(attrs))

@@ -12,17 +12,19 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "arrays", "options", "threads", "memory"],
-    ["variables", "kernels.*"],
+    ["errors", "arrays", "options", "threads", "memory", "kept"],
+    ["coordinates", "variables", "kernels.*"],
     ["neuron", "synapse", "recording.*"],
     [
         "simulate",
         "broadcasting",
+        "euler_coefficients",
         "euler_run",
         "exact_run",
         "inputs",
         "label",
         "outputs",
+        "parameters",
         "partition",
         "plan",
         "spike_buffers",
