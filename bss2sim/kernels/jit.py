@@ -7,6 +7,8 @@
 * ``error_model="numpy"``: no branch for a division by zero in inner loops.
 * ``_nrt=False``: no counting of references to arrays, of which kernels make none. Counting is an atomic
   instruction, and it waits for every streaming store under way: recording was three times slower with it.
+* ``no_cfunc_wrapper``: nobody calls a kernel from C.
+* ``pipeline_class``: see :mod:`bss2sim.kernels.pipeline`.
 * An argument that is None switches a part of a kernel off: Numba leaves out ``if x is not None:`` then. It does not leave
   out the ``else`` for an argument that is not None, so kernels write two ``if`` where that branch would not compile.
 * Types are inferred at the first call; no signatures, so importing compiles nothing.
@@ -23,7 +25,15 @@ from typing import Any
 import numba
 from numba.core import event
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+from .pipeline import KernelCompiler
+
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": KernelCompiler,
+}
 _KERNELS: list[Any] = []
 _cached = False
 
