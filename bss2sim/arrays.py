@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from .errors import Bss2SimError, ParameterError
 
@@ -40,3 +42,12 @@ def as_seconds(what: str, value: Any) -> float:
     if isinstance(value, bool | np.bool_) or not (np.isfinite(number) and number > 0):
         raise ParameterError(f"{what} must be finite and above 0 s; got {value!r} s")
     return number
+
+
+def as_variable(dims: tuple[Hashable, ...], array: np.ndarray, attrs: Mapping[str, Any] | None = None) -> xr.Variable:
+    """Label the dims of an array that is a plain NumPy array of numbers already.
+
+    xarray need not look what kind of array it is: for that it would import dask, if that is installed, which takes longer
+    than the simulation.
+    """
+    return xr.Variable(dims, array, attrs, fastpath=True)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasIndex
 
+from .arrays import as_variable
 from .kept import Kept
 
 MOST_BYTES = 2**16  # of labels that are kept; of longer ones reading them would cost more than it saves
@@ -22,7 +23,7 @@ def _make(dim: Hashable, label: np.ndarray, attrs: Mapping[str, Any]) -> Indexed
     """Make a coordinate as xarray makes it by default."""
     label = np.array(label)
     label.setflags(write=False)  # an index may use this memory itself, and give it away as values of the coordinate
-    variable = xr.Variable((dim,), label, dict(attrs))
+    variable = as_variable((dim,), label, attrs)
     index = PandasIndex.from_variables({dim: variable}, options={})
     return index.create_variables({dim: variable})[dim], index
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from .arrays import as_array, as_whole
+from .arrays import as_array, as_variable, as_whole
 from .errors import ParameterError, refuse_unknown_keywords
 from .kept import Kept
 from .variables import RESERVED_DIMS
@@ -77,7 +77,7 @@ def _labelled(name: str, value: Any, size: int, kind: type) -> xr.DataArray:
     if kind is float:
         _check(name, array, dims)
     array.setflags(write=False)
-    return xr.DataArray(array, dims=dims, coords=coords)
+    return xr.DataArray(as_variable(dims, array), coords)
 
 
 def _public(value: xr.DataArray) -> Any:
@@ -138,6 +138,8 @@ class Population:
     def _check_holdoff(self) -> None:
         """Refuse a holdoff longer than the refractory time it is a part of."""
         holdoff, refractory = (self._parameters[name][0] for name in ("holdoff_time", "refractory_time"))
+        if holdoff.values.max(initial=-np.inf) <= refractory.values.min(initial=np.inf):
+            return
         bad = (holdoff > refractory).transpose(..., "neuron", missing_dims="ignore")
         if bad.any():
             at = {dim: int(k) for dim, k in zip(bad.dims, np.argwhere(bad.values)[0], strict=True)}

@@ -9,7 +9,7 @@ import scipy.sparse
 import xarray as xr
 
 from . import memory
-from .arrays import as_array
+from .arrays import as_array, as_variable
 from .errors import ParameterError, refuse_unknown_keywords
 from .variables import RESERVED_DIMS
 
@@ -122,4 +122,4 @@ def _dense(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
     aligned = memory.empty(values.shape, dtype)  # rows that start on a cache line are added twice as fast
     aligned[...] = values
     aligned.setflags(write=False)
-    return xr.DataArray(aligned, dims=dims, coords=coords), (n_input, n_neuron)
+    return xr.DataArray(as_variable(dims, aligned), coords), (n_input, n_neuron)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .arrays import as_variable
 from .coordinates import assemble, index_coordinate
 
 TRIAL = "..."  # stands for `batch` and every sweep dim
@@ -147,7 +148,7 @@ def create_dataset(
     data: dict[Hashable, xr.Variable] = {}
     for name, (dims, array) in variables.items():
         check_variable(name, dims, array.dtype)
-        data[name] = xr.Variable(dims, array, LABEL_ATTRS[name], fastpath=True)
+        data[name] = as_variable(dims, array, LABEL_ATTRS[name])
     labels: dict[Hashable, Any] = {}
     for dim, label in coords.items():
         ours = dim in VARIABLES and not isinstance(label, xr.Variable)
