@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import memory
 from .errors import InputError
 from .euler_coefficients import euler_coefficients
+from .euler_scratch import Scratch, borrow
 from .inputs import step_of
 from .kernels import euler
-from .kernels.codes import BLOCK, UNROLL
+from .kernels.codes import UNROLL
 from .partition import partition
 from .plan import Plan, raise_status
 from .threads import run_chunks
-
-_MOST_PACKED = 64 * 2**10  # bytes of the weights of a group of neurons
+from .weights import packed_weights
 
 
 def run_euler(plan: Plan) -> None:
@@ -30,7 +29,7 @@ def run_euler(plan: Plan) -> None:
     jumps = drive.flat if drive.kind == "jumps" else None
     spikes_in = drive.flat if drive.kind == "dense" else None
 
-    packed = _packed(plan)
+    packed = packed_weights(plan.synapse, f)
     # Kernels are compiled for one form of the weights.
     weights = (plan.weight, plan.column, plan.pointer) if packed is None else (None, None, None)
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
@@ -44,27 +43,11 @@ def run_euler(plan: Plan) -> None:
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
     n_listed = _listed(plan, tile) if packed is not None else 0
-    scratch = [
-        (
-            memory.zeros((euler.N_FLOAT_ROW * BLOCK,), f),
-            memory.zeros((euler.N_INTEGER_ROW * BLOCK,), np.int32 if f == np.float32 else np.int64),
-            memory.empty((euler.N_TRACE * tile * BLOCK,), f),
-            memory.empty((tile * BLOCK,), np.uint8),
-            memory.empty((tile * euler.DRIVE_ROW,), f),
-            np.empty(max(n_listed, plan.n_input, 1), np.int64),
-            np.empty(n_listed, f),
-            np.empty(tile + 1, np.int64),
-            np.empty(tile, np.int64),
-            np.empty(plan.n_input // UNROLL + 3, np.int64),
-        )
-        for _ in range(part.threads)
-    ]
-
     # an LINeuron has no counter of refractory steps
     old = [*state.arrays()[:3], state.busy]
     new = [*plan.after.arrays()[:3], plan.after.busy]
 
-    def work(chunk: int, worker: int) -> None:
+    def work(chunk: int, scratch: Scratch) -> None:
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found = euler.run_euler(
                 part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
@@ -77,7 +60,7 @@ def run_euler(plan: Plan) -> None:
                 outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
                 plan.selected, how,
                 buffers is not None, time, neuron, unused if buffers is None else buffers.per_task,
-                status[chunk], *scratch[worker],
+                status[chunk], *scratch,
             )  # fmt: skip
             return found, True
 
@@ -87,7 +70,8 @@ def run_euler(plan: Plan) -> None:
             run(np.empty(0, np.int32), np.empty(0, np.int32))
 
     if part.n_task:
-        run_chunks(part.n_chunk, part.threads, work)
+        with borrow(part.threads, f, tile, plan.n_input, n_listed) as sets:
+            run_chunks(part.n_chunk, part.threads, lambda chunk, worker: work(chunk, sets[worker]))
     for report in status:
         raise_status(plan, report)
 
@@ -99,31 +83,8 @@ def _tile(plan: Plan, packed: bool) -> int:
     which takes them best one after the other.
     """
     if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
-        return 8
+        return 4
     return min(64 if packed else 16, plan.n_time)
-
-
-def _packed(plan: Plan) -> np.ndarray | None:
-    """Weights of groups of neurons, flat (group, input and one of zeros, neuron of the group); None where rows are better.
-
-    A group is as many neurons as fill a cache line. Its weights stay in the first-level cache over the steps of a
-    tile, if there are not too many inputs; so they must be those of all trials.
-    """
-    weight, width = plan.weight, memory.LINE // plan.dtype.itemsize
-    if weight is None or plan.column is not None or weight.size != plan.n_input * plan.n_neuron:
-        return None
-    if plan.n_input * memory.LINE > _MOST_PACKED:
-        return None
-    n_group = -(-plan.n_neuron // width)
-    packed = memory.empty((n_group, plan.n_input + 1, width), plan.dtype)
-    packed[:, -1] = 0
-    packed[-1] = 0
-    rows = weight.reshape(plan.n_input, plan.n_neuron)
-    n_whole = plan.n_neuron // width
-    packed[:n_whole, :-1] = rows[:, : n_whole * width].reshape(plan.n_input, n_whole, width).swapaxes(0, 1)
-    if n_whole < n_group:
-        packed[-1, :-1, : plan.n_neuron - n_whole * width] = rows[:, n_whole * width :]
-    return packed.reshape(-1)
 
 
 def _listed(plan: Plan, tile: int) -> int:

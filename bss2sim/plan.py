@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from .broadcasting import Trials
 from .errors import InputError
@@ -46,6 +45,8 @@ class Plan:
         What was worked out of `parameters`, in an earlier run too if they are the same in each; not to be written to.
     parameter_row, input_row, weight_row : array (trial,)
         Row of each argument that a trial reads; of dense inputs the element at which it starts.
+    synapse : Synapse or None
+        The weights as given.
     weight, column, pointer : array or None
         Weights flat (weight row, input, neuron); or values, columns and row pointers of a sparse matrix.
     selected : array
@@ -68,6 +69,7 @@ class Plan:
     kept: Kept
     parameter_row: np.ndarray
     input_row: np.ndarray
+    synapse: Synapse | None
     weight: np.ndarray | None
     weight_row: np.ndarray
     column: np.ndarray | None
@@ -102,23 +104,6 @@ class Plan:
             self.spikes, part, self.n_neuron, share // 64 + 1024, step_dtype, self.state.step, self.dt
         )
         return self.buffers
-
-
-def flat_weights(
-    synapse: Synapse | None, dtype: np.dtype
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Return (values, column, pointer) of the weights in the dtype of the run."""
-    if synapse is None:
-        return None, None, None
-    weight = synapse.weight
-    if isinstance(weight, scipy.sparse.csr_array):
-        return (
-            np.array(weight.data, dtype=dtype),
-            weight.indices.astype(np.int64),
-            weight.indptr.astype(np.int64),
-        )
-    values = weight.values
-    return (values if values.dtype == dtype else values.astype(dtype)).reshape(-1), None, None
 
 
 def _place(trials: Trials, trial: int, neuron: int) -> str:

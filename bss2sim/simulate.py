@@ -18,10 +18,11 @@ from .neuron import Population
 from .options import get_options, thread_count
 from .outputs import make_outputs
 from .parameters import add_sweeps, read_parameters
-from .plan import Plan, flat_weights
+from .plan import Plan
 from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
+from .weights import flat_weights
 
 MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
@@ -269,7 +270,7 @@ def _make_plan(
         trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=input_row,
-        weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
+        synapse=synapse, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip
 

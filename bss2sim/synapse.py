@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse
 import xarray as xr
 
 from . import memory
 from .arrays import as_array, as_variable
 from .errors import ParameterError, refuse_unknown_keywords
+from .kept import Kept
 from .variables import RESERVED_DIMS
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+MOST_KEPT = 2  # forms of the weights that runs work out, one for each dtype
 
 
 class Synapse:
@@ -49,10 +55,13 @@ class Synapse:
     weight: xr.DataArray | scipy.sparse.csr_array
     n_input: int
     n_neuron: int
+    _kept: Kept  # what runs work out of the weights; no part of the description
 
     @refuse_unknown_keywords
     def __init__(self, weight: Any) -> None:
-        if scipy.sparse.issparse(weight):
+        # what SciPy has made exists only if SciPy is loaded, which takes as long as a short run
+        sparse = sys.modules.get("scipy.sparse")
+        if sparse is not None and sparse.issparse(weight):
             checked, shape = _sparse(weight)
         else:
             checked, shape = _dense(weight)
@@ -63,6 +72,7 @@ class Synapse:
         object.__setattr__(self, "weight", checked)
         object.__setattr__(self, "n_input", shape[0])
         object.__setattr__(self, "n_neuron", shape[1])
+        object.__setattr__(self, "_kept", Kept(MOST_KEPT))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Synapse is immutable; make a new one")
@@ -80,6 +90,8 @@ class Synapse:
 
 def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
     """Check a SciPy matrix; return it as CSR with its shape."""
+    import scipy.sparse
+
     if weight.ndim != 2:
         raise ParameterError(f"weight must have two dims (input, neuron); got shape {weight.shape}")
     if weight.dtype.kind not in "biuf":

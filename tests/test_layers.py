@@ -20,6 +20,7 @@ LAYERS = [
         "broadcasting",
         "euler_coefficients",
         "euler_run",
+        "euler_scratch",
         "exact_run",
         "inputs",
         "label",
@@ -29,6 +30,7 @@ LAYERS = [
         "plan",
         "spike_buffers",
         "state",
+        "weights",
     ],
     ["runs"],
     ["datasets", "plot"],
@@ -39,7 +41,7 @@ LAYERS = [
 # Inside one layer these may not see each other: kernels know nothing of labels.
 APART = {("kernels", "variables"), ("variables", "kernels")}
 
-KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "gc"}
+KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc"}
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
 OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}

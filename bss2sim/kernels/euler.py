@@ -24,7 +24,7 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .vector import LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import LINE, clear_row, copy_row, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
@@ -82,28 +82,26 @@ def run_euler(
         n = min(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
-        for j in range(n):
-            floats[_V + j] = old_membrane[q, low + j]
-            floats[_I + j] = old_current[q, low + j]
-            floats[_K_MEM + j] = k_mem[p, low + j]
-            floats[_K_SYN + j] = k_syn[p, low + j]
-            if k_inh is not None:
-                floats[_J + j] = old_inhibitory[q, low + j]
-                floats[_K_INH + j] = k_inh[p, low + j]
-            if leak is not None:
-                floats[_LEAK + j] = leak[p, low + j]
-            if threshold is not None:
-                floats[_THRESHOLD + j] = threshold[p, low + j]
-                floats[_RESET + j] = reset[p, low + j]
+        # Lanes beyond the last neuron stay at v = threshold = 0; masks of spikes are read 64 neurons at a time.
+        clear_row(floats, 0, floats.size)
+        clear_row(fired, 0, fired.size)
+        copy_row(floats, _V, old_membrane, q * n_neuron + low, n)
+        copy_row(floats, _I, old_current, q * n_neuron + low, n)
+        copy_row(floats, _K_MEM, k_mem, p * n_neuron + low, n)
+        copy_row(floats, _K_SYN, k_syn, p * n_neuron + low, n)
+        if k_inh is not None:
+            copy_row(floats, _J, old_inhibitory, q * n_neuron + low, n)
+            copy_row(floats, _K_INH, k_inh, p * n_neuron + low, n)
+        if leak is not None:
+            copy_row(floats, _LEAK, leak, p * n_neuron + low, n)
+        if threshold is not None:
+            copy_row(floats, _THRESHOLD, threshold, p * n_neuron + low, n)
+            copy_row(floats, _RESET, reset, p * n_neuron + low, n)
+            for j in range(n):
                 integers[_BUSY + j] = old_busy[q, low + j] - 1
                 integers[_N_REF + j] = n_refractory[p, low + j]
                 if n_holdoff is not None:
                     integers[_N_HOLD + j] = n_holdoff[p, low + j]
-        # Lanes beyond the last neuron stay at v = threshold = 0; masks of spikes are read 64 neurons at a time.
-        for row in range(0, floats.size, BLOCK):
-            floats[row + n : row + BLOCK] = 0
-        for row in range(0, fired.size, BLOCK):
-            fired[row + n : row + BLOCK] = 0
         event = 0
         last_event = 0
         if event_step is not None:
@@ -117,8 +115,7 @@ def run_euler(
             if jumps is not None:
                 if not whole:
                     for t in range(t_last - t_first):
-                        for j in range(n):
-                            drive[t * DRIVE_ROW + j] = jumps[at + t * time_stride + low + j]
+                        copy_row(drive, t * DRIVE_ROW, jumps, at + t * time_stride + low, n)
             if packed is not None:
                 if spikes_in is not None:
                     plain = list_tile(
@@ -162,15 +159,15 @@ def run_euler(
                     if n_holdoff is not None:
                         n_hold_g = load_lanes(integers, _N_HOLD + g)
                 # Where the jumps of the group are: (step of the tile, neuron), negative ones apart if they are split.
-                x_at = g
+                x_at = np.int64(g)
                 x_stride = np.int64(DRIVE_ROW)
-                x_inh_at = g + BLOCK
+                x_inh_at = np.int64(g + BLOCK)
                 if packed is not None:
                     gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, first, order,
                                   t_last - t_first, drive, k_inh)  # fmt: skip
                     x_at = np.int64(0)
                     x_stride = np.int64(width)
-                    x_inh_at = (t_last - t_first) * width
+                    x_inh_at = np.int64((t_last - t_first) * width)
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:
@@ -259,11 +256,12 @@ def run_euler(
                 finite = finite and math.isfinite(floats[_J + j])
             if not finite and status[0] == 0:  # NaN and infinity never leave a current: no pass over the inputs needed
                 status[0], status[1], status[2] = NOT_FINITE, trial, low + j
-            if keeps:
-                new_membrane[trial, low + j] = floats[_V + j]
-                new_current[trial, low + j] = floats[_I + j]
-                if k_inh is not None:
-                    new_inhibitory[trial, low + j] = floats[_J + j]
-                if threshold is not None:
+        if keeps:
+            copy_row(new_membrane, trial * n_neuron + low, floats, _V, n)
+            copy_row(new_current, trial * n_neuron + low, floats, _I, n)
+            if k_inh is not None:
+                copy_row(new_inhibitory, trial * n_neuron + low, floats, _J, n)
+            if threshold is not None:
+                for j in range(n):
                     new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (n_time - 1))
     return n_found

@@ -51,6 +51,36 @@ def stream_line(typingctx, target, target_offset, source, source_offset, line):
 
 
 @intrinsic
+def copy_row(typingctx, target, target_offset, source, source_offset, count):
+    """Copy elements between contiguous arrays of one dtype; offsets in elements, in memory order."""
+    if target.dtype != source.dtype:
+        return None
+    signature = types.void(target, types.int64, source, types.int64, types.int64)
+
+    def codegen(context, builder, signature, args):
+        to = address_of(context, builder, signature.args[0], args[0], args[1])
+        start = address_of(context, builder, signature.args[2], args[2], args[3])
+        cgutils.raw_memcpy(builder, to, start, args[4], context.get_abi_sizeof(context.get_data_type(target.dtype)))
+
+    return signature, codegen
+
+
+@intrinsic
+def clear_row(typingctx, target, offset, count):
+    """Set elements of a contiguous array to zero."""
+    signature = types.void(target, types.int64, types.int64)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        size = builder.mul(
+            args[2], ir.Constant(ir.IntType(64), context.get_abi_sizeof(context.get_data_type(target.dtype)))
+        )
+        cgutils.memset(builder, start, size, 0)
+
+    return signature, codegen
+
+
+@intrinsic
 def prefetch_line(typingctx, array, offset):
     """Ask for the cache line of an element; harmless beyond the end of the array."""
     signature = types.void(array, types.int64)
@@ -124,6 +154,15 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
         target[target_offset + first : target_offset + first + n] = source[
             source_offset + first : source_offset + first + n
         ]
+
+    def copy_row(target, target_offset, source, source_offset, count):  # replaces the intrinsic
+        """Copy elements."""
+        values = source.reshape(-1)[source_offset : source_offset + count]
+        target.reshape(-1)[target_offset : target_offset + count] = values
+
+    def clear_row(target, offset, count):  # replaces the intrinsic
+        """Set elements to zero."""
+        target[offset : offset + count] = 0
 
     def prefetch_line(array, offset):  # replaces the intrinsic
         """Do nothing."""

@@ -1,0 +1,57 @@
+"""Working memory of the Euler kernel, one set for each thread, used again by later runs of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from . import memory
+from .kernels.codes import BLOCK, UNROLL
+from .kernels.euler import DRIVE_ROW, N_FLOAT_ROW, N_INTEGER_ROW, N_TRACE
+
+Scratch = tuple[np.ndarray, ...]
+_MOST_IDLE = 16  # sets of a shape that wait for a run
+_MOST_SHAPES = 16
+
+_idle: dict[tuple[str, int, int, int], list[Scratch]] = {}
+
+
+def _make(dtype: np.dtype, tile: int, n_input: int, n_listed: int) -> Scratch:
+    """Make a set, in the order of the kernel's arguments."""
+    return (
+        memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
+        memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
+        memory.zeros((N_TRACE * tile * BLOCK,), dtype),
+        memory.zeros((tile * BLOCK,), np.uint8),
+        memory.zeros((tile * DRIVE_ROW,), dtype),
+        np.empty(max(n_listed, n_input, 1), np.int64),
+        np.empty(n_listed, dtype),
+        np.empty(tile + 1, np.int64),
+        np.empty(tile, np.int64),
+        np.empty(n_input // UNROLL + 3, np.int64),
+    )
+
+
+@contextmanager
+def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, n_listed: int) -> Iterator[list[Scratch]]:
+    """Lend n sets: floats, integers, traces, fired, drive, index, grade, first, order, bins (``kernels.euler``).
+
+    `n_listed` input spikes of a tile find room. No two runs ever hold the same set.
+    """
+    key = (dtype.char, tile, n_input, n_listed)
+    if key not in _idle and len(_idle) >= _MOST_SHAPES:
+        _idle.clear()
+    idle = _idle.setdefault(key, [])
+    sets: list[Scratch] = []
+    while len(sets) < n:
+        try:
+            sets.append(idle.pop())  # one step, so no other thread gets the same set
+        except IndexError:
+            sets.append(_make(dtype, tile, n_input, n_listed))
+    try:
+        yield sets
+    finally:
+        if len(idle) + n <= _MOST_IDLE and sum(array.nbytes for array in sets[0]) * n < memory.KEPT // 16:
+            idle.extend(sets)

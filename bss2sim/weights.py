@@ -1,0 +1,59 @@
+"""Weights as the kernels read them: flat rows, the parts of a sparse matrix, or packed by groups of neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from . import memory
+from .synapse import Synapse
+
+_MOST_PACKED = 64 * 2**10  # bytes of the weights of a group of neurons: what a first-level cache holds, about
+_MOST_KEPT = 16 * 2**20  # bytes of packed weights that stay with their synapse
+
+
+def flat_weights(
+    synapse: Synapse | None, dtype: np.dtype
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Return (values, column, pointer) of the weights in the dtype of the run."""
+    if synapse is None:
+        return None, None, None
+    weight = synapse.weight
+    if not isinstance(weight, xr.DataArray):
+        return (
+            np.array(weight.data, dtype=dtype),
+            weight.indices.astype(np.int64),
+            weight.indptr.astype(np.int64),
+        )
+    values = weight.values
+    return (values if values.dtype == dtype else values.astype(dtype)).reshape(-1), None, None
+
+
+def packed_weights(synapse: Synapse | None, dtype: np.dtype) -> np.ndarray | None:
+    """Return the weights of groups of neurons, flat (group, input and one of zeros, neuron of the group), or None.
+
+    A group is as many neurons as fill a cache line. Over many steps its weights stay in the first-level cache, if there
+    are not too many inputs. None if rows of the weights serve better: sparse weights, those of many inputs, and
+    those with sweep dims, of which each trial would need its own.
+    """
+    if synapse is None or not isinstance(synapse.weight, xr.DataArray) or synapse.weight.ndim != 2:
+        return None
+    n_input, n_neuron, width = synapse.n_input, synapse.n_neuron, memory.LINE // dtype.itemsize
+    if n_input * memory.LINE > _MOST_PACKED:
+        return None
+    rows = synapse.weight.values
+
+    def pack() -> np.ndarray:
+        n_group, n_whole = -(-n_neuron // width), n_neuron // width
+        packed = memory.empty((n_group, n_input + 1, width), dtype)
+        packed[:, -1] = 0
+        packed[-1] = 0
+        packed[:n_whole, :-1] = rows[:, : n_whole * width].reshape(n_input, n_whole, width).swapaxes(0, 1)
+        if n_whole < n_group:
+            packed[-1, :-1, : n_neuron - n_whole * width] = rows[:, n_whole * width :]
+        return packed.reshape(-1)
+
+    if rows.size * dtype.itemsize > _MOST_KEPT:
+        return pack()
+    packed: np.ndarray = synapse._kept.get(dtype.char, pack)
+    return packed
