@@ -84,7 +84,7 @@ def _tile(plan: Plan, packed: bool) -> int:
     """
     if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
         return 4
-    return min(64 if packed else 16, plan.n_time)
+    return min(128 if packed else 16, plan.n_time)
 
 
 def _listed(plan: Plan, tile: int) -> int:

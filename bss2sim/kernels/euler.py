@@ -163,11 +163,19 @@ def run_euler(
                 x_stride = np.int64(DRIVE_ROW)
                 x_inh_at = np.int64(g + BLOCK)
                 if packed is not None:
-                    gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, first, order,
-                                  t_last - t_first, drive, k_inh)  # fmt: skip
-                    x_at = np.int64(0)
+                    size = (t_last - t_first) * width
+                    if g // width % 2 == 0:
+                        here = (low + g) * (n_input + 1)
+                        there = here
+                        if g + width < n:
+                            there = (low + g + width) * (n_input + 1)
+                        gather_packed(packed, here, there, index, grade, plain, first, order,
+                                      t_last - t_first, drive, k_inh)  # fmt: skip
+                    x_at = (g // width % 2) * size
+                    if k_inh is not None:
+                        x_at = 2 * x_at
                     x_stride = np.int64(width)
-                    x_inh_at = np.int64((t_last - t_first) * width)
+                    x_inh_at = x_at + size
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:

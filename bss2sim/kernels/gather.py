@@ -110,33 +110,56 @@ def order_tile(first, n_row, order, bins):
         bins[k] += 1
 
 
-@kernel
-def gather_packed(packed, start, index, grade, plain, first, order, n_row, drive, pair):
-    """Jumps of a group of neurons in the rows of a tile, row after row in `drive`; with `pair` negative ones after them.
+@rule
+def _weighted(packed, at, grade, plain):
+    """Weights of one input for a group of neurons, times the grade of its spike."""
+    w = load_lanes(packed, at)
+    if not plain:
+        w = fill_lanes(grade, w) * w
+    return w
 
-    `packed` holds the weights of the group from element `start` on, (input, neuron) and a last input of zeros.
+
+@kernel
+def gather_packed(packed, here, there, index, grade, plain, first, order, n_row, drive, pair):
+    """Jumps of two groups of neurons in the rows of a tile: `drive` (group, sign, row, neuron), sign with `pair` only.
+
+    `packed` holds the weights of the groups, (input, neuron) and a last input of zeros, from elements `here` and
+    `there` on. Two groups at a time hide the latency of the additions, which have an order.
     """
-    zero = load_lanes(packed, start)
+    zero = load_lanes(packed, here)
     zero = zero - zero
     width = LINE // drive.itemsize
+    size = n_row * width
     for m in range(n_row):
         row = order[m]
         x = zero
+        y = zero
         x_inh = zero
+        y_inh = zero
         for k in range(first[row], first[row + 1], UNROLL):
-            a = load_lanes(packed, start + element(index, k))
-            b = load_lanes(packed, start + element(index, k + 1))
-            if not plain:
-                a = fill_lanes(grade[k], a) * a
-                b = fill_lanes(grade[k + 1], b) * b
+            at = element(index, k)
+            next_at = element(index, k + 1)
+            a = _weighted(packed, here + at, grade[k], plain)
+            b = _weighted(packed, here + next_at, grade[k + 1], plain)
+            c = _weighted(packed, there + at, grade[k], plain)
+            d = _weighted(packed, there + next_at, grade[k + 1], plain)
             if pair is not None:
                 x_inh = x_inh + select(a < zero, a, zero) + select(b < zero, b, zero)
+                y_inh = y_inh + select(c < zero, c, zero) + select(d < zero, d, zero)
                 a = select(a < zero, zero, a)
                 b = select(b < zero, zero, b)
+                c = select(c < zero, zero, c)
+                d = select(d < zero, zero, d)
             x = x + a + b
-        store_lanes(drive, row * width, x)
+            y = y + c + d
+        at = row * width
+        store_lanes(drive, at, x)
         if pair is not None:
-            store_lanes(drive, (n_row + row) * width, x_inh)
+            store_lanes(drive, at + size, x_inh)
+            store_lanes(drive, at + 2 * size, y)
+            store_lanes(drive, at + 3 * size, y_inh)
+        if pair is None:
+            store_lanes(drive, at + size, y)
 
 
 @kernel

@@ -179,7 +179,7 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
 
     def element(array, offset):  # replaces the intrinsic
         """Return an element."""
-        return array[offset]
+        return array.reshape(-1)[offset]
 
     def fill_lanes(number, like):  # replaces the intrinsic
         """Return an array like another that holds one number."""
