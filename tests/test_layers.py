@@ -14,6 +14,9 @@ PACKAGE = Path(bss2sim.__file__).parent
 LAYERS = [
     ["errors", "arrays", "options", "threads", "memory", "kept"],
     ["coordinates", "variables", "kernels.*"],
+    ["hardware.coordinates", "hardware.registers"],
+    ["hardware.*"],
+    ["calibration.*"],
     ["neuron", "synapse", "recording.*"],
     [
         "simulate",

@@ -1,0 +1,1 @@
+"""The emulated chip: coordinates, registers, transfer laws, circuits and their variation."""
