@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import numbers
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,97 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("state_refractory_step", (TRIAL, "neuron"), "int32", "", "refractory steps left"),
     Variable("pixel", ("sample", "pixel"), "float64", "", "brightness of a pixel, 0 to 1"),
     Variable("label", ("sample|batch",), "int64", "", "class of the sample"),
+)
+
+_CIRCUIT = (TRIAL, "atomic_neuron")
+_INPUT = (TRIAL, "synaptic_input", "atomic_neuron")
+
+# Labels of a chip, and the registers of its circuits: codes are integers, switches are True or False.
+VARIABLES |= _register(
+    Variable("atomic_neuron", ("atomic_neuron",), "int64", "", "neuron circuit: enum of its coordinate"),
+    Variable("row", ("atomic_neuron",), "int64", "", "row of the circuit: 0 top, 1 bottom"),
+    Variable("column", ("atomic_neuron",), "int64", "", "column of the circuit"),
+    Variable("quadrant", ("atomic_neuron",), "int64", "", "quadrant of the circuit"),
+    Variable("capmem_block", ("capmem_block",), "int64", "", "CapMem block: one a quadrant"),
+    Variable("leak_v_leak_code", _CIRCUIT, "int64", "", "code of the leak potential"),
+    Variable("leak_i_bias_code", _CIRCUIT, "int64", "", "code of the bias of the leak"),
+    Variable("reset_v_reset_code", _CIRCUIT, "int64", "", "code of the reset potential"),
+    Variable("reset_i_bias_code", _CIRCUIT, "int64", "", "code of the bias of the reset"),
+    Variable("threshold_v_threshold_code", _CIRCUIT, "int64", "", "code of the threshold"),
+    Variable("membrane_capacitance_code", _CIRCUIT, "int64", "", "code of the membrane capacitor"),
+    Variable("refractory_time_code", _CIRCUIT, "int64", "", "clock cycles from a spike to the end of its holdoff"),
+    Variable("reset_holdoff_code", _CIRCUIT, "int64", "", "half of 31 less the clock cycles of the holdoff"),
+    Variable("input_clock_code", _CIRCUIT, "int64", "", "clock that counts: 0 slow, 1 fast"),
+    Variable("i_bias_tau_code", _INPUT, "int64", "", "code of the bias of the synaptic time constant"),
+    Variable("i_bias_gm_code", _INPUT, "int64", "", "code of the bias of the synaptic transconductance"),
+    Variable("i_shift_reference_code", _INPUT, "int64", "", "code of the bias of the synaptic reference"),
+    Variable("synapse_dac_bias_code", (TRIAL, "capmem_block"), "int64", "", "code of the bias of the synapse DACs"),
+    Variable("clock_scale_slow_code", (TRIAL,), "int64", "", "binary logarithm of the divisor of the slow clock"),
+    Variable("clock_scale_fast_code", (TRIAL,), "int64", "", "binary logarithm of the divisor of the fast clock"),
+    Variable("enable_leak_division", _CIRCUIT, "bool", "", "leak conductance divided by 8"),
+    Variable("enable_leak_multiplication", _CIRCUIT, "bool", "", "leak conductance times 8"),
+    Variable("enable_reset_division", _CIRCUIT, "bool", "", "reset conductance divided by 8"),
+    Variable("enable_reset_multiplication", _CIRCUIT, "bool", "", "reset conductance times 8"),
+    Variable("enable_threshold", _CIRCUIT, "bool", "", "threshold comparator on"),
+    Variable("enable_digital", _CIRCUIT, "bool", "", "spikes leave the circuit as events"),
+    Variable("enable_pause", _CIRCUIT, "bool", "", "synaptic input paused during the reset"),
+    Variable("enable_amplifier", _CIRCUIT, "bool", "", "readout amplifier on"),
+    Variable("enable_buffered_access", _CIRCUIT, "bool", "", "readout amplifier connected to the MADC"),
+    Variable("enable_synaptic_input", _INPUT, "bool", "", "synaptic input on"),
+    Variable("enable_high_resistance", _INPUT, "bool", "", "long synaptic time constants"),
+    Variable("readout_source_code", _CIRCUIT, "int64", "", "0 membrane, 1 exc_synin, 2 inh_synin, 3 adaptation"),
+    Variable("analog_output_code", _CIRCUIT, "int64", "", "0 off, 1 normal, 2 strong"),
+)
+
+# Quantities that codes make.
+_QUANTITIES = (
+    Variable("leak", _CIRCUIT, "float64", "LSB", "leak potential as the CADC reads it"),
+    Variable("reset", _CIRCUIT, "float64", "LSB", "reset potential as the CADC reads it"),
+    Variable("threshold", _CIRCUIT, "float64", "LSB", "threshold as the CADC reads it"),
+    Variable("tau_mem", _CIRCUIT, "float64", "s", "membrane time constant"),
+    Variable("tau_syn", _INPUT, "float64", "s", "synaptic time constant"),
+    Variable("synaptic_strength", _INPUT, "float64", "LSB", "membrane step of an IAF neuron per weight LSB"),
+    Variable("synapse_dac", (TRIAL, "capmem_block"), "float64", "", "synapse current relative to the nominal one"),
+    Variable("capacitance", _CIRCUIT, "float64", "LSB", "membrane capacitance with the intrinsic one"),
+    Variable("reference_mismatch", _INPUT, "float64", "LSB/s", "membrane slope that the synaptic reference causes"),
+    Variable("drift", _CIRCUIT, "float64", "LSB/s", "membrane slope without input and leak"),
+    Variable("refractory_time", _CIRCUIT, "float64", "s", "time from a spike to the end of its holdoff"),
+    Variable("holdoff_time", _CIRCUIT, "float64", "s", "time after the reset in which no spike is accepted"),
+)
+VARIABLES |= _register(*_QUANTITIES)
+VARIABLES |= _register(
+    *(
+        replace(quantity, name=f"residual_{quantity.name}", long_name=f"achieved less target: {quantity.long_name}")
+        for quantity in _QUANTITIES
+    )
+)
+VARIABLES |= _register(
+    Variable("success", _CIRCUIT, "bool", "", "whether the circuit was calibrated"),
+    Variable("reason", _CIRCUIT, "str", "", "why it was not; empty if it was"),
+)
+
+# Parameters of the laws between the two, one value a circuit where circuits differ.
+VARIABLES |= _register(
+    Variable("leak_offset", _CIRCUIT, "float64", "LSB", "leak potential at code 0"),
+    Variable("leak_slope", _CIRCUIT, "float64", "LSB", "leak potential per code"),
+    Variable("leak_bias_slope", _CIRCUIT, "float64", "LSB", "leak potential per code of the bias of the leak"),
+    Variable("reset_offset", _CIRCUIT, "float64", "LSB", "reset potential at code 0"),
+    Variable("reset_slope", _CIRCUIT, "float64", "LSB", "reset potential per code"),
+    Variable("threshold_offset", _CIRCUIT, "float64", "LSB", "threshold at code 0"),
+    Variable("threshold_slope", _CIRCUIT, "float64", "LSB", "threshold per code"),
+    Variable("capacitance_intrinsic", _CIRCUIT, "float64", "LSB", "membrane capacitance at code 0"),
+    Variable("capacitance_slope", _CIRCUIT, "float64", "LSB", "membrane capacitance per code"),
+    Variable("leak_conductance", _CIRCUIT, "float64", "LSB/s", "leak conductance per code, of the capacitor's LSB"),
+    Variable("leak_bias_offset", (), "float64", "", "code that adds to the one of the bias of the leak"),
+    Variable("leak_saturation", (), "float64", "LSB", "distance from the leak potential where the current saturates"),
+    Variable("tau_syn_constant", _INPUT, "float64", "s", "synaptic time constant times code"),
+    Variable("high_resistance_factor", (), "float64", "", "by which high resistance prolongs the time constant"),
+    Variable("floating_code", (), "float64", "", "code below which the synaptic line does not decay"),
+    Variable("synaptic_gain", _INPUT, "float64", "LSB/s", "synaptic strength per code, capacitance and time constant"),
+    Variable("gm_compression", (), "float64", "", "code at which the transconductance is half of the linear law"),
+    Variable("synapse_dac_slope", (TRIAL, "capmem_block"), "float64", "", "synapse current per code"),
+    Variable("reference_optimum", _INPUT, "float64", "", "code at which the synaptic reference matches"),
+    Variable("reference_gain", (), "float64", "LSB/s", "membrane slope per code of the synaptic reference"),
 )
 
 
