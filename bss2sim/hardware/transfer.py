@@ -1,8 +1,8 @@
 """Transfer laws: the quantity that the code of a register makes, and the code that makes a quantity.
 
-Every law is a pure function of codes, of the parameters of the circuits, and of other quantities it depends on (its context). It
-works on numbers and arrays that broadcast with NumPy's rules. The inverse is exact; it gives a code that is not rounded and may lie
-outside of the range of the register, infinite where no code is high enough, never NaN.
+Every law is a pure function of codes, of the parameters of the circuits, and of other quantities it depends on (its
+context). It works on numbers and arrays that broadcast with NumPy's rules. The inverse is exact; it gives a code that
+is not rounded and may lie outside of the range of the register, infinite where no code is high enough, never NaN.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class _Linear(Law):
 class ResetLaw(_Linear):
     """Reset potential: V = offset + slope code.
 
-    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.29 LSB. It is a straight line over the
-    useful codes (300 to 1000). Source: DM:fp_calibration.rst:515, divided by 3 MADC LSB per CADC LSB.
+    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.29 LSB. It is a straight
+    line over the useful codes (300 to 1000). Source: DM:fp_calibration.rst:515, divided by 3 MADC LSB per CADC LSB.
     """
 
     quantity = "reset"
@@ -99,8 +99,8 @@ class ResetLaw(_Linear):
 class ThresholdLaw(_Linear):
     """Threshold potential: V = offset + slope code.
 
-    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.325 LSB. It is a straight line over the
-    useful codes (0 to 600). Source: DM:fp_calibration.rst:516, divided by 3 MADC LSB per CADC LSB.
+    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.325 LSB. It is a straight
+    line over the useful codes (0 to 600). Source: DM:fp_calibration.rst:516, divided by 3 MADC LSB per CADC LSB.
     """
 
     quantity = "threshold"
@@ -111,8 +111,8 @@ class ThresholdLaw(_Linear):
 class CapacitanceLaw(_Linear):
     """Membrane capacitance: C = C_i + slope code.
 
-    where C is in LSB of the capacitor (about 36 fF), slope is near 1, and C_i is the intrinsic capacitance of the circuit.
-    Source: HA:v3/neuron.h:93-101, CX:hw/test_capacitance_measurement.py:165-290.
+    where C is in LSB of the capacitor (about 36 fF), slope is near 1, and C_i is the intrinsic capacitance of the
+    circuit. Source: HA:v3/neuron.h:93-101, CX:hw/test_capacitance_measurement.py:165-290.
     """
 
     quantity = "capacitance"
@@ -123,9 +123,9 @@ class CapacitanceLaw(_Linear):
 class LeakLaw(Law):
     """Leak potential: V = offset + slope code + bias_slope bias_code.
 
-    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.26 LSB, and bias_slope is the small part
-    of the leak amplifier's offset that changes with its bias: the leak must be set again when the bias has changed. Context:
-    `leak_i_bias_code`. Source: DM:fp_calibration.rst:514, CX:hagen/neuron_leak_bias.py:44-48.
+    where V is the potential as the CADC of the circuit reads it [CADC LSB], slope is near 0.26 LSB, and bias_slope is
+    the small part of the leak amplifier's offset that changes with its bias: the leak must be set again when the bias
+    has changed. Context: `leak_i_bias_code`. Source: DM:fp_calibration.rst:514, CX:hagen/neuron_leak_bias.py:44-48.
     """
 
     quantity = "leak"
@@ -146,12 +146,12 @@ class LeakLaw(Law):
 class TauMemLaw(Law):
     """Membrane time constant: tau = C s / (g (code + b) m).
 
-    where C is the capacitance [LSB of the capacitor], g the conductance per code [LSB/s], b the code that remains at code 0 (the leak
-    is off there, though: tau is infinite), and m is 1/8 with division, 8 with multiplication. The amplifier saturates: its current is
-    g V_s tanh(V / V_s) at the distance V from the leak potential, so that a step of that amplitude begins as slowly as with the
-    time constant times s = x / tanh(x), x = V / V_s; s = 1 for small steps. Context: `capacitance`, `enable_leak_division`,
-    `enable_leak_multiplication`, `amplitude` [CADC LSB]. Source: CX:measurement/intrinsic_capacitance.py:1-15,116-137,
-    HA:v3/neuron.h:322-332; b and tanh are assumptions.
+    where C is the capacitance [LSB of the capacitor], g the conductance per code [LSB/s], b the code that remains at
+    code 0 (the leak is off there, though: tau is infinite), and m is 1/8 with division, 8 with multiplication. The
+    amplifier saturates: its current is g V_s tanh(V / V_s) at the distance V from the leak potential, so that a step
+    of that amplitude begins as slowly as with the time constant times s = x / tanh(x), x = V / V_s; s = 1 for small
+    steps. Context: `capacitance`, `enable_leak_division`, `enable_leak_multiplication`, `amplitude` [CADC LSB].
+    Source: CX:measurement/intrinsic_capacitance.py:1-15,116-137, HA:v3/neuron.h:322-332; b and tanh are assumptions.
     """
 
     quantity = "tau_mem"
@@ -196,9 +196,10 @@ class TauMemLaw(Law):
 class TauSynLaw(Law):
     """Synaptic time constant: tau = K r / code.
 
-    where K is a constant of the circuit and the input [s], and r is 1, or with high resistance the parameter `high_resistance_factor`.
-    Below `floating_code` the synaptic line does not decay: tau is infinite. Context: `enable_high_resistance`. Source: falls with the
-    code, CX:hagen/neuron_synin.py:613-616,705-726,849-854; that it falls as 1 / code is an assumption.
+    where K is a constant of the circuit and the input [s], and r is 1, or with high resistance the parameter
+    `high_resistance_factor`. Below `floating_code` the synaptic line does not decay: tau is infinite. Context:
+    `enable_high_resistance`. Source: falls with the code, CX:hagen/neuron_synin.py:613-616,705-726,849-854; that it
+    falls as 1 / code is an assumption.
     """
 
     quantity = "tau_syn"
@@ -252,10 +253,11 @@ def compress(code: Any, parameters: Parameters) -> np.ndarray:
 class SynapticStrengthLaw(Law):
     """Step of the membrane of an IAF neuron per weight LSB: A = a f(code) d tau / C, f(code) = code / (1 + code / c).
 
-    where A is where the membrane comes to rest after one event of weight 1 [CADC LSB], a is the gain of the circuit and the input
-    [LSB/s], d the factor of the synapse DACs of the quadrant, tau the synaptic time constant [s], C the capacitance [LSB of the
-    capacitor] and c the code at which the transconductance has fallen to half of the straight line. A does not depend on tau_mem.
-    Context: `capacitance`, `tau_syn`, `synapse_dac`. Source: charge per event CX:inc/neuron_calib_target.h:211-216; f is an assumption.
+    where A is where the membrane comes to rest after one event of weight 1 [CADC LSB], a is the gain of the circuit
+    and the input [LSB/s], d the factor of the synapse DACs of the quadrant, tau the synaptic time constant [s], C the
+    capacitance [LSB of the capacitor] and c the code at which the transconductance has fallen to half of the straight
+    line. A does not depend on tau_mem. Context: `capacitance`, `tau_syn`, `synapse_dac`. Source: charge per event
+    CX:inc/neuron_calib_target.h:211-216; f is an assumption.
     """
 
     quantity = "synaptic_strength"
@@ -298,10 +300,11 @@ class SynapticStrengthLaw(Law):
 class ReferenceMismatchLaw(Law):
     """Slope of the membrane that a synaptic input causes without events: m = k f(gm_code) (code - optimum) / C.
 
-    where m is in CADC LSB/s, counted so that it rises with the code, k is `reference_gain` [LSB/s], f the transconductance as in
-    :class:`SynapticStrengthLaw` and C the capacitance [LSB of the capacitor]. The excitatory input lowers, the inhibitory input raises
-    the membrane by it, so a circuit drifts by m_inhibitory - m_excitatory. Context: `capacitance`, `i_bias_gm_code`. Source: the
-    searches of both references run in opposite directions, CX:spiking/neuron.py:257-387; the numbers are assumptions.
+    where m is in CADC LSB/s, counted so that it rises with the code, k is `reference_gain` [LSB/s], f the
+    transconductance as in :class:`SynapticStrengthLaw` and C the capacitance [LSB of the capacitor]. The excitatory
+    input lowers, the inhibitory input raises the membrane by it, so a circuit drifts by m_inhibitory - m_excitatory.
+    Context: `capacitance`, `i_bias_gm_code`. Source: the searches of both references run in opposite directions,
+    CX:spiking/neuron.py:257-387; the numbers are assumptions.
     """
 
     quantity = "reference_mismatch"
