@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -60,7 +59,8 @@ class Alignment:
         data = {}
         for name, value in values.items():
             own = tuple(dim for dim in VARIABLES[name].dims if dim != TRIAL)
-            dims, shape = own, tuple(SIZES[dim] for dim in own)
+            dims: tuple[Hashable, ...] = own
+            shape = tuple(SIZES[dim] for dim in own)
             if TRIAL in VARIABLES[name].dims:
                 dims, shape = (*self.sizes, *own), (*self.shape, *shape)
             data[name] = (dims, value if value.shape == shape else np.array(np.broadcast_to(value, shape)))
@@ -77,8 +77,3 @@ class Alignment:
         if "atomic_neuron" in dims:
             coords.update(atomic_neuron_coords())
         return coords
-
-    @property
-    def size(self) -> int:
-        """Number of combinations of the leading dims."""
-        return math.prod(self.shape)

@@ -32,11 +32,11 @@ def _whole_numbers(what: str, value: Any) -> xr.DataArray:
         if wrong:
             raise ParameterError(f"{what} has a dim {wrong[0]!r}; give it dims of your own, e.g. 'chip'")
         array = value.values
-    elif isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ParameterError(f"{what} must be a whole number of at least 0, or a DataArray of them; got {value!r}")
-    elif not 0 <= value <= MOST_SEED:
-        raise ParameterError(f"{what} must be 0 to {MOST_SEED}; got {value}")
     else:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise ParameterError(f"{what} must be a whole number of at least 0, or a DataArray of them; got {value!r}")
+        if not 0 <= int(value) <= MOST_SEED:
+            raise ParameterError(f"{what} must be 0 to {MOST_SEED}; got {value}")
         return xr.DataArray(np.int64(value))
     if array.dtype.kind not in "iu":
         raise ParameterError(f"{what} must be whole numbers; got dtype {array.dtype}")
@@ -54,7 +54,7 @@ def _factors(variation: Any) -> dict[str, float]:
         if name not in STREAMS:
             raise ParameterError(f"variation has no law {name!r}{suggestion(str(name), STREAMS)}")
         good = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-        if not good or not np.isfinite(value) or value < 0:
+        if not good or not 0 <= float(value) < np.inf:
             where = f" of {name}" if isinstance(variation, Mapping) else ""
             raise ParameterError(f"variation{where} must be a finite number of at least 0; got {value!r}")
         factors[name] = float(value)

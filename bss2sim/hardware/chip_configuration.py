@@ -194,7 +194,11 @@ class ChipConfiguration:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real) or not np.isfinite(value):
+            if (
+                isinstance(value, bool | np.bool_)
+                or not isinstance(value, numbers.Real)
+                or not np.isfinite(float(value))
+            ):
                 raise ParameterError(f"{field.name} must be a finite number [{field.metadata['units']}]; got {value!r}")
             sign = field.metadata["sign"]
             if (sign == "positive" and value <= 0) or (sign == "nonnegative" and value < 0):
