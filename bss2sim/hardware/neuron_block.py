@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.arrays import as_variable
 from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
 from bss2sim.hardware.alignment import Alignment
 from bss2sim.hardware.registers import N_ATOMIC_NEURON, REGISTERS, SIZES, check_registers
@@ -17,6 +16,7 @@ from bss2sim.variables import RESERVED_DIMS
 
 READOUT_SOURCES = {"membrane": 0, "exc_synin": 1, "inh_synin": 2, "adaptation": 3}  # LO:v3/neuron.h:371-386
 NORMAL_OUTPUT = 1  # analog_output_code
+_NO_LEAK = {"leak_i_bias_code": 0, "enable_leak_division": True, "enable_leak_multiplication": False}
 
 Placement = Sequence[Sequence[Any]]
 
@@ -95,15 +95,16 @@ def _neurons(placement: Placement) -> list[np.ndarray]:
     return neurons
 
 
-def _with(registers: xr.Dataset, circuits: Any, values: Mapping[str, Any]) -> xr.Dataset:
-    """Return registers with the given values in some circuits; those passed in stay as they are."""
-    circuits = np.asarray(circuits, np.int64)
-    changed = {}
+def _copy(registers: xr.Dataset) -> xr.Dataset:
+    """Check registers; return a copy that shares no numbers with them."""
+    return check_registers(registers).copy(deep=True)
+
+
+def _set(registers: xr.Dataset, circuits: Any, values: Mapping[str, Any]) -> xr.Dataset:
+    """Write values into some circuits of registers that are a copy already; return them."""
     for name, value in values.items():
-        array = registers[name].values.copy()
-        array[..., circuits] = value
-        changed[name] = as_variable(registers[name].dims, array, registers[name].attrs)
-    return registers.assign(changed)
+        registers[name].values[..., np.asarray(circuits, np.int64)] = value
+    return registers
 
 
 @refuse_unknown_keywords
@@ -133,13 +134,12 @@ def disable_leak(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset:
     >>> disable_leak(default_registers(), [0, 1])["enable_leak_division"].values[:3]
     array([ True,  True, False])
     """
-    values = {"leak_i_bias_code": 0, "enable_leak_division": True, "enable_leak_multiplication": False}
-    return _with(check_registers(registers), _circuits(circuits), values)
+    return _set(_copy(registers), _circuits(circuits), _NO_LEAK)
 
 
 def _spiking(registers: xr.Dataset, circuits: Iterable[Any], on: bool) -> xr.Dataset:
     """Turn comparator and event output of circuits on or off."""
-    return _with(check_registers(registers), _circuits(circuits), {"enable_threshold": on, "enable_digital": on})
+    return _set(_copy(registers), _circuits(circuits), {"enable_threshold": on, "enable_digital": on})
 
 
 @refuse_unknown_keywords
@@ -245,7 +245,13 @@ def set_spike_mask(registers: xr.Dataset, placement: Placement, spike_mask: Any)
     """
     neurons = _neurons(placement)
     first = [neuron[0] for neuron in neurons]
-    return _with(check_registers(registers), first, {"enable_digital": _mask(spike_mask, len(neurons))})
+    return _set(_copy(registers), first, {"enable_digital": _mask(spike_mask, len(neurons))})
+
+
+def _connected(source: str) -> dict[str, Any]:
+    """Registers of a circuit that the MADC reads; ParameterError if there is no such source."""
+    code = READOUT_SOURCES[choose("source", source, READOUT_SOURCES)]
+    return {"enable_amplifier": True, "enable_buffered_access": True, "readout_source_code": code}
 
 
 @refuse_unknown_keywords
@@ -277,9 +283,7 @@ def enable_madc_recording(registers: xr.Dataset, circuit: Any, *, source: str = 
     >>> int(enable_madc_recording(default_registers(), 3, source="exc_synin")["readout_source_code"][3])
     1
     """
-    code = READOUT_SOURCES[choose("source", source, READOUT_SOURCES)]
-    values = {"enable_amplifier": True, "enable_buffered_access": True, "readout_source_code": code}
-    return _with(check_registers(registers), _circuits([circuit]), values)
+    return _set(_copy(registers), _circuits([circuit]), _connected(source))
 
 
 @refuse_unknown_keywords
@@ -331,21 +335,24 @@ def configure(
     (array([ True, False, False, False]), array([1, 0, 1, 0]))
     """
     neurons = _neurons(placement)
-    registers = set_spike_mask(registers, placement, spike_mask)
-    somas = np.array([neuron[0] for neuron in neurons], dtype=np.int64)
-    others = np.concatenate([neuron[1:] for neuron in neurons]) if neurons else somas
-    off = {"enable_amplifier": False, "enable_buffered_access": False}
-    registers = _with(registers, somas, {"analog_output_code": NORMAL_OUTPUT, **off})
-    inactive = {"membrane_capacitance_code": 0, "enable_threshold": False, "enable_digital": False, **off}
-    registers = disable_leak(_with(registers, others, inactive), others)
+    mask = _mask(spike_mask, len(neurons))
     if not isinstance(enable_leak, bool):
         raise ParameterError(f"enable_leak must be True or False; got {enable_leak!r}")
-    if not enable_leak:
-        registers = disable_leak(registers, somas)
+    connected = _connected(madc_source)
     if madc_neuron is not None:
         if isinstance(madc_neuron, bool) or not isinstance(madc_neuron, int | np.integer):
             raise ParameterError(f"madc_neuron must be the index of a neuron or None; got {madc_neuron!r}")
         if not 0 <= madc_neuron < len(neurons):
             raise ParameterError(f"madc_neuron must be 0 to {len(neurons) - 1}; got {madc_neuron}")
-        registers = enable_madc_recording(registers, somas[madc_neuron], source=madc_source)
+    somas = np.array([neuron[0] for neuron in neurons], dtype=np.int64)
+    others = np.concatenate([neuron[1:] for neuron in neurons]) if neurons else somas
+    silent = {"enable_amplifier": False, "enable_buffered_access": False}
+    inactive = {"membrane_capacitance_code": 0, "enable_threshold": False, "enable_digital": False}
+    registers = _copy(registers)
+    _set(registers, somas, {"analog_output_code": NORMAL_OUTPUT, "enable_digital": mask, **silent})
+    _set(registers, others, inactive | _NO_LEAK | silent)
+    if not enable_leak:
+        _set(registers, somas, _NO_LEAK)
+    if madc_neuron is not None:
+        _set(registers, somas[madc_neuron], connected)
     return registers
