@@ -135,6 +135,11 @@ class NeuronCalibTarget:
         """How `i_synin_gm` is meant: "matching", "calibrated" or "uncalibrated"."""
         return self._synin_mode
 
+    @property
+    def fields(self) -> dict[str, xr.DataArray]:
+        """All fields by name, each with the dims it was given."""
+        return {name: value.copy(deep=False) for name, value in self._fields.items()}
+
     def __getattr__(self, name: str) -> Any:
         fields = self.__dict__.get("_fields", {})
         if name not in fields:

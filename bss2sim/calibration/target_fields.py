@@ -80,8 +80,7 @@ def _from_array(field: Field, value: Any, dims: tuple[str, ...]) -> xr.DataArray
     """Label a number or a plain array by its shape."""
     if isinstance(value, tuple) and len(value) == 2 and "synaptic_input" in dims:
         parts = [as_array(field.name, part, "a pair of numbers or arrays", ParameterError) for part in value]
-        shapes = {part.shape for part in parts} - {()}
-        if len(shapes) < 2:
+        if len({part.shape for part in parts} - {()}) < 2:
             value = np.stack(np.broadcast_arrays(*parts))
     array = as_array(field.name, value, "a number, an array or a DataArray", ParameterError)
     wanted: dict[tuple[int, ...], tuple[str, ...]] = {(): ()}

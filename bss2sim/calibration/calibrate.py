@@ -1,0 +1,202 @@
+"""Calibrate chips to a target."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
+from bss2sim.hardware.coordinates import atomic_neuron_coords
+from bss2sim.hardware.registers import N_CAPMEM_BLOCK, REGISTERS, SIZES
+from bss2sim.hardware.transfer import LAWS
+from bss2sim.variables import SYNAPTIC_INPUTS, VARIABLES, create_dataset
+
+from .inversion import invert_target
+from .refractory import refractory_registers, refractory_times
+from .result import Calibration, calibration_id
+from .steps import search_target
+from .target import NeuronCalibTarget
+from .wanted import Failures, Wanted, bring_together, name_failed
+
+__all__ = ["calibrate"]
+
+METHODS = ("analytic", "search")
+RULES = ("default", "calix")
+HIGHEST_SEED = 2**31 - 1
+
+
+def _chips_of(chip: Any) -> xr.DataArray:
+    """Return an array of the dims of the chips."""
+    if not hasattr(chip, "achieved") or not hasattr(chip, "parameters"):
+        raise ParameterError(f"chip must be an EmulatedChip or a FittedChip; got {type(chip).__name__}")
+    return chip.seed if isinstance(chip.seed, xr.DataArray) else xr.DataArray(0)
+
+
+def _parameters_of(chip: Any, wanted: Wanted, n_chip_dim: int) -> dict[str, np.ndarray]:
+    """Return the parameters of the laws, with axes for the target's own dims after those of the chips."""
+    place = (slice(None),) * n_chip_dim + (np.newaxis,) * (len(wanted.dims) - n_chip_dim)
+    arrays = {str(name): array.values for name, array in chip.parameters.data_vars.items()}
+    return {name: array[place] if array.ndim else array for name, array in arrays.items()}
+
+
+def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, rule: str) -> None:
+    """Add the registers of the refractory clocks; circuits whose holdoff does not fit get the longest that does."""
+    refractory, holdoff = wanted["refractory_time"], wanted["holdoff_time"]
+    late = holdoff > refractory
+    failures.add("holdoff_time", late, "longer than the refractory_time it is a part of")
+    # all leading entries with the same targets have the same clocks: strides of 0 mark the dims that nothing depends on
+    lead = tuple(
+        slice(0, 1) if refractory.strides[k] == holdoff.strides[k] == 0 else slice(None)
+        for k in range(len(wanted.dims))
+    )
+    dims = tuple(f"dim_{k}" for k in range(len(wanted.dims)))
+    arrays = [
+        xr.DataArray(part[lead], dims=(*dims, "atomic_neuron"))
+        for part in (refractory, np.minimum(holdoff, refractory))
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the target has warned, and glitches are failures here
+        registers = refractory_registers(*arrays, rule=rule)
+    glitch = ~refractory_times(registers)["success"].transpose(*dims, ...).values
+    failures.add("holdoff_time", np.broadcast_to(glitch, failures.shape) & ~late, "its clock never releases the clamp")
+    for name, array in registers.data_vars.items():
+        codes[str(name)] = array.transpose(*dims, ...).values
+
+
+def _dataset(wanted: Wanted, variables: dict[str, np.ndarray], attrs: dict[str, Any]) -> xr.Dataset:
+    """Label arrays of the registry with the leading dims and the labels of a chip."""
+    labelled = {}
+    used: set[str] = set()
+    for name, array in variables.items():
+        own = tuple(dim for dim in VARIABLES[name].dims if dim in SIZES)
+        shape = wanted.shape + tuple(SIZES[dim] for dim in own)
+        labelled[name] = ((*wanted.dims, *own), np.array(np.broadcast_to(array, shape)))
+        used |= set(own)
+    coords: dict[Hashable, Any] = {
+        **wanted.coords,
+        **{str(dim): label for dim, label in atomic_neuron_coords().items()},
+    }
+    if "synaptic_input" in used:
+        coords["synaptic_input"] = np.array(SYNAPTIC_INPUTS)
+    if "capmem_block" in used:
+        coords["capmem_block"] = np.arange(N_CAPMEM_BLOCK)
+    return create_dataset(labelled, coords, attrs)
+
+
+def _attrs(chip: Any, method: str, rule: str, seed: int) -> dict[str, Any]:
+    """Provenance, in kinds that every netCDF can hold."""
+    from bss2sim import __version__
+
+    given = dict(getattr(chip, "provenance", {}))
+    chip_seed = " ".join(map(str, np.atleast_1d(given.pop("chip_seed", "none"))))
+    return {
+        "bss2sim_version": __version__,
+        "method": method,
+        "rule": rule,
+        "seed": seed,
+        "chip_seed": chip_seed,
+        **given,
+    }
+
+
+@refuse_unknown_keywords
+def calibrate(
+    chip: Any, target: NeuronCalibTarget, *, method: str = "analytic", rule: str = "default", seed: int = 0
+) -> Calibration:
+    """Find the registers that bring every circuit of a chip, or of many chips, nearest to a target.
+
+    Parameters
+    ----------
+    chip : EmulatedChip or FittedChip
+        What to calibrate. A :class:`~bss2sim.calibration.measurement.FittedChip` takes only the method "analytic".
+    target : NeuronCalibTarget
+        What to reach. Its own dims are dims of the result, after those of the chips.
+    method : {"analytic", "search"}
+        "analytic" inverts the law of each circuit and takes the code whose quantity is nearest. "search" sees only noisy
+        reads, as on a real chip, and runs noisy binary searches on them, in the order of the reference.
+    rule : {"default", "calix"}
+        How the refractory clocks are set (:func:`~bss2sim.calibration.refractory.refractory_registers`), and how division
+        and multiplication of the leak are chosen (:func:`~bss2sim.calibration.inversion.choose_mirror`).
+    seed : int
+        Which noisy reads a search gets, 0 to 2^31 - 1.
+
+    Returns
+    -------
+    Calibration
+        Registers, the quantities they give, residuals, and which circuits failed, with reasons. A circuit fails if a
+        quantity needs a code beyond the range of its register (or the search ends at a bound or far from the target), or if
+        its holdoff does not fit; its other registers are calibrated all the same.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is of the wrong kind or out of range, or dims of chips and target disagree.
+    UnknownKeywordError
+        If an argument does not exist.
+
+    Warns
+    -----
+    UserWarning
+        If circuits failed: how many, and which.
+
+    Examples
+    --------
+    >>> from bss2sim.calibration.calibrate import calibrate
+    >>> from bss2sim.calibration.target import NeuronCalibTarget
+    >>> from bss2sim.hardware.chip import EmulatedChip
+    >>> calibration = calibrate(EmulatedChip(seed=7), NeuronCalibTarget(threshold=125, reset=80, holdoff_time=0.5e-6))
+    >>> calibration.registers.threshold_v_threshold_code.values[:4]
+    array([385, 379, 402, 390])
+    >>> int(calibration.success.sum())
+    512
+    """
+    method = choose("method", method, METHODS)
+    rule = choose("rule", rule, RULES)
+    if not isinstance(target, NeuronCalibTarget):
+        raise ParameterError(f"target must be a NeuronCalibTarget; got {type(target).__name__}")
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        raise ParameterError(f"seed must be a whole number, 0 to {HIGHEST_SEED}; got {seed!r}") from None
+    if not 0 <= seed <= HIGHEST_SEED:
+        raise ParameterError(f"seed must be a whole number, 0 to {HIGHEST_SEED}; got {seed}")
+    chips = _chips_of(chip)
+    wanted = bring_together(target, chips)
+    failures = Failures((*wanted.shape, SIZES["atomic_neuron"]))
+    if method == "search":
+        if not hasattr(chip, "measure"):
+            raise ParameterError(
+                f'method "search" needs a chip that can be read; {type(chip).__name__} cannot: use "analytic"'
+            )
+        found, aims = search_target(chip, wanted, failures, rule=rule, seed=seed)
+    else:
+        if hasattr(chip, "note_failures"):
+            chip.note_failures(failures, wanted)
+        parameters = _parameters_of(chip, wanted, chips.ndim)
+        found, aims = invert_target(wanted, getattr(chip, "laws", LAWS), parameters, failures, rule=rule)
+    codes = {**wanted.default_codes(), **found}
+    _clocks(wanted, codes, failures, rule)
+    attrs = _attrs(chip, method, rule, seed)
+    registers = _dataset(wanted, {name: codes[name] for name in REGISTERS}, {})
+    attrs["calibration_id"] = calibration_id(registers)
+    registers.attrs = dict(attrs)
+
+    achieved = chip.achieved(registers).transpose(*wanted.dims, ...)
+    aims |= {name: wanted[name] for name in ("refractory_time", "holdoff_time")}
+    differences = {f"residual_{name}": achieved[name].values - aim for name, aim in aims.items() if name in achieved}
+    reasons = failures.reasons()
+    success = reasons == ""
+    both = _dataset(wanted, {"success": success, "reason": reasons}, attrs)
+    if not success.all():
+        warnings.warn(
+            f"calibration failed for {name_failed(success)}; their reasons are in .reason, and all others are calibrated",
+            stacklevel=3,
+        )
+    residual = _dataset(wanted, differences, attrs)
+    achieved.attrs = dict(attrs)
+    return Calibration(registers, achieved, residual, both["success"], both["reason"], attrs)
