@@ -27,13 +27,12 @@ from numba.core import event
 
 from .pipeline import KernelCompiler
 
-_OPTIONS = {
-    "nogil": True,
-    "error_model": "numpy",
-    "_nrt": False,
-    "no_cfunc_wrapper": True,
-    "pipeline_class": KernelCompiler,
-}
+# The shorter pipeline stands on inner parts of Numba: with another version than those it was tried with, Numba's own gives
+# the same machine code, later.
+_TRIED = ((0, 68),)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+if numba.version_info.short in _TRIED:
+    _OPTIONS["pipeline_class"] = KernelCompiler
 _KERNELS: list[Any] = []
 _cached = False
 
