@@ -165,7 +165,7 @@ class ChipConfiguration:
         0.6, "LSB", "assumed", "CADC noise of 1.2: CX:hagen/neuron_leak_bias.py:984-1017", "noise of the membrane"
     )
     cadc_noise: float = _spread(0.8, "LSB", "assumed", "no figure known", "noise of one read of one CADC channel")
-    membrane_lower: float = _number(
+    membrane_lower: float = _spread(
         20, "LSB", "assumed", "25: HS-t:hw/test_spiking_boundary.py:14-18", "lowest potential of the membrane"
     )
     membrane_upper: float = _number(
