@@ -1,4 +1,4 @@
-"""The integrate-and-fire neurons of the BrainScaleS-2 chip, simulated on a CPU.
+"""The integrate-and-fire neurons of the BrainScaleS-2 chip, and its emulated circuits, simulated on a CPU.
 
 Labelled arrays go in, one labelled :class:`xarray.Dataset` comes out::
 
@@ -16,10 +16,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bss2sim import calibration as calibration
     from bss2sim import datasets as datasets
     from bss2sim import errors as errors
+    from bss2sim import hardware as hardware
     from bss2sim import plot as plot
     from bss2sim import runs as runs
+    from bss2sim.calibration.calibrate import calibrate
+    from bss2sim.calibration.result import Calibration, load_calibration
+    from bss2sim.calibration.target import NeuronCalibTarget
     from bss2sim.errors import (
         Bss2SimError,
         FileError,
@@ -28,6 +33,10 @@ if TYPE_CHECKING:
         ParameterError,
         UnknownKeywordError,
     )
+    from bss2sim.hardware.chip import EmulatedChip
+    from bss2sim.hardware.chip_configuration import ChipConfiguration
+    from bss2sim.hardware.coordinates import AtomicNeuronOnDLS
+    from bss2sim.hardware.morphology import LogicalNeuronOnDLS, SingleCompartmentNeuron
     from bss2sim.inputs import sparse_spikes
     from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
     from bss2sim.options import get_options, set_options
@@ -46,6 +55,15 @@ __all__ = [
     "Recording",
     "simulate",
     "sparse_spikes",
+    "EmulatedChip",
+    "ChipConfiguration",
+    "NeuronCalibTarget",
+    "calibrate",
+    "Calibration",
+    "load_calibration",
+    "AtomicNeuronOnDLS",
+    "LogicalNeuronOnDLS",
+    "SingleCompartmentNeuron",
     "set_options",
     "get_options",
     "show_versions",
@@ -66,6 +84,15 @@ _HOME = {
     "Recording": "recording",
     "simulate": "simulate",
     "sparse_spikes": "inputs",
+    "EmulatedChip": "hardware.chip",
+    "ChipConfiguration": "hardware.chip_configuration",
+    "NeuronCalibTarget": "calibration.target",
+    "calibrate": "calibration.calibrate",
+    "Calibration": "calibration.result",
+    "load_calibration": "calibration.result",
+    "AtomicNeuronOnDLS": "hardware.coordinates",
+    "LogicalNeuronOnDLS": "hardware.morphology",
+    "SingleCompartmentNeuron": "hardware.morphology",
     "set_options": "options",
     "get_options": "options",
     "show_versions": "versions",
@@ -76,7 +103,7 @@ _HOME = {
     "FileError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("datasets", "errors", "plot", "runs")
+_MODULES = ("calibration", "datasets", "errors", "hardware", "plot", "runs")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures of labelled results: spikes, traces and rates of classes.
+"""Pictures of labelled results: spikes, traces and rates of classes, and what a calibration does to a chip.
 
 Every function draws into the Axes it is given, or into those of a new figure, and returns them. Colours differ in
 lightness as well as in hue, so that all pictures can be read in grey. Times are in us of hardware time.
@@ -14,13 +14,14 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bss2sim.errors import InputError, MissingDependencyError, refuse_unknown_keywords
+from bss2sim.plot_distributions import distributions
 from bss2sim.runs import count_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-__all__ = ["raster", "traces", "class_rates"]
+__all__ = ["raster", "traces", "class_rates", "distributions"]
 
 # Dark to light in luminance (about 15, 45, 65, 80 of 100), each with a line style of its own.
 _STYLES = (("#1a1a2e", "-"), ("#c2410c", "-"), ("#2a9fd6", "--"), ("#e5b000", "-."))

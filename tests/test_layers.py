@@ -36,7 +36,7 @@ LAYERS = [
         "weights",
     ],
     ["runs"],
-    ["datasets", "plot"],
+    ["datasets", "plot", "plot_distributions"],
     ["digits", "digits_report", "versions"],
     ["__main__"],
 ]

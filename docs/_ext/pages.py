@@ -30,6 +30,29 @@ class VariablesTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class ChipConfigurationTable(SphinxDirective):
+    """List the numbers of the emulated chip with their status and source."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        from bss2sim import ChipConfiguration
+
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 10 14 34 10 20", ""]
+        lines += _row(["name", "value", "unit", "meaning", "status", "source"])
+        for row in ChipConfiguration().describe():
+            lines += _row(
+                [
+                    f"``{row['name']}``",
+                    f"{row['value']:g}",
+                    row["units"] or "\\-",
+                    row["meaning"],
+                    row["status"],
+                    f"``{row['source']}``",
+                ]
+            )
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 class ErrorsTable(SphinxDirective):
     """List the error classes with the builtin they derive from and the first line of their docstring."""
 
@@ -72,6 +95,7 @@ def _row(cells: list[str]) -> list[str]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("variables-table", VariablesTable)
+    app.add_directive("chip-configuration", ChipConfigurationTable)
     app.add_directive("errors-table", ErrorsTable)
     app.add_directive("changelog-page", ChangelogPage)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,103 @@
+"""Histograms of what circuits achieve, before and after a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bss2sim.errors import InputError, MissingDependencyError, choose, refuse_unknown_keywords
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_BEFORE, _AFTER = "#e5b000", "#1a1a2e"  # light and dark: they can be told apart in grey
+_SHOWN = ("leak", "reset", "threshold", "tau_mem", "tau_syn", "synaptic_strength", "refractory_time", "holdoff_time")
+_BINS = 40
+
+
+def _values(achieved: xr.Dataset, name: str) -> np.ndarray:
+    """Return the finite values of a quantity, in us if they are times."""
+    values = achieved[name].values.ravel()
+    values = values[np.isfinite(values)]
+    return values * 1e6 if achieved[name].attrs.get("units") == "s" else values
+
+
+@refuse_unknown_keywords
+def distributions(before: xr.Dataset, after: xr.Dataset, quantities: Iterable[str] | None = None) -> list[Axes]:
+    """Draw histograms of every quantity over the circuits, before and after a calibration.
+
+    Parameters
+    ----------
+    before, after : Dataset
+        What circuits achieve, as ``EmulatedChip.achieved`` returns it and ``Calibration.achieved`` holds it.
+    quantities : iterable of str, optional
+        Which; by default those of a neuron that are in both and finite.
+
+    Returns
+    -------
+    list of Axes
+        One a quantity, in the order of `quantities`, of a new figure.
+
+    Raises
+    ------
+    InputError
+        If a quantity is not in both, or they have none in common.
+    MissingDependencyError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import bss2sim as b2
+    >>> chip = b2.EmulatedChip(seed=7)
+    >>> calibration = b2.calibrate(chip, b2.NeuronCalibTarget())
+    >>> before = chip.achieved(b2.calibration.uniform_registers(calibration.registers))
+    >>> axes = distributions(before, calibration.achieved, ["threshold", "tau_mem"])
+    >>> axes[1].get_xlabel()
+    'tau_mem [us]'
+    """
+    for what, given in (("before", before), ("after", after)):
+        if not isinstance(given, xr.Dataset):
+            raise InputError(f"distributions: {what} must be a Dataset of quantities; got {type(given).__name__}")
+    common = [name for name in _SHOWN if name in before and name in after]
+    if quantities is None:
+        names = [name for name in common if _values(before, name).size and _values(after, name).size]
+        if not names:
+            raise InputError(
+                "distributions: before and after have no quantity in common; take those of EmulatedChip.achieved"
+            )
+    else:
+        known = [str(name) for name in before.data_vars if name in after]
+        try:
+            names = [choose("quantity", name, known) for name in quantities]
+        except ValueError as reason:
+            raise InputError(f"distributions: {reason}") from None
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as reason:
+        raise MissingDependencyError(
+            'pictures need matplotlib, which is not installed: pip install "bss2sim[plot]"'
+        ) from reason
+    n_column = min(len(names), 4)
+    n_row = -(-len(names) // n_column)
+    figure, axes = plt.subplots(
+        n_row, n_column, figsize=(3.0 * n_column, 2.5 * n_row), squeeze=False, layout="constrained"
+    )
+    for ax, name in zip(axes.flat, names, strict=False):
+        values = [_values(achieved, name) for achieved in (before, after)]
+        both = np.concatenate(values)
+        if both.min() == both.max():
+            bins = np.linspace(both.min() - 0.5, both.max() + 0.5, _BINS + 1)
+        else:
+            bins = np.linspace(both.min(), both.max(), _BINS + 1)
+        ax.hist(values[0], bins, color=_BEFORE, label="before")
+        ax.hist(values[1], bins, color=_AFTER, histtype="step", linewidth=1.5, label="after")
+        units = before[name].attrs.get("units", "")
+        units = "us" if units == "s" else units
+        ax.set(xlabel=f"{name} [{units}]" if units else name, ylabel="Circuits")
+    axes.flat[0].legend(fontsize="small")
+    for ax in list(axes.flat)[len(names) :]:
+        figure.delaxes(ax)
+    return list(axes.flat)[: len(names)]
