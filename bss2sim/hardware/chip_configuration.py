@@ -41,8 +41,7 @@ class ChipConfiguration:
 
     Parameters
     ----------
-    **numbers : float, optional
-        Numbers by name, see :meth:`describe`.
+    {numbers}
 
     Raises
     ------
@@ -234,3 +233,16 @@ class ChipConfiguration:
 
 
 ChipConfiguration.__init__ = refuse_unknown_keywords(ChipConfiguration.__init__)  # type: ignore[method-assign]
+
+
+def _document() -> str:
+    """Fill the list of numbers into the docstring, from the one place where they are described."""
+    lines = []
+    for field in dataclasses.fields(ChipConfiguration):
+        about = field.metadata
+        lines.append(f"{field.name} : float")
+        lines.append(f"    {about['meaning'][0].upper()}{about['meaning'][1:]} [{about['units']}]; {about['status']}.")
+    return (ChipConfiguration.__doc__ or "").replace("{numbers}", "\n    ".join(lines))
+
+
+ChipConfiguration.__doc__ = _document()
