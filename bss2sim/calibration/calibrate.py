@@ -34,7 +34,8 @@ def _chips_of(chip: Any) -> xr.DataArray:
     """Return an array of the dims of the chips."""
     if not hasattr(chip, "achieved") or not hasattr(chip, "parameters"):
         raise ParameterError(f"chip must be an EmulatedChip or a FittedChip; got {type(chip).__name__}")
-    return chip.seed if isinstance(chip.seed, xr.DataArray) else xr.DataArray(0)
+    chips = chip.chips if hasattr(chip, "chips") else chip.seed
+    return chips if isinstance(chips, xr.DataArray) else xr.DataArray(0)
 
 
 def _parameters_of(chip: Any, wanted: Wanted, n_chip_dim: int) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from bss2sim.variables import VARIABLES, check_variable
 __all__ = ["Calibration", "calibration_id", "load_calibration"]
 
 KIND = "bss2sim calibration"
-_TEXTS = ("kind", "bss2sim_version", "method", "rule", "chip_seed", "calibration_id")
+_TEXTS = ("kind", "bss2sim_version", "method", "rule", "chip_seed", "calibration_id", "checksum")
 
 
 def calibration_id(registers: xr.Dataset) -> str:
@@ -43,19 +43,27 @@ def calibration_id(registers: xr.Dataset) -> str:
     >>> calibration_id(xr.Dataset({"clock_scale_slow_code": ((), 3)}))
     '051ac9d30f49b8f4'
     """
+    return _digest(registers)[:16]
+
+
+def _digest(dataset: xr.Dataset) -> str:
+    """SHA-256 of names, dims and numbers: 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    for name in sorted(map(str, registers.data_vars)):
-        array = registers[name]
+    for name in sorted(map(str, dataset.data_vars)):
+        array = dataset[name]
         digest.update(repr((name, tuple(map(str, array.dims)), array.shape)).encode())
-        digest.update(np.ascontiguousarray(array.values, dtype="<i8").tobytes())
-    return digest.hexdigest()[:16]
+        if array.dtype.kind in "UO":
+            digest.update(repr(array.values.ravel().tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(array.values, "<f8" if array.dtype.kind == "f" else "<i8").tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """The result of :func:`bss2sim.calibration.calibrate.calibrate`.
 
-    Attributes
+    Parameters
     ----------
     registers : Dataset
         Codes and switches of every circuit, by register; dims (..., atomic_neuron) and as in
@@ -109,6 +117,7 @@ class Calibration:
         """
         path = Path(path)
         dataset = self.to_dataset()
+        dataset.attrs["checksum"] = _digest(dataset)
         try:
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".calibration-") as folder:
                 written = Path(folder) / path.name
@@ -193,12 +202,11 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
         registers = check_registers(dataset[list(REGISTERS)].drop_attrs(deep=False))
     except (TypeError, Bss2SimError) as error:
         raise FileError(f"{path} holds what no calibration has: {error}") from error
-    found = calibration_id(registers)
-    if found != dataset.attrs["calibration_id"]:
-        raise FileError(f"{path}: its registers are {found}, but it says {dataset.attrs['calibration_id']}: damaged")
+    if _digest(dataset) != dataset.attrs["checksum"] or calibration_id(registers) != dataset.attrs["calibration_id"]:
+        raise FileError(f"{path} is damaged: its numbers are not those that were written")
     rest = [str(name) for name in dataset.data_vars if name not in {*REGISTERS, "success", "reason"}]
     plain = dataset.drop_attrs(deep=False)
-    attrs = {key: _plain(value) for key, value in dataset.attrs.items() if key != "kind"}
+    attrs = {key: _plain(value) for key, value in dataset.attrs.items() if key not in ("kind", "checksum")}
     return Calibration(
         registers,
         plain[[name for name in rest if not name.startswith("residual_")]],

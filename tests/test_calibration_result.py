@@ -1,0 +1,149 @@
+"""Calibrations in files: round trip, and every way a file can be wrong."""
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bss2sim.calibration.calibrate import calibrate
+from bss2sim.calibration.result import calibration_id, load_calibration
+from bss2sim.calibration.target import NeuronCalibTarget
+from bss2sim.errors import FileError
+from bss2sim.hardware.chip import EmulatedChip
+
+CHIPS = xr.DataArray([7, 2**40], dims="chip", coords={"chip": ["a", "b"]})
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    """Two chips, some circuits of which fail."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return calibrate(EmulatedChip(seed=CHIPS), NeuronCalibTarget(tau_mem=np.linspace(1e-6, 1000e-6, 512)))
+
+
+@pytest.fixture
+def path(tmp_path, calibration):
+    path = tmp_path / "chips.nc"
+    calibration.to_netcdf(path)
+    return path
+
+
+def rewrite(path, change, **settings):
+    """Change the Dataset in a file."""
+    dataset = change(xr.load_dataset(path))
+    dataset.to_netcdf(path, **settings)
+
+
+def assert_same(one, other):
+    for name in ("registers", "achieved", "residual"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        xr.testing.assert_identical(mine.drop_attrs(deep=False), theirs.drop_attrs(deep=False))
+        assert {k: v.dtype for k, v in mine.items()} == {k: v.dtype for k, v in theirs.items()}
+    assert one.success.dtype == bool and one.reason.dtype.kind == "U"
+    xr.testing.assert_equal(one.success, other.success)
+    xr.testing.assert_equal(one.reason, other.reason)
+    assert dict(one.attrs) == dict(other.attrs)
+
+
+def test_file__round_trip(path, calibration):
+    assert not calibration.success.all() and calibration.success.any()
+    assert_same(load_calibration(path), calibration)
+    assert_same(load_calibration(str(path)), calibration)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_file__of_one_chip_that_all_circuits_reach(tmp_path):
+    """No reason is longer than the empty one."""
+    calibration = calibrate(EmulatedChip(seed=7, variation=0.1), NeuronCalibTarget())
+    calibration.to_netcdf(tmp_path / "one.nc")
+    assert_same(load_calibration(tmp_path / "one.nc"), calibration)
+
+
+@pytest.mark.parametrize("engine", ["scipy", "h5netcdf", "netcdf4"])
+def test_file__of_every_engine(path, calibration, engine):
+    """Without extras xarray writes netCDF3, which has no 64-bit integers and no strings."""
+    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    rewrite(path, lambda dataset: dataset, engine=engine)
+    assert_same(load_calibration(path), calibration)
+
+
+def test_file__missing(tmp_path):
+    with pytest.raises(FileError, match=r"no file .*none\.nc; write one with"):
+        load_calibration(tmp_path / "none.nc")
+
+
+def test_file__cannot_be_written(tmp_path, calibration):
+    with pytest.raises(FileError, match=r"cannot be written to .*none"):
+        calibration.to_netcdf(tmp_path / "none" / "chip.nc")
+
+
+@pytest.mark.parametrize("content", [b"", b"not netCDF", b"CDF\x01", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_file__is_not_netcdf(tmp_path, content):
+    path = tmp_path / "odd.nc"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"odd\.nc is (damaged|no calibration)"):
+        load_calibration(path)
+
+
+@pytest.mark.parametrize("engine", ["scipy", "h5netcdf"])
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.97])
+def test_file__is_truncated(path, engine, kept):
+    pytest.importorskip(engine)
+    rewrite(path, lambda dataset: dataset, engine=engine)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(FileError, match=r"damaged|lacks|no calibration"):
+        load_calibration(path)
+
+
+def test_file__of_something_else(tmp_path):
+    xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "other.nc")
+    with pytest.raises(FileError, match=r"other\.nc is no calibration: its attribute `kind` is None"):
+        load_calibration(tmp_path / "other.nc")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.drop_vars("leak_v_leak_code"), "lacks leak_v_leak_code"),
+        (lambda d: d.drop_vars("success"), "lacks success"),
+        (lambda d: d.drop_attrs(deep=False).assign_attrs({k: v for k, v in d.attrs.items() if k != "rule"}), "lacks rule"),
+        (lambda d: d.assign(odd=d.leak), "'odd' is not registered"),
+        (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code.where(d.atomic_neuron != 3, 1023).astype(int)),
+         "leak_v_leak_code must be 0 to 1022; chip 0, atomic_neuron 3 has 1023"),
+        (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code + 1), "damaged: its numbers are not those"),
+        (lambda d: d.assign(tau_mem=d.tau_mem * 1.001), "damaged: its numbers are not those"),
+        (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code * 1.0), "leak_v_leak_code has dtype float64"),
+        (lambda d: d.assign(success=d.success.astype("int32")), "success has dtype int32; registered is bool"),
+        (lambda d: d.assign(enable_threshold=d.enable_threshold.astype("int32")), "enable_threshold has dtype int32"),
+        (lambda d: d.assign(reason=d.tau_mem), "reason has dtype float64; registered is str"),
+        (lambda d: d.assign(tau_mem=d.tau_mem.astype("float32")), "tau_mem has dtype float32"),
+        (lambda d: d.assign(tau_mem=d.tau_mem.mean("atomic_neuron")), "tau_mem has dims"),
+        (lambda d: d.isel(atomic_neuron=slice(0, 511)), "has 511 entries along atomic_neuron"),
+        (lambda d: d.isel(atomic_neuron=slice(None, None, -1)), "other labels along atomic_neuron"),
+    ],
+)  # fmt: skip
+def test_file__holds_what_no_calibration_has(path, change, message):
+    rewrite(path, change)
+    with pytest.raises(FileError, match=message):
+        load_calibration(path)
+
+
+def test_calibration_id__follows_the_registers(calibration):
+    registers = calibration.registers
+    assert calibration_id(registers) == calibration.attrs["calibration_id"] == registers.attrs["calibration_id"]
+    changed = registers.copy(deep=True)
+    changed["leak_v_leak_code"][1, 4] += 1
+    assert calibration_id(changed) != calibration_id(registers)
+    assert calibration_id(registers.isel(chip=0)) != calibration_id(registers.isel(chip=1))
+
+
+def test_result__has_provenance(calibration):
+    attrs = calibration.attrs
+    assert (attrs["method"], attrs["rule"], attrs["seed"]) == ("analytic", "default", 0)
+    assert attrs["chip_seed"] == f"7 {2**40}"
+    assert "chip_configuration" in attrs and "bss2sim_version" in attrs
+    with pytest.raises(AttributeError):
+        calibration.success = None
