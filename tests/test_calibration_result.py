@@ -39,7 +39,7 @@ def rewrite(path, change, **settings):
 def assert_same(one, other):
     for name in ("registers", "achieved", "residual"):
         mine, theirs = getattr(one, name), getattr(other, name)
-        xr.testing.assert_identical(mine.drop_attrs(deep=False), theirs.drop_attrs(deep=False))
+        xr.testing.assert_identical(mine, theirs)
         assert {k: v.dtype for k, v in mine.items()} == {k: v.dtype for k, v in theirs.items()}
     assert one.success.dtype == bool and one.reason.dtype.kind == "U"
     xr.testing.assert_equal(one.success, other.success)
@@ -144,6 +144,9 @@ def test_result__has_provenance(calibration):
     attrs = calibration.attrs
     assert (attrs["method"], attrs["rule"], attrs["seed"]) == ("analytic", "default", 0)
     assert attrs["chip_seed"] == f"7 {2**40}"
+    assert repr(calibration).startswith(
+        f"<Calibration {attrs['calibration_id']}: {int(calibration.success.sum())} of 1024"
+    )
     assert "chip_configuration" in attrs and "bss2sim_version" in attrs
     with pytest.raises(AttributeError):
         calibration.success = None

@@ -199,6 +199,21 @@ def test_fit__takes_the_nearest_rising_curve_where_samples_are_on_no_line():
     np.testing.assert_allclose(60 + 100 / (1 + np.exp(-(code - 400) / 60)), 125, atol=0.5)
 
 
+def test_fit__masks_the_circuits_of_a_quadrant():
+    codes = np.arange(400, 701, 50)
+    dac = np.tile(codes[:, np.newaxis] / 600, 4)
+    dac[:, 2] = 1.0
+    measured = xr.Dataset(
+        {"synapse_dac": (("synapse_dac_bias_code", "capmem_block"), dac)}, {"synapse_dac_bias_code": codes}
+    )
+    with pytest.warns(UserWarning, match="failed for 128 of 512 circuits: atomic_neuron 256, 257"):
+        calibration = calibrate(fit_transfer(measured), TARGET)
+    assert (
+        calibration.reason.values[300]
+        == "synapse_dac: the measured synapse_dac_bias_code sweep does not change with the code"
+    )
+
+
 def test_fit__all_circuits_without_a_law():
     measured = line()
     measured["threshold"][:] = np.nan

@@ -16,8 +16,10 @@ from bss2sim.hardware.transfer import LAWS
 from bss2sim.variables import RESERVED_DIMS, SYNAPTIC_INPUTS, TRIAL, VARIABLES, create_dataset
 
 from .fitted_law import SHAPES, FittedLaw
+from .inversion import QUADRANT
 from .monotone import REASONS, fit_monotone
 from .refractory import CLOCK_REGISTERS, refractory_times
+from .sweeps import check_sizes, codes_of
 from .wanted import Failures, Wanted
 
 __all__ = ["FittedChip", "fit_transfer"]
@@ -92,8 +94,8 @@ class FittedChip:
                 "coordinate membrane_capacitance_code"
             )
         for name, status in self.status.data_vars.items():
-            if "atomic_neuron" not in status.dims:
-                continue
+            if "capmem_block" in status.dims:
+                status = status.isel(capmem_block=xr.DataArray(QUADRANT, dims="atomic_neuron"))
             own = status.ndim - self.chips.ndim
             place = (slice(None),) * self.chips.ndim + (np.newaxis,) * (len(wanted.dims) - self.chips.ndim)
             full = np.broadcast_to(status.values[place], (*wanted.shape, *status.shape[status.ndim - own :]))
@@ -147,38 +149,6 @@ def _reason(reason: str) -> str:
     return f"has {reason}" if reason.startswith("fewer") else reason
 
 
-def _codes_of(name: str, array: xr.DataArray, dim: str) -> np.ndarray:
-    """Return the codes along a dim of a sweep."""
-    register = REGISTERS[dim]
-    if dim not in array.coords:
-        raise InputError(f"{name} has no coordinate {dim}: the codes of the sweep")
-    codes = array.coords[dim].values
-    if register.switch:
-        if codes.tolist() != [False, True]:
-            raise InputError(f"{name} must have False, then True along {dim}; got {codes.tolist()}")
-        return codes.astype(np.int64)
-    if (
-        codes.dtype.kind not in "iu"
-        or np.any(np.diff(codes) <= 0)
-        or codes[0] < register.lower
-        or codes[-1] > register.upper
-    ):
-        raise InputError(
-            f"the codes of {name} along {dim} must be integers that rise, {register.lower} to {register.upper}; got {codes}"
-        )
-    return codes.astype(np.int64)
-
-
-def _check_sizes(name: str, array: xr.DataArray, own: tuple[str, ...]) -> None:
-    """Refuse other than whole chips."""
-    for dim in own:
-        if array.sizes[dim] != SIZES[dim]:
-            raise InputError(f"{name} has {array.sizes[dim]} entries along {dim}; a chip has {SIZES[dim]}")
-        labels = list(SYNAPTIC_INPUTS) if dim == "synaptic_input" else list(range(SIZES[dim]))
-        if dim in array.coords and array.coords[dim].values.tolist() != labels:
-            raise InputError(f"{name} has other labels along {dim} than {labels[0]} .. {labels[-1]}")
-
-
 def _fit(name: str, array: xr.DataArray, chip_dims: tuple[Hashable, ...]) -> tuple[FittedLaw, xr.Variable, xr.Variable]:
     """Fit the sweep of one quantity: the law, its table and the status of its curves."""
     shape, code_dim = SHAPES[name], LAWS[name].code
@@ -189,10 +159,10 @@ def _fit(name: str, array: xr.DataArray, chip_dims: tuple[Hashable, ...]) -> tup
         raise InputError(f"{name} is chunked (dask); call .compute() on it first")
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} must be real numbers; got dtype {array.dtype}")
-    _check_sizes(name, array, own)
-    codes = _codes_of(name, array, code_dim)
+    check_sizes(name, array, own)
+    codes = codes_of(name, array, code_dim)
     extra = [dim for dim in (shape.switch, shape.bias) if dim and dim in array.dims]
-    extra_codes = _codes_of(name, array, extra[0]) if extra else None
+    extra_codes = codes_of(name, array, extra[0]) if extra else None
     if extra_codes is not None and extra[0] == shape.bias:
         # a Dataset has one set of codes: of those that were swept for another quantity there is no sample here
         swept = array.notnull().any([dim for dim in array.dims if dim != shape.bias]).values
@@ -255,8 +225,8 @@ def fit_transfer(measured: xr.Dataset) -> FittedChip:
     Returns
     -------
     FittedChip
-        Takes the place of a chip in :func:`bss2sim.calibration.calibrate.calibrate`. Circuits whose samples do not change
-        with the code, are not monotone, or are fewer than 3, fail there with that reason.
+        A chip for :func:`bss2sim.calibration.calibrate.calibrate`. Circuits whose samples do not change with the code, are
+        not monotone, or are fewer than 3, fail there with that reason.
 
     Raises
     ------

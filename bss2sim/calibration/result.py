@@ -96,6 +96,11 @@ class Calibration:
     reason: xr.DataArray
     attrs: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        """Say how many circuits succeeded, and how."""
+        done = f"{int(self.success.sum())} of {self.success.size} circuits"
+        return f"<Calibration {self.attrs['calibration_id']}: {done}, method {self.attrs['method']!r}>"
+
     def to_dataset(self) -> xr.Dataset:
         """Return everything as one Dataset, as :meth:`to_netcdf` writes it."""
         parts = {**self.registers.data_vars, **self.achieved.data_vars, **self.residual.data_vars}
@@ -205,10 +210,10 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     if _digest(dataset) != dataset.attrs["checksum"] or calibration_id(registers) != dataset.attrs["calibration_id"]:
         raise FileError(f"{path} is damaged: its numbers are not those that were written")
     rest = [str(name) for name in dataset.data_vars if name not in {*REGISTERS, "success", "reason"}]
-    plain = dataset.drop_attrs(deep=False)
     attrs = {key: _plain(value) for key, value in dataset.attrs.items() if key not in ("kind", "checksum")}
+    plain = dataset.drop_attrs(deep=False).assign_attrs(attrs)
     return Calibration(
-        registers,
+        registers.assign_attrs(attrs),
         plain[[name for name in rest if not name.startswith("residual_")]],
         plain[[name for name in rest if name.startswith("residual_")]],
         plain["success"],

@@ -6,16 +6,13 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from bss2sim.errors import InputError, ParameterError, choose, refuse_unknown_keywords, suggestion
-from bss2sim.hardware.coordinates import atomic_neuron_coords
-from bss2sim.hardware.registers import N_CAPMEM_BLOCK, SIZES
-from bss2sim.variables import SYNAPTIC_INPUTS, create_dataset
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion
 
 from .populations import place_populations
-from .target_fields import FIELDS, GM_DIMS, Field, bad_circuits, labelled, warn_infeasible
+from .target_dataset import from_dataset, to_dataset
+from .target_fields import FIELDS, GM_DIMS, bad_circuits, labelled, warn_infeasible
 
 __all__ = ["NeuronCalibTarget"]
 
@@ -206,20 +203,7 @@ class NeuronCalibTarget:
         >>> NeuronCalibTarget(tau_mem=20e-6).to_dataset().tau_mem.values[:2]
         array([2.e-05, 2.e-05])
         """
-        variables = {}
-        coords: dict[Any, Any] = {}
-        for name, array in self._fields.items():
-            field = FIELDS[name]
-            dims = field.dims or ("capmem_block",)
-            own = [dim for dim in array.dims if dim not in field.dims]
-            full = array.variable.set_dims(
-                {**{dim: array.sizes[dim] for dim in own}, **{dim: SIZES[dim] for dim in dims}}
-            )
-            variables[field.variable] = ((*own, *dims), np.array(full.transpose(*own, *dims).values))
-            coords |= {dim: array.coords[dim].variable for dim in array.coords}
-        coords |= {**atomic_neuron_coords(), "synaptic_input": np.array(SYNAPTIC_INPUTS)}
-        coords["capmem_block"] = np.arange(N_CAPMEM_BLOCK)
-        return create_dataset(variables, coords, {"synin_mode": self.synin_mode})
+        return to_dataset(self._fields, self.synin_mode)
 
     @classmethod
     def from_dataset(cls, dataset: xr.Dataset) -> NeuronCalibTarget:
@@ -249,20 +233,7 @@ class NeuronCalibTarget:
         >>> NeuronCalibTarget.from_dataset(target.to_dataset()) == target
         True
         """
-        if not isinstance(dataset, xr.Dataset):
-            raise InputError(f"a target is read from a Dataset; got {type(dataset).__name__}")
-        known = [field.variable for field in FIELDS.values()]
-        missing = [name for name in known if name not in dataset.data_vars]
-        if missing or "synin_mode" not in dataset.attrs:
-            what = missing or ["attribute synin_mode"]
-            raise InputError(
-                f"the Dataset is no target: it lacks {', '.join(what)}; see NeuronCalibTarget.to_dataset()"
-            )
-        for name in dataset.data_vars:
-            if name not in known:
-                raise InputError(f"a target has no variable {name!r}{suggestion(str(name), known)}")
-        given = {name: _compact(field, dataset[field.variable]) for name, field in FIELDS.items()}
-        return cls(**given, synin_mode=dataset.attrs["synin_mode"])
+        return cls(**from_dataset(dataset))
 
     @classmethod
     def from_populations(
@@ -307,15 +278,3 @@ def _rebuild(fields: dict[str, Any]) -> NeuronCalibTarget:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return NeuronCalibTarget(**fields)
-
-
-def _compact(field: Field, array: xr.DataArray) -> xr.DataArray:
-    """Drop the dims of the chip along which all values are the same."""
-    for dim in ("capmem_block", "atomic_neuron", "synaptic_input"):
-        if dim in array.dims and array.sizes[dim]:
-            first = array.isel({dim: 0}, drop=True)
-            if bool((array == first).all()):
-                array = first
-    if "capmem_block" in array.dims:
-        raise ParameterError(f"{field.name} is one number a chip; {field.variable} differs between capmem_block")
-    return array

@@ -142,7 +142,8 @@ class Failures:
             mine = bad[failed]
             longer = np.char.add(np.where(texts == "", "", np.char.add(texts, "; ")), why)
             texts = np.where(mine, longer, texts)
-        reasons = np.zeros(self.shape, dtype=texts.dtype if texts.size else "U1")
+        longest = max(1, int(np.char.str_len(texts).max(initial=0)))
+        reasons = np.zeros(self.shape, dtype=f"U{longest}")
         reasons[failed] = texts
         return reasons
 
