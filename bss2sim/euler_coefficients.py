@@ -41,13 +41,18 @@ class EulerCoefficients(NamedTuple):
 
 
 def count_steps(duration: np.ndarray, dt: float) -> np.ndarray:
-    """Return how many steps a duration [s] takes: the nearest whole number within 1e-6 relative, else rounded up."""
+    """Return how many steps a duration [s] takes, whole numbers as float64: the nearest whole number within 1e-6 relative, else rounded up."""
     ratio = np.asarray(duration, np.float64) / dt
     nearest = np.rint(ratio)
-    return np.where(np.abs(ratio - nearest) <= SNAP * nearest, nearest, np.ceil(ratio)).astype(np.int64)
+    return np.where(np.abs(ratio - nearest) <= SNAP * nearest, nearest, np.ceil(ratio))
 
 
-def _work_out(plan: Plan) -> tuple[EulerCoefficients, dict[str, int]]:
+def _counter(steps: np.ndarray) -> np.ndarray:
+    """Return steps as the kernel counts them; more than it can count are refused before it runs."""
+    return np.minimum(steps, np.iinfo(np.int32).max).astype(np.int32)
+
+
+def _work_out(plan: Plan) -> tuple[EulerCoefficients, dict[str, float]]:
     """Return the coefficients, and the most steps a neuron has of each duration, by the name of the parameter."""
     f, p, dt, neurons = plan.dtype, plan.parameters, plan.dt, plan.neurons
     # The reference's roundings: quotients in float64, then the dtype of the run; in its LIF the factor 1 - dt/tau.
@@ -64,10 +69,10 @@ def _work_out(plan: Plan) -> tuple[EulerCoefficients, dict[str, int]]:
     refractory, holdoff = (count_steps(p[name], dt) for name in ("refractory_time", "holdoff_time"))
     coefficients = EulerCoefficients(
         k_mem, k_syn, k_inh, decays, p["threshold"].astype(f), p["reset"].astype(f), leak,
-        refractory.astype(np.int32), holdoff.astype(np.int32) if holdoff.any() else None,
+        _counter(refractory), _counter(holdoff) if holdoff.any() else None,
         None if p["spike_mask"].all() else p["spike_mask"],
     )  # fmt: skip
-    most = {"refractory_time": int(refractory.max(initial=0)), "holdoff_time": int(holdoff.max(initial=0))}
+    most = {"refractory_time": float(refractory.max(initial=0)), "holdoff_time": float(holdoff.max(initial=0))}
     return coefficients, most
 
 
@@ -84,5 +89,5 @@ def euler_coefficients(plan: Plan) -> EulerCoefficients:
     limit = np.iinfo(np.int32).max - plan.n_time
     for name, steps in most.items():
         if steps >= limit:
-            raise ParameterError(f"{name} is {steps} steps of dt = {plan.dt} s; fewer than {limit} are possible")
+            raise ParameterError(f"{name} is {steps:.10g} steps of dt = {plan.dt} s; fewer than {limit} are possible")
     return coefficients

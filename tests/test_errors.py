@@ -447,3 +447,10 @@ def test_options__refuse_values_out_of_range():
     with b2.set_options(threads=1):
         assert b2.get_options()["threads"] == 1
     assert b2.get_options() == before
+
+
+@pytest.mark.parametrize("time", [3e3, 1e20, 1e300])
+def test_euler__refuses_more_refractory_steps_than_it_counts(time):
+    neurons = b2.IAFNeuron(2, refractory_time=time)
+    with pytest.raises(b2.ParameterError, match=r"refractory_time is .* steps of dt = 1e-06 s; fewer than 2147483637"):
+        b2.simulate(neurons, np.zeros((10, 1, 2)), dt=1e-6, integrator="euler")
