@@ -41,7 +41,7 @@ class EulerCoefficients(NamedTuple):
 
 
 def count_steps(duration: np.ndarray, dt: float) -> np.ndarray:
-    """Return how many steps a duration [s] takes, whole numbers as float64: the nearest whole number within 1e-6 relative, else rounded up."""
+    """Return how many steps a duration [s] takes, as float64: the nearest whole number within 1e-6 relative, else rounded up."""
     ratio = np.asarray(duration, np.float64) / dt
     nearest = np.rint(ratio)
     return np.where(np.abs(ratio - nearest) <= SNAP * nearest, nearest, np.ceil(ratio))

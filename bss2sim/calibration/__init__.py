@@ -5,6 +5,7 @@ like an emulated one, ``refractory_registers`` sets the refractory clocks alone.
 """
 
 from bss2sim.calibration.calibrate import calibrate
+from bss2sim.calibration.measurement import FittedChip, fit_transfer
 from bss2sim.calibration.refractory import refractory_registers, refractory_times
 from bss2sim.calibration.result import Calibration, load_calibration
 from bss2sim.calibration.target import NeuronCalibTarget
@@ -12,8 +13,10 @@ from bss2sim.calibration.uncalibrated import uniform_registers
 
 __all__ = [
     "Calibration",
+    "FittedChip",
     "NeuronCalibTarget",
     "calibrate",
+    "fit_transfer",
     "load_calibration",
     "refractory_registers",
     "refractory_times",

@@ -32,7 +32,7 @@ NOMINAL_CAPACITANCE_CODE = 63
 class FittedChip:
     """Laws fitted to sweeps, in place of a chip for :func:`bss2sim.calibration.calibrate.calibrate` (method "analytic").
 
-    Attributes
+    Parameters
     ----------
     laws : mapping of str to FittedLaw
         By quantity, those that were swept. Registers of the others are left as after power-on.
