@@ -4,14 +4,18 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 
 class VariablesTable(SphinxDirective):
-    """List the registered variables whose names begin with an option's prefix, or all that have no such prefix."""
+    """List the registered variables whose names begin with an option's prefix, or all that have no such prefix.
 
-    option_spec = {"prefix": str, "without": str}
+    With the option `chip` those of a chip, otherwise those of runs.
+    """
+
+    option_spec = {"prefix": str, "without": str, "chip": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Make the table."""
@@ -22,6 +26,9 @@ class VariablesTable(SphinxDirective):
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 30 12 8 30", ""]
         lines += _row(["name", "dims", "dtype", "unit", "meaning"])
         for name, variable in VARIABLES.items():
+            of_chip = {"atomic_neuron", "capmem_block"} & set(variable.dims) or name.startswith("clock_scale")
+            if bool(of_chip) != ("chip" in self.options):
+                continue
             if name.startswith(prefix) and not (without and name.startswith(without)):
                 dims = ", ".join(str(dim) for dim in variable.dims)
                 lines += _row(
