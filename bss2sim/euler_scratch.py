@@ -11,9 +11,11 @@ from . import memory
 from .kernels.codes import BLOCK, UNROLL
 from .kernels.euler import DRIVE_ROW, N_FLOAT_ROW, N_INTEGER_ROW, N_TRACE
 
+TRACE_TILE = 4  # steps of a tile whose traces are recorded: few, because memory takes rows best one after the other
+
 Scratch = tuple[np.ndarray, ...]
-_MOST_IDLE = 16  # sets of a shape that wait for a run
-_MOST_SHAPES = 16
+_MOST_IDLE = 64 * 2**20  # bytes of the sets of one shape that wait for a run
+_MOST_SHAPES = 4
 
 _idle: dict[tuple[str, int, int, int], list[Scratch]] = {}
 
@@ -23,8 +25,8 @@ def _make(dtype: np.dtype, tile: int, n_input: int, n_listed: int) -> Scratch:
     return (
         memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
         memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
-        memory.zeros((N_TRACE * tile * BLOCK,), dtype),
-        memory.zeros((tile * BLOCK,), np.uint8),
+        memory.empty((N_TRACE * min(tile, TRACE_TILE) * BLOCK,), dtype),
+        memory.empty((tile * BLOCK,), np.uint8),
         memory.zeros((tile * DRIVE_ROW,), dtype),
         np.empty(max(n_listed, n_input, 1), np.int64),
         np.empty(n_listed, dtype),
@@ -42,7 +44,7 @@ def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, n_listed: int) -> I
     """
     key = (dtype.char, tile, n_input, n_listed)
     if key not in _idle and len(_idle) >= _MOST_SHAPES:
-        _idle.clear()
+        _idle.pop(next(iter(_idle)), None)  # the oldest shape
     idle = _idle.setdefault(key, [])
     sets: list[Scratch] = []
     while len(sets) < n:
@@ -53,5 +55,5 @@ def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, n_listed: int) -> I
     try:
         yield sets
     finally:
-        if len(idle) + n <= _MOST_IDLE and sum(array.nbytes for array in sets[0]) * n < memory.KEPT // 16:
+        if sets and sum(array.nbytes for array in sets[0]) * (len(idle) + n) <= _MOST_IDLE:
             idle.extend(sets)

@@ -18,7 +18,6 @@ from .partition import Partition
 from .recording import Recording
 from .spike_buffers import SpikeBuffers
 from .state import State
-from .synapse import Synapse
 
 
 @dataclass
@@ -45,8 +44,8 @@ class Plan:
         What was worked out of `parameters`, in an earlier run too if they are the same in each; not to be written to.
     parameter_row, input_row, weight_row : array (trial,)
         Row of each argument that a trial reads; of dense inputs the element at which it starts.
-    synapse : Synapse or None
-        The weights as given.
+    packed : array or None
+        Weights packed by groups of neurons (``weights``); then the next three are None.
     weight, column, pointer : array or None
         Weights flat (weight row, input, neuron); or values, columns and row pointers of a sparse matrix.
     selected : array
@@ -69,7 +68,7 @@ class Plan:
     kept: Kept
     parameter_row: np.ndarray
     input_row: np.ndarray
-    synapse: Synapse | None
+    packed: np.ndarray | None
     weight: np.ndarray | None
     weight_row: np.ndarray
     column: np.ndarray | None

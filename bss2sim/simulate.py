@@ -22,7 +22,7 @@ from .plan import Plan
 from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
-from .weights import flat_weights
+from .weights import flat_weights, packed_weights
 
 MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
@@ -174,7 +174,7 @@ def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | No
             return np.dtype(np.float64)
         given = []
         if synapse is not None:
-            given.append(synapse.weight.dtype)
+            given.append(synapse._weight.dtype)
         if not isinstance(inputs, xr.Dataset):
             given.append(np.dtype(getattr(inputs, "dtype", np.float64)))
         floats = [kind for kind in given if kind.kind == "f"]
@@ -194,10 +194,10 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
     """Trial dims of the run: those of the inputs, then of the weights, then of the parameters."""
     trials = Trials()
     trials.add("inputs", drive.sizes, drive.labels)
-    if synapse is not None and isinstance(synapse.weight, xr.DataArray):
-        lead = synapse.weight.dims[:-2]
+    if synapse is not None and isinstance(synapse._weight, xr.DataArray):
+        lead = synapse._weight.dims[:-2]
         if lead:
-            trials.add("weight", {dim: synapse.weight.sizes[dim] for dim in lead}, labels_of(synapse.weight, lead))
+            trials.add("weight", {dim: synapse._weight.sizes[dim] for dim in lead}, labels_of(synapse._weight, lead))
     add_sweeps(trials, neurons)
     return trials
 
@@ -254,23 +254,24 @@ def _make_plan(
         ).starting(parameter_row)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
-    weight, column, pointer = flat_weights(synapse, f)
+    packed = packed_weights(synapse, f) if integrator == "euler" else None
+    weight, column, pointer = flat_weights(synapse if packed is None else None, f)
     lead: tuple[Hashable, ...] = ()
-    if synapse is not None and isinstance(synapse.weight, xr.DataArray):
-        lead = synapse.weight.dims[:-2]
+    if synapse is not None and isinstance(synapse._weight, xr.DataArray):
+        lead = synapse._weight.dims[:-2]
     if drive.at is not None:
         input_row = trials.spread(tuple(drive.sizes), drive.at)
     else:
         input_row = trials.rows(tuple(drive.sizes))
     selected = record.selected(neurons.size)
     wanted = wanted_outputs(record, neurons, trials, pair, n_time, selected, f)
-    read = [array for array in (drive.flat, drive.time, weight) if array is not None]
+    read = [array for array in (drive.flat, drive.time, weight, packed) if array is not None]
     return Plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
         trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=input_row,
-        synapse=synapse, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
+        packed=packed, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ class Synapse:
     (256, 512)
     """
 
-    weight: xr.DataArray | scipy.sparse.csr_array
+    _weight: xr.DataArray | scipy.sparse.csr_array
     n_input: int
     n_neuron: int
     _kept: Kept  # what runs work out of the weights; no part of the description
@@ -69,23 +69,29 @@ class Synapse:
         if not np.isfinite(values).all():
             n_bad = int(np.count_nonzero(~np.isfinite(values)))
             raise ParameterError(f"weight must be finite; {n_bad} of {values.size} entries are NaN or infinite")
-        object.__setattr__(self, "weight", checked)
+        object.__setattr__(self, "_weight", checked)
         object.__setattr__(self, "n_input", shape[0])
         object.__setattr__(self, "n_neuron", shape[1])
         object.__setattr__(self, "_kept", Kept(MOST_KEPT))
+
+    @property
+    def weight(self) -> xr.DataArray | scipy.sparse.csr_array:
+        """The weights, read-only; of a DataArray a new one with the same numbers, so that nothing can be put in their place."""
+        weight = self._weight
+        return weight.copy(deep=False) if isinstance(weight, xr.DataArray) else weight
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Synapse is immutable; make a new one")
 
     def __repr__(self) -> str:
-        if isinstance(self.weight, xr.DataArray):
-            sizes = ", ".join(f"{dim}: {length}" for dim, length in self.weight.sizes.items())
+        if isinstance(self._weight, xr.DataArray):
+            sizes = ", ".join(f"{dim}: {length}" for dim, length in self._weight.sizes.items())
         else:
-            sizes = f"input: {self.n_input}, neuron: {self.n_neuron}, {self.weight.nnz} stored"
+            sizes = f"input: {self.n_input}, neuron: {self.n_neuron}, {self._weight.nnz} stored"
         return f"Synapse(<{sizes}>)"
 
     def __reduce__(self) -> Any:
-        return Synapse, (self.weight,)
+        return Synapse, (self._weight,)
 
 
 def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:

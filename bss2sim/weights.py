@@ -18,7 +18,7 @@ def flat_weights(
     """Return (values, column, pointer) of the weights in the dtype of the run."""
     if synapse is None:
         return None, None, None
-    weight = synapse.weight
+    weight = synapse._weight
     if not isinstance(weight, xr.DataArray):
         return (
             np.array(weight.data, dtype=dtype),
@@ -33,15 +33,15 @@ def packed_weights(synapse: Synapse | None, dtype: np.dtype) -> np.ndarray | Non
     """Return the weights of groups of neurons, flat (group, input and one of zeros, neuron of the group), or None.
 
     A group is as many neurons as fill a cache line. Over many steps its weights stay in the first-level cache, if there
-    are not too many inputs. None if rows of the weights serve better: sparse weights, those of many inputs, and
-    those with sweep dims, of which each trial would need its own.
+    are not too many inputs. None if rows of the weights serve better: sparse weights, those of many inputs,
+    those with sweep dims, of which each trial would need its own, and those too large to be kept for the next run.
     """
-    if synapse is None or not isinstance(synapse.weight, xr.DataArray) or synapse.weight.ndim != 2:
+    if synapse is None or not isinstance(synapse._weight, xr.DataArray) or synapse._weight.ndim != 2:
         return None
     n_input, n_neuron, width = synapse.n_input, synapse.n_neuron, memory.LINE // dtype.itemsize
-    if n_input * memory.LINE > _MOST_PACKED:
+    if n_input * memory.LINE > _MOST_PACKED or n_input * n_neuron * dtype.itemsize > _MOST_KEPT:
         return None
-    rows = synapse.weight.values
+    rows = synapse._weight.values
 
     def pack() -> np.ndarray:
         n_group, n_whole = -(-n_neuron // width), n_neuron // width
@@ -53,7 +53,5 @@ def packed_weights(synapse: Synapse | None, dtype: np.dtype) -> np.ndarray | Non
             packed[-1, :-1, : n_neuron - n_whole * width] = rows[:, n_whole * width :]
         return packed.reshape(-1)
 
-    if rows.size * dtype.itemsize > _MOST_KEPT:
-        return pack()
     packed: np.ndarray = synapse._kept.get(dtype.char, pack)
     return packed

@@ -291,3 +291,45 @@ def test_kept__drops_the_oldest_and_keeps_no_failure():
     assert kept.get("c", lambda: 4) == 4
     assert kept.get("a", lambda: 5) == 5
     assert kept.get("c", lambda: 6) == 4
+
+
+def test_a_synapse_cannot_be_changed_behind_the_weights_that_runs_keep():
+    synapse = b2.Synapse(np.ones((4, 16), np.float32))
+    neurons = b2.LINeuron(16)
+    inputs = np.ones((5, 4), np.float32)
+    record = b2.Recording(spikes=None, membrane=True)
+    before = b2.simulate(neurons, inputs, synapse=synapse, integrator="euler", record=record)
+    synapse.weight.values = np.full((4, 16), 3, np.float32)  # of a copy of the label only
+    assert (synapse.weight == 1).all()
+    after = b2.simulate(neurons, inputs, synapse=synapse, integrator="euler", record=record)
+    assert np.array_equal(before.membrane.values, after.membrane.values)
+
+
+def test_weights_too_large_to_keep_are_not_packed():
+    from bss2sim import weights
+
+    small, large = b2.Synapse(np.ones((2, 3), np.float32)), b2.Synapse(np.ones((512, 9000), np.float32))
+    assert weights.packed_weights(small, np.dtype(np.float32)) is not None
+    assert weights.packed_weights(large, np.dtype(np.float32)) is None
+
+
+def test_scratch_is_found_again_and_bounded():
+    from bss2sim import euler_scratch
+
+    def run(seed, n_spike):
+        rng = np.random.default_rng(seed)
+        spikes = b2.sparse_spikes(rng.integers(0, 90, n_spike) * 1e-6, rng.integers(0, 9, n_spike), duration=1e-4)
+        return b2.simulate(
+            b2.IAFNeuron(5, threshold=1.0, reset=0.0), spikes, synapse=b2.Synapse(np.ones((9, 5))), integrator="euler"
+        )
+
+    euler_scratch._idle.clear()
+    run(0, 100)
+    (key,) = euler_scratch._idle
+    (kept,) = euler_scratch._idle[key]
+    run(1, 103)  # about as many spikes: the same set
+    assert list(euler_scratch._idle) == [key]
+    assert euler_scratch._idle[key][0] is kept
+    for exponent in range(4, 14):
+        run(2, 2**exponent)
+    assert len(euler_scratch._idle) <= euler_scratch._MOST_SHAPES

@@ -57,7 +57,7 @@ def test_arithmetic_is_that_of_numpy(dtype, name, numbers):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
-@pytest.mark.parametrize("name", ["gt", "ge", "lt", "le"])
+@pytest.mark.parametrize("name", ["gt", "ge", "lt"])
 def test_comparison_is_that_of_numpy_and_false_for_nan(dtype, name, numbers):
     symbol = getattr(operator, name)
     a, b = numbers(dtype), numbers(dtype)

@@ -2,7 +2,7 @@
 
 BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
-UNROLL = 2  # weight rows that are added without a branch between them
+UNROLL = 2  # input spikes that `gather_packed` adds at a time: they are written out there
 
 # Phase of a neuron.
 FREE, CLAMPED, HOLDOFF = 0, 1, 2
@@ -11,5 +11,5 @@ FREE, CLAMPED, HOLDOFF = 0, 1, 2
 FINE, TOO_FAST, NOT_FINITE = 0, 1, 2
 MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
 
-# How rows of dense outputs are written, see ``vector.record_row``.
+# How rows of dense outputs are written, see ``vector.record_row`` and ``euler._put``.
 WHOLE, STREAMED, SELECTED = 0, 1, 2

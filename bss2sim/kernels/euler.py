@@ -67,7 +67,8 @@ def run_euler(
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
-    spikes as (step, neuron) if `emits`.
+    spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
+    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (group, sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
@@ -82,7 +83,8 @@ def run_euler(
         n = min(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
-        # Lanes beyond the last neuron stay at v = threshold = 0; masks of spikes are read 64 neurons at a time.
+        # Lanes beyond the last neuron have threshold = reset = k_mem = 0: whatever an earlier task left in `drive` and
+        # `integers`, v is 0 or NaN there and never fires. Masks of spikes are read 64 neurons at a time.
         clear_row(floats, 0, floats.size)
         clear_row(fired, 0, fired.size)
         copy_row(floats, _V, old_membrane, q * n_neuron + low, n)

@@ -81,7 +81,7 @@ def list_tile(spikes, at, time_stride, n_row, n_input, width, index, grade, firs
 
 @kernel
 def list_tile_events(event_step, source, event, last_event, step, n_row, n_input, width, index, grade, first):
-    """The same for events from `event` on, of the steps `step` .. `step` + n_row; return the first event after them."""
+    """List the events from `event` on of some steps, from `step`, as :func:`list_tile`; return the first after them."""
     end = np.int64(0)
     for row in range(n_row):
         first[row] = end

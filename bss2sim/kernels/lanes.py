@@ -81,7 +81,7 @@ _define(operator.sub, lambda builder, is_float: builder.fsub if is_float else bu
 _define(operator.mul, lambda builder, is_float: builder.fmul if is_float else builder.mul, False)
 _define(operator.and_, lambda builder, is_float: builder.and_, False)
 _define(operator.or_, lambda builder, is_float: builder.or_, False)
-for _symbol, _sign in ((operator.gt, ">"), (operator.ge, ">="), (operator.lt, "<"), (operator.le, "<=")):
+for _symbol, _sign in ((operator.gt, ">"), (operator.ge, ">="), (operator.lt, "<")):
     _define(_symbol, _compare(_sign), True)
 
 
@@ -154,8 +154,8 @@ def fill_lanes(typingctx, number, like):
     def codegen(context, builder, signature, args):
         vector = _vector(like.dtype, like.count)
         undefined = ir.Constant(vector, ir.Undefined)
-        number = context.cast(builder, args[0], signature.args[0], like.dtype)
-        first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+        one = context.cast(builder, args[0], signature.args[0], like.dtype)
+        first = builder.insert_element(undefined, one, ir.Constant(ir.IntType(32), 0))
         return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), like.count), None))
 
     return like(number, like), codegen
