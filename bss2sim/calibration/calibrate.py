@@ -32,6 +32,8 @@ HIGHEST_SEED = 2**31 - 1
 
 def _chips_of(chip: Any) -> xr.DataArray:
     """Return an array of the dims of the chips."""
+    if isinstance(chip, type):
+        raise ParameterError(f"chip is the class {chip.__name__}; make a chip of it, e.g. {chip.__name__}(seed=0)")
     if not hasattr(chip, "achieved") or not hasattr(chip, "parameters"):
         raise ParameterError(f"chip must be an EmulatedChip or a FittedChip; got {type(chip).__name__}")
     chips = chip.chips if hasattr(chip, "chips") else chip.seed
@@ -43,6 +45,17 @@ def _parameters_of(chip: Any, wanted: Wanted, n_chip_dim: int) -> dict[str, np.n
     place = (slice(None),) * n_chip_dim + (np.newaxis,) * (len(wanted.dims) - n_chip_dim)
     arrays = {str(name): array.values for name, array in chip.parameters.data_vars.items()}
     return {name: array[place] if array.ndim else array for name, array in arrays.items()}
+
+
+def _beyond_membrane(chip: Any, wanted: Wanted, failures: Failures) -> None:
+    """Note the potentials that the membrane of a chip does not reach, whatever its codes."""
+    configuration = getattr(chip, "configuration", None)
+    if configuration is None:
+        return
+    lower, upper = configuration.membrane_lower, configuration.membrane_upper
+    for name in ("leak", "reset", "threshold"):
+        beyond = (wanted[name] < lower) | (wanted[name] > upper)
+        failures.add(name, beyond, f"beyond the range of the membrane, {lower:g} to {upper:g} LSB")
 
 
 def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, rule: str) -> None:
@@ -124,14 +137,16 @@ def calibrate(
         How the refractory clocks are set (:func:`~bss2sim.calibration.refractory.refractory_registers`), and how division
         and multiplication of the leak are chosen (:func:`~bss2sim.calibration.inversion.choose_mirror`).
     seed : int
-        Which noisy reads a search gets, 0 to 2^31 - 1.
+        Which noisy reads a search gets, 0 to 2^31 - 1. Their runs are counted from 2^32 + 2^20 * seed, so reads of your own
+        (`run` of :meth:`~bss2sim.hardware.chip.EmulatedChip.measure`) with runs below 2^32 have other noise.
 
     Returns
     -------
     Calibration
         Registers, the quantities they give, residuals, and which circuits failed, with reasons. A circuit fails if a
-        quantity needs a code beyond the range of its register (or the search ends at a bound or far from the target), or if
-        its holdoff does not fit; its other registers are calibrated all the same.
+        quantity needs a code beyond the range of its register (or the search ends at a bound, far from the target or where
+        the read does not follow the code), if a potential is beyond the range of the membrane, or if its clock cannot make
+        its refractory time or holdoff; its other registers are calibrated all the same.
 
     Raises
     ------
@@ -161,6 +176,8 @@ def calibrate(
     if not isinstance(target, NeuronCalibTarget):
         raise ParameterError(f"target must be a NeuronCalibTarget; got {type(target).__name__}")
     try:
+        if isinstance(seed, bool):
+            raise TypeError
         seed = operator.index(seed)
     except TypeError:
         raise ParameterError(f"seed must be a whole number, 0 to {HIGHEST_SEED}; got {seed!r}") from None
@@ -179,6 +196,7 @@ def calibrate(
         if hasattr(chip, "note_failures"):
             chip.note_failures(failures, wanted)
         parameters = _parameters_of(chip, wanted, chips.ndim)
+        _beyond_membrane(chip, wanted, failures)
         found, aims = invert_target(wanted, getattr(chip, "laws", LAWS), parameters, failures, rule=rule)
     codes = {**wanted.default_codes(), **found}
     _clocks(wanted, codes, failures, rule)
