@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
 from bss2sim.hardware.alignment import Alignment
-from bss2sim.hardware.chip_configuration import ChipConfiguration, is_finite
-from bss2sim.hardware.circuits import PARAMETERS, STREAMS, draw_parameters
+from bss2sim.hardware.chip_configuration import ChipConfiguration
+from bss2sim.hardware.circuits import PARAMETERS, draw_parameters, variation_factors
 from bss2sim.hardware.measure import read
 from bss2sim.hardware.quantities import NEEDED, Quantities
 from bss2sim.hardware.registers import check_registers, is_own_dim
@@ -54,20 +54,6 @@ def _names(quantities: Any) -> list[str]:
     except TypeError as reason:
         raise ParameterError(f"quantities must be names, e.g. ['leak', 'reset']; got {quantities!r}") from reason
     return [choose("quantity", name, NEEDED) for name in names]
-
-
-def _factors(variation: Any) -> dict[str, float]:
-    """Turn `variation` into a factor of each law."""
-    given = variation if isinstance(variation, Mapping) else dict.fromkeys(STREAMS, variation)
-    factors = dict.fromkeys(STREAMS, 1.0)
-    for name, value in given.items():
-        if name not in STREAMS:
-            raise ParameterError(f"variation has no law {name!r}{suggestion(str(name), STREAMS)}")
-        if not is_finite(value) or value < 0:
-            where = f" of {name}" if isinstance(variation, Mapping) else ""
-            raise ParameterError(f"variation{where} must be a finite number of at least 0; got {value!r}")
-        factors[name] = float(value)
-    return factors
 
 
 class EmulatedChip:
@@ -127,7 +113,7 @@ class EmulatedChip:
         if configuration is not None and not isinstance(configuration, ChipConfiguration):
             raise ParameterError(f"configuration must be a ChipConfiguration; got {type(configuration).__name__}")
         object.__setattr__(self, "_seeds", seeds)
-        object.__setattr__(self, "_factors", _factors(variation))
+        object.__setattr__(self, "_factors", variation_factors(variation))
         object.__setattr__(self, "configuration", configuration or ChipConfiguration())
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from bss2sim.errors import ParameterError
+from bss2sim.errors import ParameterError, suggestion
 from bss2sim.hardware.chip_configuration import (
     NOMINAL_CAPACITANCE_CODE,
     NOMINAL_DAC_CODE,
@@ -14,6 +15,7 @@ from bss2sim.hardware.chip_configuration import (
     NOMINAL_LEAK_BIAS_CODE,
     NOMINAL_TAU_SYN,
     ChipConfiguration,
+    is_finite,
 )
 from bss2sim.hardware.draws import lognormal, normal
 from bss2sim.hardware.registers import SIZES
@@ -44,6 +46,20 @@ _ANY_SIGN = (
     "leak_bias_offset",
     "reference_optimum",
 )
+
+
+def variation_factors(variation: Any) -> dict[str, float]:
+    """Turn `variation` into a factor of each law; ParameterError if it is none."""
+    given = variation if isinstance(variation, Mapping) else dict.fromkeys(STREAMS, variation)
+    factors = dict.fromkeys(STREAMS, 1.0)
+    for name, value in given.items():
+        if name not in STREAMS:
+            raise ParameterError(f"variation has no law {name!r}{suggestion(str(name), STREAMS)}")
+        if not is_finite(value) or value < 0:
+            where = f" of {name}" if isinstance(variation, Mapping) else ""
+            raise ParameterError(f"variation{where} must be a finite number of at least 0; got {value!r}")
+        factors[name] = float(value)
+    return factors
 
 
 def _check(parameters: Mapping[str, np.ndarray]) -> None:
