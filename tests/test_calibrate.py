@@ -288,6 +288,48 @@ def test_calibrate__holdoff_longer_than_the_refractory_time_fails():
     assert calibration.reason.values[3] == "holdoff_time: longer than the refractory_time it is a part of"
 
 
+@pytest.mark.parametrize("rule", ["default", "calix"])
+def test_calibrate__times_that_no_clock_counts_fail_alone(rule):
+    target = wish(refractory_time=np.r_[1.0, np.full(511, 1e-6)], holdoff_time=0.0)
+    calibration = quiet(EmulatedChip(seed=7), target, rule=rule)
+    assert calibration.reason.values[0].startswith("refractory_time: longer than its clock can count, 66.")
+    assert calibration.success.values[1:].mean() > 0.99
+    assert calibration.registers.refractory_time_code.values[0] >= 254
+    assert (abs(calibration.residual.residual_refractory_time.values[1:]) < 0.1e-6).all()
+
+
+def test_calibrate__chips_that_calix_refuses_fail_alone():
+    times = xr.DataArray(np.full((2, 512), 2e-6), dims=("chip", "atomic_neuron"))
+    holdoff = xr.zeros_like(times)
+    times[1, 0], times[1, 1], holdoff[1, 0] = 60e-3, 100e-6, 8e-3
+    holdoff[1, 1] = 90e-6
+    chip = EmulatedChip(seed=FEW, variation=0)
+    alone = quiet(chip, wish(refractory_time=2e-6, holdoff_time=0.0), rule="calix")
+    calibration = quiet(chip, wish(refractory_time=times, holdoff_time=holdoff), rule="calix")
+    assert calibration.success.values[0].all()
+    for name in ("refractory_time_code", "input_clock_code", "clock_scale_fast_code"):
+        np.testing.assert_array_equal(calibration.registers[name][0], alone.registers[name][0])
+
+
+def test_calibrate__names_the_chip_that_a_rule_refuses(monkeypatch):
+    """Whatever it refuses: the chip fails with the rule's words and gets clocks all the same."""
+    import bss2sim.calibration.refractory as refractory
+
+    rule = refractory._calix
+
+    def refuse_long(times, holdoff):
+        if times.max() > 5e-6:
+            raise ParameterError("no clock for it")
+        return rule(times, holdoff)
+
+    monkeypatch.setattr(refractory, "_calix", refuse_long)
+    target = wish(refractory_time=xr.DataArray([2e-6, 8e-6], dims="chip"), holdoff_time=0.0)
+    calibration = quiet(EmulatedChip(seed=FEW, variation=0), target, rule="calix")
+    assert calibration.success.values[0].all() and not calibration.success.values[1].any()
+    assert (calibration.reason[1] == "refractory_time: refused on chip 1: no clock for it").all()
+    assert (abs(calibration.residual.residual_refractory_time) < 0.1e-6).all()
+
+
 def test_calibrate__names_failures_of_many_chips():
     target = wish(leak=xr.DataArray([80.0, 250.0], dims="chip"))
     message = "512 of 1024 circuits of 1 of 2 chips; of the first of these: atomic_neuron 0, 1"

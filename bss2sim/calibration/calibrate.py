@@ -28,6 +28,11 @@ __all__ = ["calibrate"]
 METHODS = ("analytic", "search")
 RULES = ("default", "calix")
 HIGHEST_SEED = 2**31 - 1
+# What the slowest clock counts [s]; of calix what its search for a clock finds
+LONGEST_TIMES = {
+    "default": {"refractory_time": 66.977e-3, "holdoff_time": 8.388e-3},
+    "calix": {"refractory_time": 66.8e-3, "holdoff_time": 8.1e-3},
+}
 
 
 def _chips_of(chip: Any) -> xr.DataArray:
@@ -63,6 +68,9 @@ def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, ru
     refractory, holdoff = wanted["refractory_time"], wanted["holdoff_time"]
     late = holdoff > refractory
     failures.add("holdoff_time", late, "longer than the refractory_time it is a part of")
+    longest = LONGEST_TIMES[rule]
+    for name in ("refractory_time", "holdoff_time"):
+        failures.add(name, wanted[name] > longest[name], f"longer than its clock can count, {longest[name] * 1e3:g} ms")
     # all leading entries with the same targets have the same clocks: strides of 0 mark the dims that nothing depends on
     lead = tuple(
         slice(0, 1) if refractory.strides[k] == holdoff.strides[k] == 0 else slice(None)
@@ -70,16 +78,42 @@ def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, ru
     )
     dims = tuple(f"dim_{k}" for k in range(len(wanted.dims)))
     arrays = [
-        xr.DataArray(part[lead], dims=(*dims, "atomic_neuron"))
-        for part in (refractory, np.minimum(holdoff, refractory))
+        xr.DataArray(np.minimum(part[lead], longest[name]), dims=(*dims, "atomic_neuron"))
+        for name, part in (("refractory_time", refractory), ("holdoff_time", np.minimum(holdoff, refractory)))
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the target has warned, and glitches are failures here
-        registers = refractory_registers(*arrays, rule=rule)
+        try:
+            registers = refractory_registers(*arrays, rule=rule)
+        except ParameterError:
+            registers = _clocks_of_each(arrays, failures, rule)
     glitch = ~refractory_times(registers)["success"].transpose(*dims, ...).values
     failures.add("holdoff_time", np.broadcast_to(glitch, failures.shape) & ~late, "its clock never releases the clamp")
     for name, array in registers.data_vars.items():
         codes[str(name)] = array.transpose(*dims, ...).values
+
+
+def _clocks_of_each(arrays: list[xr.DataArray], failures: Failures, rule: str) -> xr.Dataset:
+    """Set the clocks of chips one by one: those that the rule refuses fail, and get clocks by the default rule."""
+    shape = arrays[0].shape[:-1]
+    refused = np.zeros((*shape, 1), bool)
+    parts = []
+    for index in np.ndindex(shape):
+        times = [array.values[index] for array in arrays]
+        try:
+            parts.append(refractory_registers(*times, rule=rule))
+        except ParameterError as error:
+            alone = np.zeros_like(refused)
+            alone[index] = True
+            place = f" on chip {', '.join(map(str, index))}" if shape else ""
+            failures.add("refractory_time", np.broadcast_to(alone, failures.shape), f"refused{place}: {error}")
+            parts.append(refractory_registers(*times))
+    registers = {}
+    for name in parts[0].data_vars:
+        own = parts[0][name]
+        numbers = np.stack([part[name].values for part in parts]).reshape(shape + own.shape)
+        registers[name] = ((*arrays[0].dims[:-1], *own.dims), numbers)
+    return xr.Dataset(registers)
 
 
 def _dataset(wanted: Wanted, variables: dict[str, np.ndarray], attrs: dict[str, Any]) -> xr.Dataset:
