@@ -89,8 +89,8 @@ def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, ru
             registers = _clocks_of_each(arrays, failures, rule)
     glitch = ~refractory_times(registers)["success"].transpose(*dims, ...).values
     failures.add("holdoff_time", np.broadcast_to(glitch, failures.shape) & ~late, "its clock never releases the clamp")
-    for name, array in registers.data_vars.items():
-        codes[str(name)] = array.transpose(*dims, ...).values
+    for register, array in registers.data_vars.items():
+        codes[str(register)] = array.transpose(*dims, ...).values
 
 
 def _clocks_of_each(arrays: list[xr.DataArray], failures: Failures, rule: str) -> xr.Dataset:
@@ -109,7 +109,8 @@ def _clocks_of_each(arrays: list[xr.DataArray], failures: Failures, rule: str) -
             failures.add("refractory_time", np.broadcast_to(alone, failures.shape), f"refused{place}: {error}")
             parts.append(refractory_registers(*times))
     registers = {}
-    for name in parts[0].data_vars:
+    for register in parts[0].data_vars:
+        name = str(register)
         own = parts[0][name]
         numbers = np.stack([part[name].values for part in parts]).reshape(shape + own.shape)
         registers[name] = ((*arrays[0].dims[:-1], *own.dims), numbers)
