@@ -18,6 +18,32 @@ _SHOWN = ("leak", "reset", "threshold", "tau_mem", "tau_syn", "synaptic_strength
 _BINS = 40
 
 
+def _chosen(before: xr.Dataset, after: xr.Dataset, quantities: str | Iterable[str]) -> list[str]:
+    """Return the names asked for; InputError if one cannot be drawn."""
+    try:
+        names = [quantities] if isinstance(quantities, str) else list(quantities)
+    except TypeError:
+        raise InputError(f"distributions: quantities must be names, e.g. ['leak']; got {quantities!r}") from None
+    if not names:
+        raise InputError("distributions: quantities is empty; name at least one, or leave it out for all of a neuron")
+    known = [str(name) for name in before.data_vars if name in after.data_vars]
+    for name in names:
+        try:
+            choose("quantity", name, known)
+        except ValueError as reason:
+            raise InputError(f"distributions: {reason}") from None
+        for what, achieved in (("before", before), ("after", after)):
+            if achieved[name].dtype.kind not in "iuf":
+                raise InputError(
+                    f"distributions: {name} of {what} holds no numbers but {achieved[name].dtype}; name quantities like 'leak'"
+                )
+            if not _values(achieved, name).size:
+                raise InputError(
+                    f"distributions: {name} has no finite value in {what}; leave it out, or set the registers it depends on"
+                )
+    return names
+
+
 def _values(achieved: xr.Dataset, name: str) -> np.ndarray:
     """Return the finite values of a quantity, in us if they are times."""
     values = achieved[name].values.ravel()
@@ -26,14 +52,14 @@ def _values(achieved: xr.Dataset, name: str) -> np.ndarray:
 
 
 @refuse_unknown_keywords
-def distributions(before: xr.Dataset, after: xr.Dataset, quantities: Iterable[str] | None = None) -> list[Axes]:
+def distributions(before: xr.Dataset, after: xr.Dataset, quantities: str | Iterable[str] | None = None) -> list[Axes]:
     """Draw histograms of every quantity over the circuits, before and after a calibration.
 
     Parameters
     ----------
     before, after : Dataset
         What circuits achieve, as ``EmulatedChip.achieved`` returns it and ``Calibration.achieved`` holds it.
-    quantities : iterable of str, optional
+    quantities : str or iterable of str, optional
         Which; by default those of a neuron that are in both and finite.
 
     Returns
@@ -44,7 +70,7 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: Iterable[st
     Raises
     ------
     InputError
-        If a quantity is not in both, or they have none in common.
+        If a quantity is not in both, holds no numbers or no finite ones, or if there is none to draw.
     MissingDependencyError
         If matplotlib is not installed.
 
@@ -69,11 +95,7 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: Iterable[st
                 "distributions: before and after have no quantity in common; take those of EmulatedChip.achieved"
             )
     else:
-        known = [str(name) for name in before.data_vars if name in after]
-        try:
-            names = [choose("quantity", name, known) for name in quantities]
-        except ValueError as reason:
-            raise InputError(f"distributions: {reason}") from None
+        names = _chosen(before, after, quantities)
     try:
         import matplotlib.pyplot as plt
     except ImportError as reason:

@@ -264,3 +264,71 @@ def test_from_dataset__refuses_what_is_no_target():
         NeuronCalibTarget.from_dataset(dataset.assign(threshold=dataset.threshold * 3))
     with pytest.raises(ParameterError, match="synin_mode"):
         NeuronCalibTarget.from_dataset(dataset.assign_attrs(synin_mode="none"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# labels, coordinates and dims of populations and targets
+
+
+def test_from_populations__sorts_by_labels():
+    tau_syn = xr.DataArray(
+        [[5e-6, 6e-6], [15e-6, 16e-6]],
+        dims=("synaptic_input", "neuron"),
+        coords={"synaptic_input": ["inhibitory", "excitatory"], "neuron": [1, 0]},
+    )
+    target = NeuronCalibTarget.from_populations([({"tau_syn": tau_syn}, [0, 1])])
+    np.testing.assert_array_equal(target.tau_syn.values[:, :2], [[16e-6, 15e-6], [6e-6, 5e-6]])
+
+
+@pytest.mark.parametrize("coords", [{"synaptic_input": ["a", "b"]}, {"neuron": [4, 5]}])
+def test_from_populations__refuses_other_labels(coords):
+    tau_syn = xr.DataArray(np.full((2, 2), 5e-6), dims=("synaptic_input", "neuron"), coords=coords)
+    with pytest.raises(ParameterError, match=r"population 0: tau_syn has other labels along .*drop_vars"):
+        NeuronCalibTarget.from_populations([({"tau_syn": tau_syn}, [0, 1])])
+
+
+def test_from_populations__takes_placed_neurons():
+    placed = b2.hardware.place(b2.hardware.SingleCompartmentNeuron(2), 3)
+    leak = [70.0, 75.0, 90.0]
+    found = NeuronCalibTarget.from_populations([({"leak": leak}, placed)])
+    expected = NeuronCalibTarget.from_populations([({"leak": leak}, [[0, 256], [1, 257], [2, 258]])])
+    assert found == expected and found.leak.values[[0, 256, 258]].tolist() == [70, 70, 90]
+    single = [part for neuron in placed for part in neuron.atomic_neurons]
+    assert NeuronCalibTarget.from_populations([({"leak": 70}, single)]).leak.values[257] == 70
+    assert NeuronCalibTarget.from_populations([({"leak": 70}, placed[1])]).leak.values[257] == 70
+    nested = [neuron.atomic_neurons for neuron in placed]
+    assert NeuronCalibTarget.from_populations([({"leak": leak}, nested)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("populations", "message"),
+    [
+        ([({"leak": "x"}, [0])], "population 0: leak must be real numbers; got dtype <U1"),
+        ([({"leak": xr.DataArray([70.0] * n, dims="chip")}, [n]) for n in (2, 3)], "population 1: leak has dims of other sizes"),
+        ([({"i_synin_gm": 500}, [0]), ({"i_synin_gm": [500, [1, 2]]}, [1])], "population 1: i_synin_gm must be a number"),
+        ([({}, [[0, 1], [2]])], "population 0: circuits must be integers"),
+        ([({}, [])], "population 0: circuits must be integers"),
+        ([({}, 3)], "population 0: circuits must be integers"),
+    ],
+)  # fmt: skip
+def test_from_populations__refuses_what_does_not_fit(populations, message):
+    with pytest.raises(ParameterError, match=message):
+        NeuronCalibTarget.from_populations(populations)
+
+
+@pytest.mark.parametrize("dim", ["row", "column", "quadrant", "leak", "success", "capmem_block", "time"])
+def test_target__refuses_dims_named_like_variables(dim):
+    with pytest.raises(ParameterError, match=f"leak has a dim '{dim}'"):
+        NeuronCalibTarget(leak=xr.DataArray([80.0], dims=dim))
+
+
+def test_target__refuses_dims_without_name_or_entry():
+    with pytest.raises(ParameterError, match="leak has a dim 3; names of dims must be text"):
+        NeuronCalibTarget(leak=xr.DataArray([80.0], dims=[3]))
+    with pytest.raises(ParameterError, match="leak has no entry along chip; give at least one"):
+        NeuronCalibTarget(leak=xr.DataArray(np.zeros(0), dims="chip"))
+
+
+def test_from_dataset__refuses_fewer_circuits():
+    with pytest.raises(ParameterError, match="leak has 100 entries along atomic_neuron; a chip has 512"):
+        NeuronCalibTarget.from_dataset(NeuronCalibTarget().to_dataset().isel(atomic_neuron=slice(0, 100)))

@@ -288,11 +288,111 @@ def test_calibrate__holdoff_longer_than_the_refractory_time_fails():
     assert calibration.reason.values[3] == "holdoff_time: longer than the refractory_time it is a part of"
 
 
+@pytest.mark.parametrize("rule", ["default", "calix"])
+def test_calibrate__times_that_no_clock_counts_fail_alone(rule):
+    target = wish(refractory_time=np.r_[1.0, np.full(511, 1e-6)], holdoff_time=0.0)
+    calibration = quiet(EmulatedChip(seed=7), target, rule=rule)
+    assert calibration.reason.values[0].startswith("refractory_time: longer than its clock can count, 66.")
+    assert calibration.success.values[1:].mean() > 0.99
+    assert calibration.registers.refractory_time_code.values[0] >= 254
+    assert (abs(calibration.residual.residual_refractory_time.values[1:]) < 0.1e-6).all()
+
+
+def test_calibrate__chips_that_calix_refuses_fail_alone():
+    times = xr.DataArray(np.full((2, 512), 2e-6), dims=("chip", "atomic_neuron"))
+    holdoff = xr.zeros_like(times)
+    times[1, 0], times[1, 1], holdoff[1, 0] = 60e-3, 100e-6, 8e-3
+    holdoff[1, 1] = 90e-6
+    chip = EmulatedChip(seed=FEW, variation=0)
+    alone = quiet(chip, wish(refractory_time=2e-6, holdoff_time=0.0), rule="calix")
+    calibration = quiet(chip, wish(refractory_time=times, holdoff_time=holdoff), rule="calix")
+    assert calibration.success.values[0].all()
+    for name in ("refractory_time_code", "input_clock_code", "clock_scale_fast_code"):
+        np.testing.assert_array_equal(calibration.registers[name][0], alone.registers[name][0])
+
+
+def test_calibrate__names_the_chip_that_a_rule_refuses(monkeypatch):
+    """Whatever it refuses: the chip fails with the rule's words and gets clocks all the same."""
+    import bss2sim.calibration.refractory as refractory
+
+    rule = refractory._calix
+
+    def refuse_long(times, holdoff):
+        if times.max() > 5e-6:
+            raise ParameterError("no clock for it")
+        return rule(times, holdoff)
+
+    monkeypatch.setattr(refractory, "_calix", refuse_long)
+    target = wish(refractory_time=xr.DataArray([2e-6, 8e-6], dims="chip"), holdoff_time=0.0)
+    calibration = quiet(EmulatedChip(seed=FEW, variation=0), target, rule="calix")
+    assert calibration.success.values[0].all() and not calibration.success.values[1].any()
+    assert (calibration.reason[1] == "refractory_time: refused on chip 1: no clock for it").all()
+    assert (abs(calibration.residual.residual_refractory_time) < 0.1e-6).all()
+
+
 def test_calibrate__names_failures_of_many_chips():
     target = wish(leak=xr.DataArray([80.0, 250.0], dims="chip"))
     message = "512 of 1024 circuits of 1 of 2 chips; of the first of these: atomic_neuron 0, 1"
     with pytest.warns(UserWarning, match=message):
         calibrate(EmulatedChip(seed=FEW, variation=0), target)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("leak", 20.0), ("reset", 17.0), ("threshold", 235.0), ("threshold", 240.0)]
+)
+def test_search__fails_where_reads_are_clipped(name, value):
+    """The read is the wanted one, whatever the code: no success."""
+    calibration = quiet(EmulatedChip(seed=3), wish(**{name: value}), method="search")
+    assert not calibration.success.any()
+    reasons = " ".join(calibration.reason.values)
+    assert f"{name}: the read does not follow {name}_v_{name}_code: the potential is at an end of what" in reasons
+
+
+def test_search__succeeds_near_the_ends_of_the_membrane():
+    for name, value in (("leak", 35.0), ("reset", 30.0), ("threshold", 220.0)):
+        calibration = quiet(EmulatedChip(seed=3), wish(**{name: value}), method="search")
+        assert calibration.success.mean() > 0.99
+        assert abs(calibration.residual[f"residual_{name}"]).max() < 5
+
+
+def test_analytic__fails_beyond_the_membrane():
+    calibration = quiet(EmulatedChip(seed=3), wish(leak=np.where(np.arange(512) == 4, 10.0, 80.0), threshold=240.0))
+    reasons = calibration.reason.values
+    assert "leak: beyond the range of the membrane, 20 to 235 LSB" in reasons[4] and "leak" not in reasons[5]
+    assert all("threshold: beyond the range of the membrane" in reason for reason in reasons)
+
+
+def test_search__strengths_of_chips_do_not_meet():
+    """Chips that ask for other codes search other ranges."""
+    gm = xr.DataArray([100, 500], dims="chip")
+    both = quiet(EmulatedChip(seed=FEW), TARGET.replace(i_synin_gm=gm), method="search")
+    swept = xr.DataArray([100, 500], dims="sweep")
+    own = quiet(EmulatedChip(seed=7), TARGET.replace(i_synin_gm=swept), method="search")
+    for k, seed in enumerate((7, 11)):
+        alone = quiet(EmulatedChip(seed=seed), TARGET.replace(i_synin_gm=int(gm[k])), method="search")
+        for name in alone.registers:
+            np.testing.assert_array_equal(both.registers[name].isel(chip=k), alone.registers[name])
+            if k == 0:
+                np.testing.assert_array_equal(own.registers[name].isel(sweep=k), alone.registers[name])
+
+
+def test_search__reads_of_a_user_have_other_noise(monkeypatch):
+    runs = []
+    measure = EmulatedChip.measure
+
+    def noted(self, quantity, registers, *, run=0):
+        runs.append(run)
+        return measure(self, quantity, registers, run=run)
+
+    monkeypatch.setattr(EmulatedChip, "measure", noted)
+    quiet(EmulatedChip(seed=7), TARGET, method="search", seed=3)
+    assert len(set(runs)) == len(runs)
+    assert 2**32 + 3 * 2**20 < min(runs) and max(runs) < 2**32 + 4 * 2**20
+
+
+def test_analytic__reasons_have_their_article():
+    reasons = " ".join(quiet(EmulatedChip(seed=3), wish(i_synin_gm=1022)).reason.values)
+    assert "synaptic_strength: needs an i_bias_gm_code above 1022" in reasons
 
 
 def test_best_code__at_the_ends_and_of_two_equally_near_codes():
@@ -314,6 +414,8 @@ def test_best_code__at_the_ends_and_of_two_equally_near_codes():
         (dict(rule="best"), "rule must be one of"),
         (dict(seed=-1), "seed must be a whole number, 0 to 2147483647; got -1"),
         (dict(seed=1.5), "seed must be a whole number.*1.5"),
+        (dict(seed=True), "seed must be a whole number.*True"),
+        (dict(chip=EmulatedChip), r"chip is the class EmulatedChip; make a chip of it, e.g. EmulatedChip\(seed=0\)"),
         (dict(target={}), "target must be a NeuronCalibTarget; got dict"),
         (dict(chip=7), "chip must be an EmulatedChip.*got int"),
         (dict(target=TARGET.replace(leak=xr.DataArray([80.0] * 4, dims="chip"))), "leak has 4 entries along chip.*2 chips"),

@@ -123,14 +123,29 @@ def test_file__of_something_else(tmp_path):
         (lambda d: d.assign(odd=d.leak), "'odd' is not registered"),
         (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code.where(d.atomic_neuron != 3, 1023).astype(int)),
          "leak_v_leak_code must be 0 to 1022; chip 0, atomic_neuron 3 has 1023"),
-        (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code + 1), "damaged: its numbers are not those"),
-        (lambda d: d.assign(tau_mem=d.tau_mem * 1.001), "damaged: its numbers are not those"),
+        (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code + 1), "damaged: its numbers, labels or attributes are not those"),
+        (lambda d: d.assign(tau_mem=d.tau_mem * 1.001), "damaged: its numbers, labels or attributes are not those"),
         (lambda d: d.assign(leak_v_leak_code=d.leak_v_leak_code * 1.0), "leak_v_leak_code has dtype float64"),
         (lambda d: d.assign(success=d.success.astype("int32")), "success has dtype int32; registered is bool"),
         (lambda d: d.assign(enable_threshold=d.enable_threshold.astype("int32")), "enable_threshold has dtype int32"),
         (lambda d: d.assign(reason=d.tau_mem), "reason has dtype float64; registered is str"),
         (lambda d: d.assign(tau_mem=d.tau_mem.astype("float32")), "tau_mem has dtype float32"),
         (lambda d: d.assign(tau_mem=d.tau_mem.mean("atomic_neuron")), "tau_mem has dims"),
+        (lambda d: d.assign_coords(chip=["b", "a"]), "damaged: its numbers, labels"),
+        (lambda d: d.assign_coords(row=1 - d.row), "damaged: its numbers, labels"),
+        (lambda d: d.assign_attrs(seed=1), "damaged: its numbers, labels"),
+        (lambda d: d.assign(leak=d.leak.assign_attrs(units="V")), "damaged: its numbers, labels"),
+        (lambda d: d.assign_attrs(seed=1.5), "`seed` is .*1.5.*, no whole number"),
+        (lambda d: d.assign_attrs(method="fast"), "`method` is 'fast', not one of analytic, search"),
+        (lambda d: d.assign_attrs(rule="odd"), "`rule` is 'odd', not one of default, calix"),
+        (lambda d: d.assign_attrs(kind=[1, 2]), "`kind` is array"),
+        (lambda d: d.assign_attrs(checksum=[1.0, 2.0]), "`checksum` is array.*no text"),
+        (lambda d: d.assign(success=~d.success), "circuits that failed must have a reason"),
+        (lambda d: d.assign(leak=d.leak.isel(chip=0)), r"leak has dims \('atomic_neuron',\), not \('chip', 'atomic_neuron'\)"),
+        (lambda d: d.assign(leak=d.leak.where(d.atomic_neuron != 3)), "leak has entries that are no number"),
+        (lambda d: d.drop_vars("leak"), "lacks leak"),
+        (lambda d: d.drop_vars("residual_leak"), "lacks residual_leak"),
+        (lambda d: d.assign(state_membrane=(("chip", "neuron"), np.zeros((2, 3)))), "holds what no calibration has: state_m"),
         (lambda d: d.isel(atomic_neuron=slice(0, 511)), "has 511 entries along atomic_neuron"),
         (lambda d: d.isel(atomic_neuron=slice(None, None, -1)), "other labels along atomic_neuron"),
     ],
@@ -139,6 +154,57 @@ def test_file__holds_what_no_calibration_has(path, dataset, change, message):
     change(dataset).to_netcdf(path, engine="scipy")
     with pytest.raises(FileError, match=message):
         load_calibration(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (None, "a str or os.PathLike; got None"),
+        (3, "a str or os.PathLike; got 3"),
+        (b"a.nc", "a str or os.PathLike; got b'a.nc'"),
+        ("", "must be the name of a file"),
+        ("a\0b", "without null characters"),
+        ("a" * 5000, r"\(5000 characters\)' cannot be the name of a file: File name too long"),
+    ],
+)
+def test_file__has_no_such_path(calibration, path, message):
+    for act in (calibration.to_netcdf, load_calibration):
+        with pytest.raises(FileError, match=message):
+            act(path)
+
+
+def test_file__is_a_directory(tmp_path, calibration):
+    for act in (calibration.to_netcdf, load_calibration):
+        with pytest.raises(FileError, match="is a directory; name"):
+            act(tmp_path)
+
+
+def test_file__through_a_link(tmp_path, calibration):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link.nc"
+    link.symlink_to(tmp_path / "folder" / "real.nc")
+    calibration.to_netcdf(link)
+    assert link.is_symlink() and (tmp_path / "folder" / "real.nc").is_file()
+    assert_same(load_calibration(link), calibration)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(FileError, match="loop"):
+        calibration.to_netcdf(tmp_path / "loop")
+
+
+@pytest.mark.parametrize("labels", [{"a/b": None}, {"chip": [(1, 2), "x"]}, {"chip": np.array([1, 2j])}])
+def test_file__cannot_hold_dims_or_labels(tmp_path, labels):
+    (dim, label), *_ = labels.items()
+    coords = {}
+    if label is not None:
+        column = np.empty(2, object if isinstance(label, list) else complex)
+        column[:] = label
+        coords = {dim: column}
+    calibration = calibrate(
+        EmulatedChip(seed=xr.DataArray([1, 2], coords, dims=[dim]), variation=0), NeuronCalibTarget()
+    )
+    with pytest.raises(FileError, match="a netCDF file cannot hold its dims"):
+        calibration.to_netcdf(tmp_path / "odd.nc")
+    assert not list(tmp_path.iterdir())
 
 
 def test_calibration_id__follows_the_registers(calibration):

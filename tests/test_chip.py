@@ -67,13 +67,23 @@ def test_draws__as_the_twin(seed, stream, run, index):
     assert normal(np.array(seed), stream, run, (index + 1,))[-1] == naive.normal(seed, stream, run, index)
 
 
-def test_draws__are_finite_at_the_ends():
-    assert 0.5 * 2.0**-52 > 0
-    from scipy.special import ndtri
+@pytest.mark.parametrize("bits", [0, 2**64 - 1])
+def test_draws__are_finite_at_the_ends(bits, monkeypatch):
+    class Ends:
+        def __init__(self, key, counter):
+            pass
 
-    for bits in (0, 2**52 - 1):
-        number = (bits + 0.5) * 2.0**-52
-        assert 0 < number < 1 and abs(ndtri(number)) < 8.3
+        def random_raw(self, size):
+            return np.full(size, bits, dtype=np.uint64)
+
+    monkeypatch.setattr(np.random, "Philox", Ends)
+    numbers = uniform(7, 1, 0, 5)
+    assert numbers.shape == (5,) and ((numbers > 0) & (numbers < 1)).all()
+    extreme = normal(np.array(7), 1, 0, (5,))
+    assert ((np.abs(extreme) > 8) & (np.abs(extreme) < 8.3)).all()
+    assert (np.sign(extreme) == (1 if bits else -1)).all()
+    for parameter in EmulatedChip(7).parameters.data_vars.values():
+        assert np.isfinite(parameter.values).all()
 
 
 def test_draws__streams_runs_and_seeds_are_independent():
@@ -401,8 +411,9 @@ def test_measure__is_the_truth_without_noise():
     achieved = chip.achieved(typical_registers())
     for quantity in NEEDED:
         step = 0.5 if quantity in ("leak", "reset", "threshold") else 0
-        difference = chip.measure(quantity, typical_registers()) - achieved[quantity]
-        assert np.abs(difference).max() <= step
+        measured = chip.measure(quantity, typical_registers())
+        np.testing.assert_allclose(measured.values, achieved[quantity].values, rtol=0, atol=step)
+        assert np.isfinite(measured.values).all()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -458,6 +469,15 @@ def test_chip__is_immutable():
         (xr.DataArray([3, -4], dims="chip"), "seed must be 0 to .*; got -4"),
         (xr.DataArray([1], dims="atomic_neuron"), "seed has a dim 'atomic_neuron'; give it dims of your own"),
         (xr.DataArray([1], dims="time"), "seed has a dim 'time'"),
+        (xr.DataArray([1], dims="threshold_offset"), "seed has a dim 'threshold_offset'; give it dims of your own"),
+        (xr.DataArray([1], dims="success"), "seed has a dim 'success'"),
+        (xr.DataArray([1], dims="leak"), "seed has a dim 'leak'"),
+        (xr.DataArray([1], dims="row"), "seed has a dim 'row'"),
+        (xr.DataArray([1], dims="column"), "seed has a dim 'column'"),
+        (xr.DataArray([1], dims="quadrant"), "seed has a dim 'quadrant'"),
+        (xr.DataArray([1], dims=[3]), "seed has a dim 3; give it dims of your own"),
+        (xr.DataArray(np.zeros(0, int), dims="chip"), r"seed is empty, of shape \(0,\); give at least one number"),
+        (xr.DataArray(np.zeros((2, 0), int), dims=["chip", "board"]), r"seed is empty, of shape \(2, 0\)"),
     ],
 )
 def test_chip__refuses_seeds(seed, message):
@@ -480,6 +500,9 @@ def test_chip__refuses_chunked_seeds():
         ("much", "variation must be a finite number of at least 0; got 'much'"),
         (True, "variation must be a finite number"),
         (None, "variation must be a finite number"),
+        (10**400, "variation must be a finite number"),
+        (np.float32(np.inf), "variation must be a finite number"),
+        ({"leak": 10**400}, "variation of leak must be a finite number"),
         ({"leak": -1}, "variation of leak must be a finite number of at least 0; got -1"),
         ({"treshold": 1}, "variation has no law 'treshold'; did you mean 'threshold'"),
         ({"refractory_time": 1}, "variation has no law 'refractory_time'"),
@@ -512,6 +535,68 @@ def test_chip__refuses_other_arguments():
     registers["leak_v_leak_code"][3] = -1
     with pytest.raises(ParameterError, match="leak_v_leak_code must be 0 to 1022; atomic_neuron 3 has -1"):
         chip.measure("leak", registers)
+
+
+def test_achieved__one_name_is_a_quantity():
+    chip, registers = EmulatedChip(), typical_registers()
+    assert chip.achieved(registers, quantities="leak").identical(chip.achieved(registers, quantities=["leak"]))
+    with pytest.raises(ParameterError, match=r"quantities must be names, e.g. \['leak', 'reset'\]; got 3"):
+        chip.achieved(registers, quantities=3)
+    with pytest.raises(ParameterError, match=r"quantity must be one of .*; got 3"):
+        chip.achieved(registers, quantities=[3])
+
+
+def test_measure__refuses_no_runs():
+    with pytest.raises(ParameterError, match=r"run is empty, of shape \(0,\)"):
+        EmulatedChip().measure("leak", typical_registers(), run=xr.DataArray(np.zeros(0, int), dims="run"))
+
+
+@pytest.mark.parametrize(
+    "chip",
+    [
+        EmulatedChip(1, variation=1e4),
+        EmulatedChip(1, variation=1e300),
+        EmulatedChip(1, variation={"tau_syn": 1e4}),
+        EmulatedChip(1, variation={"leak": 1e300}),
+        EmulatedChip(1, configuration=ChipConfiguration(gm_spread=1e300)),
+        EmulatedChip(1, configuration=ChipConfiguration(leak_slope=1e308)),
+        EmulatedChip(1, configuration=ChipConfiguration(tau_mem_constant=5e-324)),
+    ],
+)
+def test_parameters__refuse_to_overflow(chip):
+    """Warnings are errors here: none of NumPy comes out."""
+    for call in (lambda: chip.parameters, lambda: chip.achieved(typical_registers())):
+        with pytest.raises(
+            ParameterError,
+            match=r"variation or configuration is too large: .* of a circuit is .*; take a smaller variation",
+        ):
+            call()
+
+
+def test_configuration__refuses_what_overflows_or_lets_every_line_float():
+    with pytest.raises(ParameterError, match=r"gm_spread must be a finite number \[1\]; got 1000"):
+        ChipConfiguration(gm_spread=10**400)
+    with pytest.raises(ParameterError, match=r"leak_level must be a finite number \[LSB\]; got .*-inf"):
+        ChipConfiguration(leak_level=np.float32(-np.inf))
+    assert ChipConfiguration(floating_code=1022, gm_spread=np.float32(0.25)).gm_spread == 0.25
+    with pytest.raises(ParameterError, match=r"floating_code must be at most 1022, the highest code; got 1022.5"):
+        ChipConfiguration(floating_code=1022.5)
+
+
+def test_variation__as_large_as_may_be_overflows_nothing():
+    chip = EmulatedChip(1, variation=150)
+    achieved = chip.achieved(typical_registers())
+    for quantity in NEEDED:
+        assert np.isfinite(achieved[quantity].values).all()
+        assert not np.isnan(chip.measure(quantity, typical_registers()).values).any()
+
+
+def test_chip__labels_of_nan_are_those_of_before():
+    chip = EmulatedChip(xr.DataArray([1, 2], dims="chip", coords={"chip": [1.0, np.nan]}))
+    registers = default_registers({"chip": 2}).assign_coords(chip=[1.0, np.nan])
+    assert chip.achieved(registers, quantities=["leak"])["leak"].sizes == {"chip": 2, "atomic_neuron": 512}
+    with pytest.raises(ParameterError, match="dim 'chip' of leak_v_leak_code has other labels than before"):
+        chip.achieved(registers.assign_coords(chip=[np.nan, 1.0]))
 
 
 def test_chip__refuses_dims_that_disagree():

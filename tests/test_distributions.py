@@ -88,3 +88,36 @@ def test_distributions__refuse_other_things(calibration):
         b2.plot.distributions(good, good, ["treshold"])
     with pytest.raises(b2.UnknownKeywordError, match="quantities"):
         b2.plot.distributions(good, good, quantity=["reset"])
+
+
+def test_uniform_registers__refuse_what_is_no_dataset():
+    for wrong in (None, 3, {}):
+        with pytest.raises(b2.ParameterError, match="registers must be a Dataset, as default_registers"):
+            b2.calibration.uniform_registers(wrong)
+
+
+def test_distributions__one_name_is_a_quantity(calibration):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    axes = b2.plot.distributions(calibration.achieved, calibration.achieved, "leak")
+    assert [ax.get_xlabel() for ax in axes] == ["leak [LSB]"]
+    plt.close("all")
+
+
+def test_distributions__refuse_before_there_is_a_figure(calibration):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    good = calibration.achieved.assign(success=calibration.success, reason=calibration.reason)
+    off = good.assign(tau_mem=good.tau_mem * np.inf)
+    plt.close("all")
+    for before, after, quantities, message in (
+        (good, good, [], "quantities is empty; name at least one"),
+        (good, good, 3, r"quantities must be names, e.g. \['leak'\]; got 3"),
+        (good, good, [3], "quantity must be one of .*; got 3"),
+        (good, good, ["reset", "success"], "success of before holds no numbers but bool"),
+        (good, good, ["reason"], "reason of before holds no numbers but"),
+        (good, good, ["atomic_neuron"], "quantity must be one of .*; got 'atomic_neuron'"),
+        (off, good, ["leak", "tau_mem"], "tau_mem has no finite value in before; leave it out"),
+        (good, off, "tau_mem", "tau_mem has no finite value in after; leave it out"),
+    ):
+        with pytest.raises(b2.InputError, match=message):
+            b2.plot.distributions(before, after, quantities)
+    assert not plt.get_fignums()

@@ -7,6 +7,8 @@ import pytest
 import xarray as xr
 
 from bss2sim.errors import ParameterError, UnknownKeywordError
+from bss2sim.hardware.coordinates import AtomicNeuronOnDLS
+from bss2sim.hardware.morphology import LogicalNeuronOnDLS, SingleCompartmentNeuron
 from bss2sim.hardware.neuron_block import (
     configure,
     default_registers,
@@ -16,6 +18,7 @@ from bss2sim.hardware.neuron_block import (
     enable_spiking,
     set_spike_mask,
 )  # fmt: skip
+from bss2sim.hardware.placement import place
 from bss2sim.hardware.registers import REGISTERS, check_registers
 
 
@@ -61,6 +64,13 @@ def test_default_registers__chip_dims_lead():
         ({"chip": 0}, "'chip' has 0"),
         ({"chip": 2.0}, "'chip' has 2.0"),
         ({"chip": True}, "'chip' has True"),
+        ({"threshold_offset": 2}, "chip_dims has 'threshold_offset'; give it names of your own"),
+        ({"leak": 2}, "chip_dims has 'leak'"),
+        ({"row": 2}, "chip_dims has 'row'"),
+        ({3: 2}, "chip_dims has 3"),
+        ("chip", r"chip_dims must be a dict of lengths, e.g. \{'chip': 2\}; got 'chip'"),
+        ([3], "chip_dims must be a dict of lengths"),
+        (0, "chip_dims must be a dict of lengths"),
     ],
 )
 def test_default_registers__refuses_dims(dims, message):
@@ -221,3 +231,89 @@ def test_functions__refuse_codes_out_of_range():
     registers["leak_v_leak_code"][0] = 1023
     with pytest.raises(ParameterError, match="leak_v_leak_code must be 0 to 1022"):
         configure(registers, [[0]])
+
+
+PLACED = place(SingleCompartmentNeuron(2), 2)  # circuits 0, 256 and 1, 257
+
+
+def test_configure__takes_what_place_returns():
+    before = full_registers()
+    wanted = configure(before, [[0, 256], [1, 257]], spike_mask=[True, False], madc_neuron=1)
+    same = [
+        PLACED,
+        tuple(PLACED),
+        iter(PLACED),
+        [PLACED[0], [1, 257]],
+        [[AtomicNeuronOnDLS(0), 256], PLACED[1].atomic_neurons],
+        np.array([[0, 256], [1, 257]]),
+    ]
+    for placement in same:
+        xr.testing.assert_identical(configure(before, placement, spike_mask=[True, False], madc_neuron=1), wanted)
+    xr.testing.assert_identical(configure(before, PLACED[0]), configure(before, [[0, 256]]))
+    placed = place(SingleCompartmentNeuron(2), 2, placement_constraint=[5, 3])
+    assert configure(default_registers(), placed)["analog_output_code"].values.nonzero()[0].tolist() == [3, 5]
+
+
+def test_functions__take_placed_neurons_and_circuits():
+    before = full_registers()
+    for call in (disable_leak, disable_spiking):
+        wanted = call(before, [0, 256, 1, 257])
+        for circuits in (PLACED, [PLACED[0], 1, AtomicNeuronOnDLS(257)], np.array([0, 256, 1, 257])):
+            xr.testing.assert_identical(call(before, circuits), wanted)
+        xr.testing.assert_identical(call(before, PLACED[0]), call(before, [0, 256]))
+        xr.testing.assert_identical(call(before, AtomicNeuronOnDLS(3)), call(before, [3]))
+    silent = default_registers()
+    # only the first circuit of a neuron spikes and is read
+    xr.testing.assert_identical(enable_spiking(silent, PLACED), enable_spiking(silent, [0, 1]))
+    for circuit in (AtomicNeuronOnDLS(1), PLACED[1], LogicalNeuronOnDLS([1])):
+        xr.testing.assert_identical(enable_madc_recording(silent, circuit), enable_madc_recording(silent, 1))
+    xr.testing.assert_identical(
+        set_spike_mask(before, PLACED, [True, False]), set_spike_mask(before, [[0, 256], [1, 257]], [True, False])
+    )
+
+
+@pytest.mark.parametrize("call", [configure, lambda r, p: set_spike_mask(r, p, True)])
+@pytest.mark.parametrize(
+    ("placement", "message"),
+    [
+        (None, "placement must be a list of neurons; got None; give what place"),
+        (3, "placement must be a list of neurons; got 3; give what place"),
+        (AtomicNeuronOnDLS(3), "placement must be a list of neurons"),
+        ([3], "neuron 0 of the placement is 3; give what place.* or a list of circuits for each neuron"),
+        ([None], "neuron 0 of the placement is None; give what place"),
+        ([PLACED[0], AtomicNeuronOnDLS(3)], r"neuron 1 of the placement is AtomicNeuronOnDLS\(3\); give what place"),
+        (np.array([0, 1]), "neuron 0 of the placement is .*0.*; give what place"),
+        (np.array(3), "placement must be a list of neurons"),
+        ([[None]], "a circuit must be a number 0 to 511; got None; give a number or an AtomicNeuronOnDLS"),
+        ([PLACED[0], [256]], "circuit 256 is there twice"),
+    ],
+)
+def test_functions__refuse_what_is_no_placement(call, placement, message):
+    with pytest.raises(ParameterError, match=message):
+        call(default_registers(), placement)
+
+
+@pytest.mark.parametrize("call", [disable_leak, disable_spiking, enable_spiking])
+@pytest.mark.parametrize(
+    ("circuits", "message"),
+    [
+        (None, r"circuits must be a list of circuits or of placed neurons, e.g. \[3\] .*; got None"),
+        (3, r"circuits must be a list of circuits .*; got 3"),
+        ([None], "a circuit must be a number 0 to 511; got None"),
+        ([[0, 1]], r"a circuit must be a number 0 to 511; got \[0, 1\]"),
+        (np.array([[0, 1]]), "a circuit must be a number 0 to 511; got array"),
+        ([PLACED[0], 0], "circuit 0 is there twice"),
+    ],
+)
+def test_functions__refuse_what_are_no_circuits(call, circuits, message):
+    with pytest.raises(ParameterError, match=message):
+        call(default_registers(), circuits)
+
+
+@pytest.mark.parametrize("call", [set_spike_mask, lambda r, p, m: configure(r, p, spike_mask=m)])
+def test_functions__refuse_masks_that_are_none(call):
+    registers = default_registers()
+    with pytest.raises(ParameterError, match="spike_mask has masked entries; fill them first"):
+        call(registers, [[0], [1]], np.ma.masked_array([True, False], mask=[False, True]))
+    with pytest.raises(ParameterError, match="spike_mask must be True or False for each neuron; got list"):
+        call(registers, [[0], [1]], [[True], [True, False]])

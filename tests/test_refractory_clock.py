@@ -329,3 +329,8 @@ def test_times__refuse_wrong_registers():
     registers.refractory_time_code[5] = 256
     with pytest.raises(ParameterError, match="refractory_time_code must be 0 to 255; atomic_neuron 5 has 256"):
         refractory_times(registers)
+
+
+def test_registers__refuse_arrays_without_entries():
+    with pytest.raises(ParameterError, match="refractory_time has no entry along chip"):
+        refractory_registers(xr.DataArray(np.zeros((0, 512)), dims=("chip", "atomic_neuron")), 0.0)

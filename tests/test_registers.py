@@ -123,6 +123,10 @@ def test_check_registers__names_what_is_missing():
         lambda a: a.isel(synaptic_input=0, drop=True),
         lambda a: a.expand_dims(neuron=2),
         lambda a: a.expand_dims(capmem_block=4),
+        lambda a: a.expand_dims(threshold_offset=2),
+        lambda a: a.expand_dims(success=2),
+        lambda a: a.drop_vars("row").expand_dims(row=2),
+        lambda a: a.expand_dims({3: 2}),
         lambda a: a.expand_dims(chip=2).transpose("synaptic_input", "chip", "atomic_neuron"),
     ],
 )

@@ -97,3 +97,19 @@ def test_search__refuses():
         binary_search(lambda code: code, np.nan, 0, 3)
     with pytest.raises(ParameterError, match=r"shape \(2,\).*\(3,\)"):
         binary_search(lambda code: np.zeros(3), np.zeros(2), 0, 3)
+    with pytest.raises(ParameterError, match=r"upper has shape \(3,\).*\(2,\)"):
+        binary_search(lambda code: code, np.zeros(2), 0, np.full(3, 7))
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_search__ranges_of_elements_do_not_meet(noisy):
+    """An element with an upper bound of its own gets what it gets alone."""
+    rng = np.random.default_rng(2)
+    upper = np.array([0, 1, 2, 10, 100, 460, 1000, 1022])
+    slope, target = rng.uniform(0.1, 0.5, 8), rng.uniform(0, 300, 8)
+    noise = rng.integers(-5, 6, 8) if noisy else None
+    together = binary_search(lambda code: slope * code, target, 0, upper, start_noise=noise)
+    for k in range(8):
+        start = None if noise is None else noise[k]
+        alone = binary_search(lambda code, k=k: slope[k] * code, target[k], 0, int(upper[k]), start_noise=start)
+        assert [part[k] for part in together] == list(alone)

@@ -92,10 +92,13 @@ def test_law__is_monotone_over_all_codes(name, data):
 
 
 @every_law
-@given(data=st.data(), quantity=st.floats(-1e6, 1e6))
+@given(data=st.data(), quantity=st.floats(allow_nan=False))
 def test_law__inverse_of_anything_is_never_nan(name, data, quantity):
     law, parameters, context = data.draw(cases(name))
-    for value in (quantity, 0.0, 1e-300):
+    extreme = {"tau_syn": [np.inf], "synapse_dac": [0.0], "i_bias_gm_code": [0], "leak_i_bias_code": [0]}
+    for key in set(extreme) & set(context):
+        context[key] = data.draw(st.sampled_from([context[key], *extreme[key]]))
+    for value in (quantity, 0.0, -0.0, 1e-300, 5e-324, 1.7e308, -1.7e308, np.inf, -np.inf):
         assert not np.isnan(law.invert(value, parameters, **context))
 
 
@@ -234,6 +237,11 @@ def test_synaptic_strength__out_of_reach_is_infinite():
     assert law.invert(limit * 1.001, ALIKE, **context) == np.inf
     assert law.invert(1.0, ALIKE, **context, synapse_dac=0.0) == np.inf
     assert law.invert(0.0, ALIKE, **context, synapse_dac=0.0) == 0
+    for tau_syn in (10e-6, np.inf):
+        for synapse_dac in (0.0, 1.0):
+            extreme = {"capacitance": 69.0, "tau_syn": tau_syn, "synapse_dac": synapse_dac}
+            assert law.invert(np.inf, ALIKE, **extreme) == np.inf
+            assert law.invert(-np.inf, ALIKE, **extreme) == -1500, "the limit of ever lower strengths"
 
 
 def test_reference_mismatch__is_nothing_at_the_optimum():

@@ -28,10 +28,17 @@ __all__ = ["calibrate"]
 METHODS = ("analytic", "search")
 RULES = ("default", "calix")
 HIGHEST_SEED = 2**31 - 1
+# What the slowest clock counts [s]; of calix what its search for a clock finds
+LONGEST_TIMES = {
+    "default": {"refractory_time": 66.977e-3, "holdoff_time": 8.388e-3},
+    "calix": {"refractory_time": 66.8e-3, "holdoff_time": 8.1e-3},
+}
 
 
 def _chips_of(chip: Any) -> xr.DataArray:
     """Return an array of the dims of the chips."""
+    if isinstance(chip, type):
+        raise ParameterError(f"chip is the class {chip.__name__}; make a chip of it, e.g. {chip.__name__}(seed=0)")
     if not hasattr(chip, "achieved") or not hasattr(chip, "parameters"):
         raise ParameterError(f"chip must be an EmulatedChip or a FittedChip; got {type(chip).__name__}")
     chips = chip.chips if hasattr(chip, "chips") else chip.seed
@@ -45,11 +52,25 @@ def _parameters_of(chip: Any, wanted: Wanted, n_chip_dim: int) -> dict[str, np.n
     return {name: array[place] if array.ndim else array for name, array in arrays.items()}
 
 
+def _beyond_membrane(chip: Any, wanted: Wanted, failures: Failures) -> None:
+    """Note the potentials that the membrane of a chip does not reach, whatever its codes."""
+    configuration = getattr(chip, "configuration", None)
+    if configuration is None:
+        return
+    lower, upper = configuration.membrane_lower, configuration.membrane_upper
+    for name in ("leak", "reset", "threshold"):
+        beyond = (wanted[name] < lower) | (wanted[name] > upper)
+        failures.add(name, beyond, f"beyond the range of the membrane, {lower:g} to {upper:g} LSB")
+
+
 def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, rule: str) -> None:
     """Add the registers of the refractory clocks; circuits whose holdoff does not fit get the longest that does."""
     refractory, holdoff = wanted["refractory_time"], wanted["holdoff_time"]
     late = holdoff > refractory
     failures.add("holdoff_time", late, "longer than the refractory_time it is a part of")
+    longest = LONGEST_TIMES[rule]
+    for name in ("refractory_time", "holdoff_time"):
+        failures.add(name, wanted[name] > longest[name], f"longer than its clock can count, {longest[name] * 1e3:g} ms")
     # all leading entries with the same targets have the same clocks: strides of 0 mark the dims that nothing depends on
     lead = tuple(
         slice(0, 1) if refractory.strides[k] == holdoff.strides[k] == 0 else slice(None)
@@ -57,16 +78,43 @@ def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, ru
     )
     dims = tuple(f"dim_{k}" for k in range(len(wanted.dims)))
     arrays = [
-        xr.DataArray(part[lead], dims=(*dims, "atomic_neuron"))
-        for part in (refractory, np.minimum(holdoff, refractory))
+        xr.DataArray(np.minimum(part[lead], longest[name]), dims=(*dims, "atomic_neuron"))
+        for name, part in (("refractory_time", refractory), ("holdoff_time", np.minimum(holdoff, refractory)))
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the target has warned, and glitches are failures here
-        registers = refractory_registers(*arrays, rule=rule)
+        try:
+            registers = refractory_registers(*arrays, rule=rule)
+        except ParameterError:
+            registers = _clocks_of_each(arrays, failures, rule)
     glitch = ~refractory_times(registers)["success"].transpose(*dims, ...).values
     failures.add("holdoff_time", np.broadcast_to(glitch, failures.shape) & ~late, "its clock never releases the clamp")
-    for name, array in registers.data_vars.items():
-        codes[str(name)] = array.transpose(*dims, ...).values
+    for register, array in registers.data_vars.items():
+        codes[str(register)] = array.transpose(*dims, ...).values
+
+
+def _clocks_of_each(arrays: list[xr.DataArray], failures: Failures, rule: str) -> xr.Dataset:
+    """Set the clocks of chips one by one: those that the rule refuses fail, and get clocks by the default rule."""
+    shape = arrays[0].shape[:-1]
+    refused = np.zeros((*shape, 1), bool)
+    parts = []
+    for index in np.ndindex(shape):
+        times = [array.values[index] for array in arrays]
+        try:
+            parts.append(refractory_registers(*times, rule=rule))
+        except ParameterError as error:
+            alone = np.zeros_like(refused)
+            alone[index] = True
+            place = f" on chip {', '.join(map(str, index))}" if shape else ""
+            failures.add("refractory_time", np.broadcast_to(alone, failures.shape), f"refused{place}: {error}")
+            parts.append(refractory_registers(*times))
+    registers = {}
+    for register in parts[0].data_vars:
+        name = str(register)
+        own = parts[0][name]
+        numbers = np.stack([part[name].values for part in parts]).reshape(shape + own.shape)
+        registers[name] = ((*arrays[0].dims[:-1], *own.dims), numbers)
+    return xr.Dataset(registers)
 
 
 def _dataset(wanted: Wanted, variables: dict[str, np.ndarray], attrs: dict[str, Any]) -> xr.Dataset:
@@ -124,14 +172,16 @@ def calibrate(
         How the refractory clocks are set (:func:`~bss2sim.calibration.refractory.refractory_registers`), and how division
         and multiplication of the leak are chosen (:func:`~bss2sim.calibration.inversion.choose_mirror`).
     seed : int
-        Which noisy reads a search gets, 0 to 2^31 - 1.
+        Which noisy reads a search gets, 0 to 2^31 - 1. Their runs are counted from 2^32 + 2^20 * seed, so reads of your own
+        (`run` of :meth:`~bss2sim.hardware.chip.EmulatedChip.measure`) with runs below 2^32 have other noise.
 
     Returns
     -------
     Calibration
         Registers, the quantities they give, residuals, and which circuits failed, with reasons. A circuit fails if a
-        quantity needs a code beyond the range of its register (or the search ends at a bound or far from the target), or if
-        its holdoff does not fit; its other registers are calibrated all the same.
+        quantity needs a code beyond the range of its register (or the search ends at a bound, far from the target or where
+        the read does not follow the code), if a potential is beyond the range of the membrane, or if its clock cannot make
+        its refractory time or holdoff; its other registers are calibrated all the same.
 
     Raises
     ------
@@ -161,6 +211,8 @@ def calibrate(
     if not isinstance(target, NeuronCalibTarget):
         raise ParameterError(f"target must be a NeuronCalibTarget; got {type(target).__name__}")
     try:
+        if isinstance(seed, bool):
+            raise TypeError
         seed = operator.index(seed)
     except TypeError:
         raise ParameterError(f"seed must be a whole number, 0 to {HIGHEST_SEED}; got {seed!r}") from None
@@ -179,6 +231,7 @@ def calibrate(
         if hasattr(chip, "note_failures"):
             chip.note_failures(failures, wanted)
         parameters = _parameters_of(chip, wanted, chips.ndim)
+        _beyond_membrane(chip, wanted, failures)
         found, aims = invert_target(wanted, getattr(chip, "laws", LAWS), parameters, failures, rule=rule)
     codes = {**wanted.default_codes(), **found}
     _clocks(wanted, codes, failures, rule)

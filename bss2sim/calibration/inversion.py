@@ -169,8 +169,9 @@ def invert_target(
         if quantity != "synapse_dac":
             least = context.get("lower", law.lower)
             least = int(np.ceil(least)) if least is not None else law.lower
-            failures.add(quantity, found.below, f"needs a {law.code} below {least}")
-            failures.add(quantity, found.above, f"needs a {law.code} above {law.upper}")
+            article = "an" if law.code[0] in "aeiou" else "a"
+            failures.add(quantity, found.below, f"needs {article} {law.code} below {least}")
+            failures.add(quantity, found.above, f"needs {article} {law.code} above {law.upper}")
 
     capacitance = np.asarray(1.0)
     if "capacitance" in laws:

@@ -10,7 +10,10 @@ import xarray as xr
 
 from bss2sim.arrays import as_array
 from bss2sim.errors import ParameterError
+from bss2sim.hardware.coordinates import AtomicNeuronOnDLS
+from bss2sim.hardware.morphology import LogicalNeuronOnDLS
 from bss2sim.hardware.registers import N_ATOMIC_NEURON
+from bss2sim.variables import SYNAPTIC_INPUTS
 
 from .target_fields import FIELDS, name_circuits
 
@@ -19,20 +22,38 @@ _DEFAULTS = {name: field.default for name, field in FIELDS.items()} | {"reset": 
 _OF_CHIP = ("i_synin_gm", "synapse_dac_bias")
 
 
-def _circuits_of(where: str, circuits: Any) -> np.ndarray:
-    """Return the circuits of a population as integers (neuron, circuit)."""
-    array = as_array(f"{where}: circuits", circuits, "integers (neuron,) or (neuron, circuit)", ParameterError)
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+def _enums(circuits: Any) -> tuple[list[Any], list[int]] | None:
+    """Return circuits and whose they are, if they are coordinates; None if they are numbers."""
+    if isinstance(circuits, AtomicNeuronOnDLS | LogicalNeuronOnDLS):
+        circuits = [circuits]
+    if not isinstance(circuits, list | tuple):
+        return None
+    flat: list[Any] = []
+    owners: list[int] = []
+    for neuron, entry in enumerate(circuits):
+        parts = entry.atomic_neurons if isinstance(entry, LogicalNeuronOnDLS) else entry
+        parts = parts if isinstance(parts, list | tuple) else (parts,)
+        if not all(isinstance(part, AtomicNeuronOnDLS) for part in parts):
+            return None
+        flat += [part.enum for part in parts]
+        owners += [neuron] * len(parts)
+    return flat, owners
+
+
+def _circuits_of(where: str, circuits: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the circuits of a population as integers, and to which of its neurons each belongs."""
+    placed = _enums(circuits)
+    shape = "integers (neuron,) or (neuron, circuit), or a list of LogicalNeuronOnDLS or AtomicNeuronOnDLS"
+    array = as_array(f"{where}: circuits", circuits if placed is None else placed[0], shape, ParameterError)
+    if array.ndim not in (1, 2) or array.dtype.kind not in "iu" or not array.size:
         raise ParameterError(
-            f"{where}: circuits must be integers of shape (neuron,) or (neuron, circuit), at least one; "
-            f"got shape {np.shape(circuits)}, dtype {array.dtype}"
+            f"{where}: circuits must be {shape}, at least one; got shape {np.shape(array)}, dtype {array.dtype}"
         )
+    owners = np.repeat(np.arange(len(array)), array[0].size) if placed is None else np.array(placed[1])
     bad = array[(array < 0) | (array >= N_ATOMIC_NEURON)]
     if bad.size:
         raise ParameterError(f"{where}: circuits must be 0 to {N_ATOMIC_NEURON - 1}; got {bad[0]}")
-    return array.astype(np.int64)
+    return array.ravel().astype(np.int64), owners
 
 
 def _value_of(population: Any, name: str) -> Any:
@@ -50,7 +71,7 @@ def _per_neuron(where: str, name: str, value: Any, size: int) -> xr.DataArray:
         both = xr.concat(xr.broadcast(*parts), "synaptic_input", coords="minimal", compat="override")
         return both.transpose(..., *(dim for dim in ("synaptic_input", "neuron") if dim in both.dims))
     if isinstance(value, xr.DataArray):
-        array = value.drop_vars([dim for dim in ("neuron", "synaptic_input") if dim in value.coords])
+        array = _in_order(where, name, value, {"neuron": np.arange(size), "synaptic_input": np.array(SYNAPTIC_INPUTS)})
     else:
         plain = as_array(f"{where}: {name}", value, "a number or an array (neuron,)", ParameterError)
         shapes = {(): (), (size,): ("neuron",)}
@@ -63,26 +84,44 @@ def _per_neuron(where: str, name: str, value: Any, size: int) -> xr.DataArray:
                 + ", or a DataArray"
             )
         array = xr.DataArray(plain, dims=shapes[plain.shape])
+    if array.dtype.kind not in "iuf":
+        raise ParameterError(f"{where}: {name} must be real numbers; got dtype {array.dtype}")
     if array.sizes.get("neuron", size) != size:
         raise ParameterError(f"{where}: {name} has {array.sizes['neuron']} entries along neuron; circuits has {size}")
     return array.transpose(..., *(dim for dim in ("synaptic_input", "neuron") if dim in array.dims))
 
 
-def _write(base: xr.DataArray, value: xr.DataArray, circuits: np.ndarray) -> xr.DataArray:
+def _in_order(where: str, name: str, value: xr.DataArray, known: dict[str, np.ndarray]) -> xr.DataArray:
+    """Return an array sorted by its labels of neurons and inputs, without these."""
+    for dim, labels in known.items():
+        if dim in value.dims and dim in value.coords:
+            given = value.coords[dim].values
+            if len(given) == len(labels) and sorted(given.tolist(), key=str) == sorted(labels.tolist(), key=str):
+                value = value.isel({dim: [given.tolist().index(label) for label in labels.tolist()]})
+            elif len(given) == len(labels):
+                raise ParameterError(
+                    f"{where}: {name} has other labels along {dim} than {labels[0]} .. {labels[-1]}; drop them if their "
+                    f"order is that of the circuits, with .drop_vars({dim!r})"
+                )
+    return value.drop_vars([dim for dim in known if dim in value.coords])
+
+
+def _write(base: xr.DataArray, value: xr.DataArray, circuits: np.ndarray, owners: np.ndarray) -> xr.DataArray:
     """Return `base` with the values of a population on its circuits."""
     if "neuron" in value.dims:
-        spread = value.isel(neuron=np.repeat(np.arange(len(circuits)), circuits.shape[1]))
-        spread = spread.rename(neuron="atomic_neuron").assign_coords(atomic_neuron=circuits.ravel())
+        spread = value.isel(neuron=owners)
+        spread = spread.rename(neuron="atomic_neuron").assign_coords(atomic_neuron=circuits)
         spread = spread.reindex(atomic_neuron=np.arange(N_ATOMIC_NEURON)).drop_vars("atomic_neuron")
     else:
         spread = value
     mine = xr.DataArray(np.isin(np.arange(N_ATOMIC_NEURON), circuits), dims="atomic_neuron")
+    xr.align(spread, base, join="exact", copy=False)
     return xr.where(mine, spread, base)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(what: str, one: Any, other: Any) -> bool:
     """Whether two values of the whole chip are the same; a number is the pair of twice itself."""
-    one, other = np.asarray(one), np.asarray(other)
+    one, other = (as_array(what, value, "a number, an array or a DataArray", ParameterError) for value in (one, other))
     if one.shape and other.shape and one.shape != other.shape:
         return False
     return bool(np.all(one == other))
@@ -115,7 +154,7 @@ def place_populations(populations: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
         raise ParameterError(f"populations must be pairs (population, circuits): {error}") from None
     for index, (population, circuits) in enumerate(entries):
         where = f"population {index}"
-        placed = _circuits_of(where, circuits)
+        placed, owners = _circuits_of(where, circuits)
         numbers, counts = np.unique(placed, return_counts=True)
         twice = numbers[(counts > 1) | (owner[numbers] >= 0)]
         if twice.size:
@@ -127,12 +166,19 @@ def place_populations(populations: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
             if unknown:
                 raise ParameterError(f"{where} has {unknown[0]!r}, which no target has; known: {', '.join(FIELDS)}")
         for name in fields:
-            value = _per_neuron(where, name, _value_of(population, name), len(placed))
-            fields[name] = _write(fields[name], value, placed)
+            try:
+                value = _per_neuron(where, name, _value_of(population, name), int(owners[-1]) + 1)
+                fields[name] = _write(fields[name], value, placed, owners)
+            except ValueError as error:
+                if isinstance(error, ParameterError):
+                    raise
+                raise ParameterError(
+                    f"{where}: {name} has dims of other sizes or labels than before, or than its other input: {error}"
+                ) from None
         for name in _OF_CHIP:
             value = _value_of(population, name)
             first, known = of_chip.setdefault(name, (index, value))
-            if not _same(known, value):
+            if not _same(f"{where}: {name}", known, value):
                 raise ParameterError(
                     f"{name} is one of the whole chip: population {first} asks for {known}, {where} for {value}"
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -10,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from bss2sim.errors import Bss2SimError, FileError, refuse_unknown_keywords
 from bss2sim.hardware.registers import REGISTERS, check_registers
-from bss2sim.variables import VARIABLES, check_variable
+
+from .result_checks import KIND, as_registered, check_attrs, check_parts, checksum, numbers_digest, plain
 
 __all__ = ["Calibration", "calibration_id", "load_calibration"]
-
-KIND = "bss2sim calibration"
-_TEXTS = ("kind", "bss2sim_version", "method", "rule", "chip_seed", "calibration_id", "checksum")
 
 
 def calibration_id(registers: xr.Dataset) -> str:
@@ -43,20 +39,7 @@ def calibration_id(registers: xr.Dataset) -> str:
     >>> calibration_id(xr.Dataset({"clock_scale_slow_code": ((), 3)}))
     '051ac9d30f49b8f4'
     """
-    return _digest(registers)[:16]
-
-
-def _digest(dataset: xr.Dataset) -> str:
-    """SHA-256 of names, dims and numbers: 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in sorted(map(str, dataset.data_vars)):
-        array = dataset[name]
-        digest.update(repr((name, tuple(map(str, array.dims)), array.shape)).encode())
-        if array.dtype.kind in "UO":
-            digest.update(repr(array.values.ravel().tolist()).encode())
-        else:
-            digest.update(np.ascontiguousarray(array.values, "<f8" if array.dtype.kind == "f" else "<i8").tobytes())
-    return digest.hexdigest()
+    return numbers_digest(registers)[:16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +93,8 @@ class Calibration:
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
         """Write a netCDF file; :func:`load_calibration` reads it. A file that is there is replaced at the end.
 
+        If `path` is a symbolic link, the file it leads to is replaced.
+
         Parameters
         ----------
         path : path
@@ -118,43 +103,69 @@ class Calibration:
         Raises
         ------
         FileError
-            If the file cannot be written.
+            If `path` is no name of a file, the file cannot be written, or cannot hold the dims or labels.
         """
-        path = Path(path)
+        # the file that a link leads to is replaced, not the link
+        where = Path(os.path.realpath(_as_path(path)))
+        if where.is_dir():
+            raise FileError(f"the calibration cannot be written to {where}: it is a directory; name a file in it")
         dataset = self.to_dataset()
-        dataset.attrs["checksum"] = _digest(dataset)
+        dataset.attrs["checksum"] = checksum(dataset)
         try:
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".calibration-") as folder:
-                written = Path(folder) / path.name
+            with tempfile.TemporaryDirectory(dir=where.parent, prefix=".calibration-") as folder:
+                written = Path(folder) / where.name
                 dataset.to_netcdf(written)
-                os.replace(written, path)
+                if checksum(as_registered(xr.load_dataset(written))) != dataset.attrs["checksum"]:
+                    raise ValueError("a label or an attribute does not come back from a netCDF file as it is")
+                os.replace(written, where)
         except OSError as error:
-            raise FileError(f"the calibration cannot be written to {path}: {error}") from error
+            raise FileError(f"the calibration cannot be written to {where}: {error}") from error
+        except (
+            Exception
+        ) as error:  # each netCDF library has its own kinds of errors for names and labels it cannot hold
+            raise FileError(
+                f"the calibration cannot be written to {where}: a netCDF file cannot hold its dims ({self._dims()}), "
+                f"their labels or its attributes: {error}"
+            ) from error
+
+    def _dims(self) -> str:
+        """Leading dims, for a message."""
+        return ", ".join(map(repr, self.success.dims[:-1])) or "none"
+
+
+def _as_path(path: Any) -> Path:
+    """Return a path that can be the name of a file."""
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = path
+    if not isinstance(text, str):
+        raise FileError(f"path must be the name of a file, a str or os.PathLike; got {path!r}")
+    if not text or "\0" in text:
+        raise FileError(f"path must be the name of a file, without null characters; got {text!r}")
+    try:
+        os.path.lexists(text)
+        os.stat(os.path.realpath(text))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # too long, a loop of links, a folder that may not be read
+        shown = text if len(text) < 200 else f"{text[:60]}... ({len(text)} characters)"
+        raise FileError(
+            f"{shown!r} cannot be the name of a file: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return Path(text)
 
 
 def _read(path: Path) -> xr.Dataset:
     """Read all of a netCDF file, or say why that cannot be."""
+    if path.is_dir():
+        raise FileError(f"{path} is a directory; name the file in it")
     if not path.is_file():
         raise FileError(f"there is no file {path}; write one with Calibration.to_netcdf()")
     try:
         return xr.load_dataset(path)
     except Exception as error:  # each netCDF library has its own kinds of errors for damaged files
         raise FileError(f"{path} is damaged or no netCDF file: {type(error).__name__}: {error}") from error
-
-
-def _as_registered(dataset: xr.Dataset) -> xr.Dataset:
-    """Give the variables the dtype of the registry: netCDF3 has no 64-bit integers, and strings come back as objects."""
-    changed = {}
-    for name, array in dataset.variables.items():
-        registered = VARIABLES.get(str(name))
-        wanted = registered.dtype if registered else ""
-        if wanted == "int64" and array.dtype.kind == "i":
-            changed[name] = array.astype(np.int64)
-        elif wanted == "str" and (array.dtype.kind == "O" and all(isinstance(x, str) for x in array.values.flat)):
-            changed[name] = array.astype(str)
-    return dataset.assign_coords({n: v for n, v in changed.items() if n in dataset.coords}).assign(
-        {n: v for n, v in changed.items() if n not in dataset.coords}
-    )
 
 
 @refuse_unknown_keywords
@@ -173,8 +184,8 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     Raises
     ------
     FileError
-        If the file does not exist, is damaged, holds something else, or its variables have other names, dims, dtypes or
-        ranges than a calibration's.
+        If `path` is no name of a file, the file does not exist, is damaged (the checksum is one of all numbers, labels and
+        attributes), holds something else, or its variables have other names, dims, dtypes or ranges than a calibration's.
 
     Examples
     --------
@@ -190,38 +201,30 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     >>> again.registers.equals(calibration.registers)
     True
     """
-    path = Path(path)
+    path = _as_path(path)
     dataset = _read(path)
-    if dataset.attrs.get("kind") != KIND:
-        raise FileError(
-            f"{path} is no calibration: its attribute `kind` is {dataset.attrs.get('kind')!r}, not {KIND!r}"
-        )
-    lacking = [name for name in (*_TEXTS, "seed") if name not in dataset.attrs]
-    lacking += [name for name in ("success", "reason", *REGISTERS) if name not in dataset.data_vars]
+    check_attrs(str(path), dataset.attrs)
+    lacking = [name for name in ("success", "reason", *REGISTERS) if name not in dataset.data_vars]
     if lacking:
         raise FileError(f"{path} is no whole calibration: it lacks {', '.join(lacking)}")
-    dataset = _as_registered(dataset)
+    dataset = as_registered(dataset)
     try:
-        for name, array in dataset.data_vars.items():
-            check_variable(str(name), array.dims, array.dtype)
+        check_parts(str(path), dataset)
         registers = check_registers(dataset[list(REGISTERS)].drop_attrs(deep=False))
+    except FileError:
+        raise
     except (TypeError, Bss2SimError) as error:
         raise FileError(f"{path} holds what no calibration has: {error}") from error
-    if _digest(dataset) != dataset.attrs["checksum"] or calibration_id(registers) != dataset.attrs["calibration_id"]:
-        raise FileError(f"{path} is damaged: its numbers are not those that were written")
+    if checksum(dataset) != dataset.attrs["checksum"] or calibration_id(registers) != dataset.attrs["calibration_id"]:
+        raise FileError(f"{path} is damaged: its numbers, labels or attributes are not those that were written")
     rest = [str(name) for name in dataset.data_vars if name not in {*REGISTERS, "success", "reason"}]
-    attrs = {key: _plain(value) for key, value in dataset.attrs.items() if key not in ("kind", "checksum")}
-    plain = dataset.drop_attrs(deep=False).assign_attrs(attrs)
+    attrs = {str(key): plain(value) for key, value in dataset.attrs.items() if key not in ("kind", "checksum")}
+    bare = dataset.drop_attrs(deep=False).assign_attrs(attrs)
     return Calibration(
         registers.assign_attrs(attrs),
-        plain[[name for name in rest if not name.startswith("residual_")]],
-        plain[[name for name in rest if name.startswith("residual_")]],
-        plain["success"],
-        plain["reason"],
+        bare[[name for name in rest if not name.startswith("residual_")]],
+        bare[[name for name in rest if name.startswith("residual_")]],
+        bare["success"],
+        bare["reason"],
         attrs,
     )
-
-
-def _plain(value: Any) -> Any:
-    """Numbers come back as NumPy's."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -66,7 +66,7 @@ def binary_search(
     measure: Callable[[np.ndarray], Any],
     target: Any,
     lower: int,
-    upper: int,
+    upper: Any,
     *,
     inverted: bool = False,
     start_noise: Any = None,
@@ -85,8 +85,11 @@ def binary_search(
         Takes integer codes of the shape of `target`, returns values of that shape. NaN and infinity are too large.
     target : float or array
         Values to reach [unit of `measure`], finite.
-    lower, upper : int
-        Range of the codes, both included.
+    lower : int
+        Lowest code.
+    upper : int or array of int
+        Highest code, included; an array has one for every element of `target`. Elements do not meet: one whose range is
+        shorter makes fewer steps, and is held while the others make theirs.
     inverted : bool
         Whether the value falls as the code rises.
     start_noise : array of int, optional
@@ -100,7 +103,7 @@ def binary_search(
     Raises
     ------
     ParameterError
-        If `upper` is below `lower`, a target is not finite, or `measure` returns another shape.
+        If `upper` is below `lower` or of another shape, a target is not finite, or `measure` returns another shape.
 
     Examples
     --------
@@ -110,47 +113,61 @@ def binary_search(
     SearchResult(code=array([ 615,  692, 1022]), value=array([ 79.9 ,  99.92, 185.72]), within=array([ True,  True, False]))
     """
     target = np.asarray(target, np.float64)
-    if upper < lower:
-        raise ParameterError(f"the range of codes is empty: upper {upper} is below lower {lower}")
+    try:
+        highest = np.broadcast_to(np.asarray(upper, np.int64), target.shape)
+    except ValueError:
+        raise ParameterError(
+            f"upper has shape {np.shape(upper)}, which does not fit the targets of shape {target.shape}"
+        ) from None
+    if (highest < lower).any():
+        raise ParameterError(f"the range of codes is empty: upper {highest.min()} is below lower {lower}")
     if not np.isfinite(target).all():
         raise ParameterError("the targets of a search must be finite")
-    n_code = upper - lower + 1
+    n_code = highest - lower + 1
     noisy = start_noise is not None
-    code = np.full(target.shape, lower + n_code // 2 if n_code > 1 else lower)
+    code = np.where(n_code > 1, lower + n_code // 2, lower)
     if noisy:
-        code = np.clip(code + np.asarray(start_noise, np.int64), lower, upper)
+        code = np.clip(code + np.asarray(start_noise, np.int64), lower, highest)
     best = code
     best_value = np.full(target.shape, np.inf)
     best_distance = np.full(target.shape, np.inf)
-    increments = search_increments(n_code, noisy=noisy)
-    first_counted = len(increments) + 2 - (N_LAST_NOISY if noisy else N_LAST)
-    previous = code
-
-    def test(code: np.ndarray, number: int) -> np.ndarray:
-        """Measure, keep what is best of the last tests, and return whether the value is above the target."""
-        nonlocal best, best_value, best_distance
+    increments, n_increment = _increments(n_code, noisy)
+    # a range of one code has a single test, of a noisy search too
+    n_test = np.where(n_increment > 0, n_increment + 2, 1)
+    first_counted = n_increment + 2 - (N_LAST_NOISY if noisy else N_LAST)
+    previous = ended = code
+    for number in range(int(n_test.max(initial=1))):
         value = np.asarray(measure(code), np.float64)
         if value.shape != target.shape:
             raise ParameterError(f"measure must return values of shape {target.shape}; got {value.shape}")
         value = np.where(np.isfinite(value), value, np.inf)
-        if number >= first_counted:
-            distance = np.abs(value - target)
-            better = distance < best_distance
-            best = np.where(better, code, best)
-            best_value = np.where(better, value, best_value)
-            best_distance = np.where(better, distance, best_distance)
-        return value > target
-
-    for number, increment in enumerate(increments):
-        above = test(code, number)
-        previous = code
-        code = np.clip(np.where(above != inverted, code - increment, code + increment), lower, upper)
-    test(code, len(increments))
-    if increments:
+        distance = np.abs(value - target)
+        better = (number >= first_counted) & (number < n_test) & (distance < best_distance)
+        best = np.where(better, code, best)
+        best_value = np.where(better, value, best_value)
+        best_distance = np.where(better, distance, best_distance)
+        ended = np.where(number == n_increment, code, ended)
+        # the other side of the last code but one, where all steps are made; a search that is over stays where it is
         mirror = 2 * previous - code
-        inner = np.where(previous - lower > upper - previous, upper - 1, lower + 1)
-        outside = (mirror < lower) | (mirror > upper) | (mirror == code)
-        test(np.where(outside, np.clip(inner, lower, upper), mirror), len(increments) + 1)
-    # the best of tests without a single number is the last test: it has gone furthest
-    best = np.where(np.isinf(best_distance), code, best)
-    return SearchResult(best, best_value, (best > lower) & (best < upper))
+        inner = np.where(previous - lower > highest - previous, highest - 1, lower + 1)
+        outside = (mirror < lower) | (mirror > highest) | (mirror == code)
+        mirror = np.where(outside, np.clip(inner, lower, highest), mirror)
+        step = increments[min(number, len(increments) - 1)]
+        moved = np.clip(np.where((value > target) != inverted, code - step, code + step), lower, highest)
+        moving = number < n_increment
+        previous = np.where(moving, code, previous)
+        code = np.where(moving, moved, np.where((number == n_increment) & (n_test > 1), mirror, code))
+    # the best of tests without a single number is the last but one: it has gone furthest
+    best = np.where(np.isinf(best_distance), ended, best)
+    return SearchResult(best, best_value, (best > lower) & (best < highest))
+
+
+def _increments(n_code: np.ndarray, noisy: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Increments of every element (step, ...), zeros after its last one, and how many it has."""
+    lengths, place = np.unique(n_code, return_inverse=True)
+    each = [search_increments(int(length), noisy=noisy) for length in lengths]
+    table = np.zeros((max((1, *map(len, each))), len(each)), np.int64)
+    for k, increments in enumerate(each):
+        table[: len(increments), k] = increments
+    place = place.reshape(n_code.shape)
+    return table[:, place], np.array([len(increments) for increments in each], np.int64)[place]

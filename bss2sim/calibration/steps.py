@@ -24,12 +24,20 @@ from .wanted import Failures, Wanted
 
 __all__ = ["search_target"]
 
-RUNS_PER_SEED = 2**20  # reads of one calibration are numbered apart from those of another seed
+FIRST_RUN = 2**32  # reads of calibrations are numbered apart from a user's own
+RUNS_PER_SEED = 2**20  # and those of one calibration apart from those of another seed
+RUNS_PER_STEP = 32  # and those of one step apart: the reads after a search do not depend on how long others search
 FIRST_STREAM = 2001  # of the noise on the first codes of each search; below are those of the chip
 
 # A read of the best code that is further off than this did not converge: about five times the noise of reads.
 TOLERANCE = {"leak": 5.0, "reset": 5.0, "threshold": 5.0, "reference_mismatch": 1e5}  # [unit of the quantity]
 RELATIVE_TOLERANCE = 0.2
+
+# A potential must move with its code, or the membrane or the CADC is at an end of its range and the read says nothing of the
+# code. Laws have about 0.3 LSB a code, reads a noise of about 1 LSB: PROBE codes away the read differs by 8 LSB at least.
+POTENTIALS = ("leak", "reset", "threshold")
+PROBE = 32  # codes to either side
+LEAST_CHANGE = 3.0  # [CADC LSB]
 
 
 class Measurable(Protocol):
@@ -50,7 +58,7 @@ class _Bench:
         self.codes = wanted.default_codes()
         self.aims: dict[str, np.ndarray] = {}
         self._chip, self._wanted, self._failures, self._seed = chip, wanted, failures, seed
-        self._run = seed * RUNS_PER_SEED
+        self._run = FIRST_RUN + seed * RUNS_PER_SEED
         self._step = 0
 
     def read(self, quantity: str, **trial: Any) -> np.ndarray:
@@ -79,7 +87,7 @@ class _Bench:
         return np.clip(code + self.noise(shape), 0, HIGHEST_CAPMEM_CODE)
 
     def search(self, quantity: str, register: str, aim: np.ndarray, *, inverted: bool = False, noisy: bool = True,
-               upper: int = HIGHEST_CAPMEM_CODE, part: Any = ...) -> SearchResult:  # fmt: skip
+               upper: Any = HIGHEST_CAPMEM_CODE, part: Any = ...) -> SearchResult:  # fmt: skip
         """Search the codes of a register, or of a `part` of it, and write them."""
         codes = self.codes[register]
         lead = len(self._wanted.shape)
@@ -91,17 +99,34 @@ class _Bench:
 
         noise = self.noise(codes[part].shape[lead:]) if noisy else None
         found = binary_search(measure, aim, 0, upper, inverted=inverted, start_noise=noise)
+        self._run += -self._run % RUNS_PER_STEP
         codes[part] = found.code
         return found
 
+    def follows(self, quantity: str, register: str, value: np.ndarray) -> np.ndarray:
+        """Return where the read differs from `value`, as it should, a good way to either side of the code written last."""
+        good = np.ones(value.shape, bool)
+        for step in (-PROBE, PROBE):
+            trial = self.codes[register] + step
+            inside = (trial >= 0) & (trial <= HIGHEST_CAPMEM_CODE)
+            read = self.read(quantity, **{register: np.clip(trial, 0, HIGHEST_CAPMEM_CODE)})
+            good &= ((read - value) * np.sign(step) >= LEAST_CHANGE) | ~inside
+        self._run += -self._run % RUNS_PER_STEP
+        return good
+
     def judge(self, quantity: str, register: str, found: SearchResult, aim: np.ndarray, name: str = "") -> None:
-        """Note the circuits whose search ended at a bound or did not converge."""
+        """Note the circuits whose search ended at a bound, did not converge, or whose potential does not move."""
         name = name or quantity
         at_bound = ~found.within
         self._failures.add(name, at_bound, f"{register} at a bound of its range")
         with np.errstate(invalid="ignore"):
             far = np.abs(found.value - aim) > TOLERANCE.get(quantity, RELATIVE_TOLERANCE * np.abs(aim))
         self._failures.add(name, far & ~at_bound, f"read further from the target than noise, at every {register} tried")
+        if quantity in POTENTIALS:
+            stuck = ~self.follows(quantity, register, found.value) & ~at_bound & ~far
+            self._failures.add(
+                name, stuck, f"the read does not follow {register}: the potential is at an end of what can be read"
+            )
 
 
 def search_target(
@@ -123,11 +148,11 @@ def search_target(
     wanted : Wanted
         What to reach.
     failures : Failures
-        Gets the circuits whose code ended at a bound, or whose read stayed far from the target.
+        Gets the circuits whose code ended at a bound, or whose read stayed far from the target or does not follow the code.
     rule : {"default", "calix"}
         How division and multiplication of the leak are chosen, see :func:`bss2sim.calibration.inversion.choose_mirror`.
     seed : int
-        Which reads, and which noise on the first codes.
+        Which reads, and which noise on the first codes. The runs of the reads are counted from 2^32 + 2^20 * seed.
 
     Returns
     -------
@@ -162,7 +187,7 @@ def search_target(
         for k in range(2):
             part = (..., k, slice(None))
             # the reference's range: CX:spiking/neuron.py:257-387
-            upper = min(int(1.8 * wanted["i_synin_gm"][part].max()) + 100, HIGHEST_CAPMEM_CODE)
+            upper = np.minimum((1.8 * wanted["i_synin_gm"][part]).astype(np.int64) + 100, HIGHEST_CAPMEM_CODE)
             aim = aims["synaptic_strength"][part]
             found = bench.search("synaptic_strength", "i_bias_gm_code", aim, upper=upper, part=part)
             name = ("excitatory synaptic_strength", "inhibitory synaptic_strength")[k]

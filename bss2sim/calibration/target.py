@@ -246,8 +246,9 @@ class NeuronCalibTarget:
         populations : iterable of (population, circuits)
             A population is an object or a mapping with any of the fields of a target, per population or per neuron, as
             :class:`bss2sim.IAFNeuron`; what it does not have is that class' default (reset 80 LSB, refractory time
-            1 us). Its circuits are an integer array (neuron,), or (neuron, circuit) if a neuron has several: all of
-            them get the targets of the neuron. Circuits of no population keep the defaults of a target.
+            1 us). Its circuits are what :func:`~bss2sim.hardware.placement.place` returns, a list of AtomicNeuronOnDLS,
+            or an integer array (neuron,), or (neuron, circuit) if a neuron has several: all of them get the targets
+            of the neuron. Circuits of no population keep the defaults of a target.
         synin_mode : {"calibrated", "matching", "uncalibrated"}
             As in the class; "calibrated" is what hxtorch does. Source: HS:modules/types.py:198-292.
 

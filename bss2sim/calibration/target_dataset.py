@@ -54,6 +54,10 @@ def from_dataset(dataset: xr.Dataset) -> dict[str, Any]:
     for name in dataset.data_vars:
         if name not in known:
             raise InputError(f"a target has no variable {name!r}{suggestion(str(name), known)}")
+    for name in known:
+        for dim in dataset[name].dims:
+            if dim in SIZES and dataset.sizes[dim] != SIZES[dim]:
+                raise ParameterError(f"{name} has {dataset.sizes[dim]} entries along {dim}; a chip has {SIZES[dim]}")
     given: dict[str, Any] = {name: _compact(field, dataset[field.variable]) for name, field in FIELDS.items()}
     return {**given, "synin_mode": dataset.attrs["synin_mode"]}
 

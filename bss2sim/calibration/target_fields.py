@@ -13,7 +13,7 @@ import xarray as xr
 from bss2sim.arrays import as_array, as_variable
 from bss2sim.errors import ParameterError
 from bss2sim.hardware.registers import N_ATOMIC_NEURON
-from bss2sim.variables import RESERVED_DIMS, SYNAPTIC_INPUTS
+from bss2sim.variables import RESERVED_DIMS, SYNAPTIC_INPUTS, VARIABLES
 
 MOST_NAMED = 8  # circuits that a message lists
 
@@ -109,7 +109,9 @@ def _from_data_array(field: Field, value: xr.DataArray, dims: tuple[str, ...]) -
             if dim in value.coords and not np.array_equal(value.coords[dim].values, _LABELS[str(dim)]):
                 labels = _LABELS[str(dim)]
                 raise ParameterError(f"{field.name} has other labels along {dim} than {labels[0]} .. {labels[-1]}")
-        elif dim in RESERVED_DIMS or dim in ("atomic_neuron", "capmem_block"):
+        elif not isinstance(dim, str):
+            raise ParameterError(f"{field.name} has a dim {dim!r}; names of dims must be text")
+        elif dim in RESERVED_DIMS or dim in VARIABLES:
             hint = "; place neurons with from_populations()" if dim == "neuron" else ""
             raise ParameterError(f"{field.name} has a dim {dim!r}; it may have {dims} and dims of your own{hint}")
     coords = {d: value.coords[d].variable for d in value.dims if d in value.coords and d not in _LENGTHS}
@@ -137,6 +139,9 @@ def labelled(field: Field, value: Any, dims: tuple[str, ...]) -> xr.DataArray:
     """
     array = _from_data_array(field, value, dims) if isinstance(value, xr.DataArray) else _from_array(field, value, dims)
     values = array.values
+    if not values.size:
+        empty = next(dim for dim, size in array.sizes.items() if not size)
+        raise ParameterError(f"{field.name} has no entry along {empty}; give at least one")
     if values.dtype.kind not in "iuf":
         raise ParameterError(f"{field.name} must be real numbers; got dtype {values.dtype}")
     unit = f" {field.unit}" if field.unit else ""

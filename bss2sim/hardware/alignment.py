@@ -33,7 +33,7 @@ class Alignment:
                 )
             if dim in array.coords:
                 label = array.coords[dim].variable
-                if not np.array_equal(self.labels.setdefault(dim, label).values, label.values):
+                if not self.labels.setdefault(dim, label).equals(label):  # NaN is equal to itself here
                     raise ParameterError(
                         f"dim {dim!r} of {what} has other labels than before; align them or drop the labels"
                     )

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
 from bss2sim.hardware.alignment import Alignment
 from bss2sim.hardware.chip_configuration import ChipConfiguration
-from bss2sim.hardware.circuits import PARAMETERS, STREAMS, draw_parameters
+from bss2sim.hardware.circuits import PARAMETERS, draw_parameters, variation_factors
 from bss2sim.hardware.measure import read
 from bss2sim.hardware.quantities import NEEDED, Quantities
-from bss2sim.hardware.registers import SIZES, check_registers
-from bss2sim.variables import RESERVED_DIMS
+from bss2sim.hardware.registers import check_registers, is_own_dim
 
 MOST_SEED = 2**63 - 1
 
@@ -28,10 +27,12 @@ def _whole_numbers(what: str, value: Any) -> xr.DataArray:
     if isinstance(value, xr.DataArray):
         if value.chunks is not None:
             raise ParameterError(f"{what} is chunked (dask); call .compute() on it first")
-        wrong = [dim for dim in value.dims if dim in RESERVED_DIMS or dim in SIZES]
+        wrong = [dim for dim in value.dims if not is_own_dim(dim)]
         if wrong:
             raise ParameterError(f"{what} has a dim {wrong[0]!r}; give it dims of your own, e.g. 'chip'")
         array = value.values
+        if array.size == 0:
+            raise ParameterError(f"{what} is empty, of shape {array.shape}; give at least one number")
     else:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise ParameterError(f"{what} must be a whole number of at least 0, or a DataArray of them; got {value!r}")
@@ -46,19 +47,13 @@ def _whole_numbers(what: str, value: Any) -> xr.DataArray:
     return value.astype(np.int64)
 
 
-def _factors(variation: Any) -> dict[str, float]:
-    """Turn `variation` into a factor of each law."""
-    given = variation if isinstance(variation, Mapping) else dict.fromkeys(STREAMS, variation)
-    factors = dict.fromkeys(STREAMS, 1.0)
-    for name, value in given.items():
-        if name not in STREAMS:
-            raise ParameterError(f"variation has no law {name!r}{suggestion(str(name), STREAMS)}")
-        good = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-        if not good or not 0 <= float(value) < np.inf:
-            where = f" of {name}" if isinstance(variation, Mapping) else ""
-            raise ParameterError(f"variation{where} must be a finite number of at least 0; got {value!r}")
-        factors[name] = float(value)
-    return factors
+def _names(quantities: Any) -> list[str]:
+    """Turn names of quantities into a list of them; a str is one name."""
+    try:
+        names = [quantities] if isinstance(quantities, str) else list(quantities)
+    except TypeError as reason:
+        raise ParameterError(f"quantities must be names, e.g. ['leak', 'reset']; got {quantities!r}") from reason
+    return [choose("quantity", name, NEEDED) for name in names]
 
 
 class EmulatedChip:
@@ -84,7 +79,8 @@ class EmulatedChip:
     Raises
     ------
     ParameterError
-        If a seed is no whole number of at least 0, or a variation is negative or of a law that does not exist.
+        If a seed is no whole number of at least 0, there is none, or its dims have names that the package uses; a variation is
+        negative or of a law that does not exist. Of :attr:`parameters`, if they overflow with that variation or configuration.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -117,7 +113,7 @@ class EmulatedChip:
         if configuration is not None and not isinstance(configuration, ChipConfiguration):
             raise ParameterError(f"configuration must be a ChipConfiguration; got {type(configuration).__name__}")
         object.__setattr__(self, "_seeds", seeds)
-        object.__setattr__(self, "_factors", _factors(variation))
+        object.__setattr__(self, "_factors", variation_factors(variation))
         object.__setattr__(self, "configuration", configuration or ChipConfiguration())
 
     @property
@@ -187,7 +183,7 @@ class EmulatedChip:
         registers : Dataset
             Registers, see :func:`~bss2sim.hardware.neuron_block.default_registers`. Dims that they share with the seed go together;
             further dims of your own are swept.
-        quantities : iterable of str, optional
+        quantities : str or iterable of str, optional
             Which quantities; only the registers they depend on need be there. All if None: leak, reset, threshold [CADC LSB],
             tau_mem, tau_syn [s], synaptic_strength [CADC LSB per weight LSB], synapse_dac, capacitance [LSB], reference_mismatch,
             drift [CADC LSB/s], refractory_time, holdoff_time [s].
@@ -210,7 +206,7 @@ class EmulatedChip:
         >>> EmulatedChip(seed=7).achieved(default_registers(), quantities=["tau_mem"])["tau_mem"].values[:2]
         array([inf, inf])
         """
-        wanted = list(NEEDED) if quantities is None else [choose("quantity", name, NEEDED) for name in quantities]
+        wanted = list(NEEDED) if quantities is None else _names(quantities)
         alignment, codes, parameters = self._align(registers, [name for each in wanted for name in NEEDED[each]])
         truth = Quantities(codes, parameters)
         return alignment.dataset({name: getattr(truth, name) for name in wanted}, self.provenance)

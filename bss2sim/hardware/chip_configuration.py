@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
+from bss2sim.hardware.registers import HIGHEST_CAPMEM_CODE
 
 STATUSES = ("stated", "derived", "figure", "assumed")
 
@@ -19,6 +21,16 @@ NOMINAL_GM_CODE = 500
 NOMINAL_DAC_CODE = 600
 NOMINAL_TAU_SYN = 10e-6
 NOMINAL_LEAK_BIAS_CODE = 300
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a value is a finite real number that a float can hold; True and False are none."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _number(default: float, units: str, status: str, source: str, meaning: str, *, sign: str = "positive") -> Any:
@@ -193,17 +205,18 @@ class ChipConfiguration:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if (
-                isinstance(value, bool | np.bool_)
-                or not isinstance(value, numbers.Real)
-                or not np.isfinite(float(value))
-            ):
+            if not is_finite(value):
                 raise ParameterError(f"{field.name} must be a finite number [{field.metadata['units']}]; got {value!r}")
             sign = field.metadata["sign"]
             if (sign == "positive" and value <= 0) or (sign == "nonnegative" and value < 0):
                 least = "above 0" if sign == "positive" else "at least 0"
                 raise ParameterError(f"{field.name} must be {least} [{field.metadata['units']}]; got {value!r}")
             object.__setattr__(self, field.name, float(value))
+        if self.floating_code > HIGHEST_CAPMEM_CODE:
+            raise ParameterError(
+                f"floating_code must be at most {HIGHEST_CAPMEM_CODE}, the highest code; got {self.floating_code}: no synaptic "
+                "line would decay"
+            )
         if not 0 <= self.membrane_lower < self.membrane_upper <= 255:
             raise ParameterError(
                 "membrane_lower must be below membrane_upper, both 0 to 255 LSB; "

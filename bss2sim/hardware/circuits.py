@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from bss2sim.errors import ParameterError, suggestion
 from bss2sim.hardware.chip_configuration import (
     NOMINAL_CAPACITANCE_CODE,
     NOMINAL_DAC_CODE,
@@ -13,6 +15,7 @@ from bss2sim.hardware.chip_configuration import (
     NOMINAL_LEAK_BIAS_CODE,
     NOMINAL_TAU_SYN,
     ChipConfiguration,
+    is_finite,
 )
 from bss2sim.hardware.draws import lognormal, normal
 from bss2sim.hardware.registers import SIZES
@@ -33,6 +36,44 @@ STREAMS = {
 }
 
 PARAMETERS = tuple(dict.fromkeys(name for law in LAWS.values() for name in law.parameters))
+
+LIMIT = 1e100  # of every parameter, and 1 / LIMIT of factors, so that no product of some of them overflows
+_ANY_SIGN = (
+    "leak_offset",
+    "leak_bias_slope",
+    "reset_offset",
+    "threshold_offset",
+    "leak_bias_offset",
+    "reference_optimum",
+)
+
+
+def variation_factors(variation: Any) -> dict[str, float]:
+    """Turn `variation` into a factor of each law; ParameterError if it is none."""
+    given = variation if isinstance(variation, Mapping) else dict.fromkeys(STREAMS, variation)
+    factors = dict.fromkeys(STREAMS, 1.0)
+    for name, value in given.items():
+        if name not in STREAMS:
+            raise ParameterError(f"variation has no law {name!r}{suggestion(str(name), STREAMS)}")
+        if not is_finite(value) or value < 0:
+            where = f" of {name}" if isinstance(variation, Mapping) else ""
+            raise ParameterError(f"variation{where} must be a finite number of at least 0; got {value!r}")
+        factors[name] = float(value)
+    return factors
+
+
+def _check(parameters: Mapping[str, np.ndarray]) -> None:
+    """Refuse parameters that are not finite, and factors that are not above 0, or too near to overflow."""
+    for name, values in parameters.items():
+        good = np.abs(values) <= LIMIT
+        if name not in _ANY_SIGN:
+            good &= values >= 1 / LIMIT
+        if not good.all():
+            bound = f"within {LIMIT:g} of 0" if name in _ANY_SIGN else f"{1 / LIMIT:g} to {LIMIT:g}"
+            raise ParameterError(
+                f"variation or configuration is too large: {name} of a circuit is {values[~good].flat[0]:g} and must be "
+                f"{bound}; take a smaller variation, or spreads and levels nearer to the defaults"
+            )
 
 
 def draw_parameters(
@@ -56,7 +97,22 @@ def draw_parameters(
     -------
     dict of arrays
         :data:`PARAMETERS` by name, shape of `seeds` and then of a circuit, an input or a quadrant; scalars of what all have alike.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is not finite or a factor is not above 0, which a very large variation or configuration does.
     """
+    with np.errstate(all="ignore"):
+        parameters = _drawn(seeds, variation, configuration)
+    _check(parameters)
+    return parameters
+
+
+def _drawn(
+    seeds: np.ndarray, variation: Mapping[str, float], configuration: ChipConfiguration
+) -> dict[str, np.ndarray]:
+    """Return the parameters as they are drawn, not checked."""
     c = configuration
 
     def draw(law: str, *names: str) -> list[np.ndarray]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,12 @@ import xarray as xr
 
 from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
 from bss2sim.hardware.alignment import Alignment
-from bss2sim.hardware.registers import N_ATOMIC_NEURON, REGISTERS, SIZES, check_registers
-from bss2sim.variables import RESERVED_DIMS
+from bss2sim.hardware.registers import REGISTERS, SIZES, check_registers, is_own_dim
+from bss2sim.hardware.selection import Placement, active_circuits, all_circuits, neuron_mask, placed_neurons
 
 READOUT_SOURCES = {"membrane": 0, "exc_synin": 1, "inh_synin": 2, "adaptation": 3}  # LO:v3/neuron.h:371-386
 NORMAL_OUTPUT = 1  # analog_output_code
 _NO_LEAK = {"leak_i_bias_code": 0, "enable_leak_division": True, "enable_leak_multiplication": False}
-
-Placement = Sequence[Sequence[Any]]
 
 
 def default_registers(chip_dims: Mapping[Hashable, int] | None = None) -> xr.Dataset:
@@ -38,7 +35,7 @@ def default_registers(chip_dims: Mapping[Hashable, int] | None = None) -> xr.Dat
     Raises
     ------
     ParameterError
-        If a name is that of a dim of circuits or runs, or a length is no whole number of at least 1.
+        If a name is no str or one that the package uses itself, or a length is no whole number of at least 1.
 
     Examples
     --------
@@ -48,8 +45,10 @@ def default_registers(chip_dims: Mapping[Hashable, int] | None = None) -> xr.Dat
     array([15, 15, 15])
     """
     sizes: dict[Hashable, int] = {}
+    if chip_dims is not None and not isinstance(chip_dims, Mapping):
+        raise ParameterError(f"chip_dims must be a dict of lengths, e.g. {{'chip': 2}}; got {chip_dims!r}")
     for dim, size in (chip_dims or {}).items():
-        if dim in RESERVED_DIMS or dim in SIZES:
+        if not is_own_dim(dim):
             raise ParameterError(f"chip_dims has {dim!r}; give it names of your own, e.g. 'chip'")
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
             raise ParameterError(f"chip_dims must have lengths of at least 1; {dim!r} has {size!r}")
@@ -63,36 +62,6 @@ def default_registers(chip_dims: Mapping[Hashable, int] | None = None) -> xr.Dat
         for name, register in REGISTERS.items()
     }
     return Alignment(sizes=sizes).dataset(values, {})
-
-
-def _enum(circuit: Any) -> int:
-    """Number of a circuit; ParameterError if there is no such circuit."""
-    try:
-        number = operator.index(getattr(circuit, "enum", circuit))
-    except TypeError as reason:
-        raise ParameterError(f"a circuit must be a number 0 to {N_ATOMIC_NEURON - 1}; got {circuit!r}") from reason
-    if isinstance(circuit, bool) or not 0 <= number < N_ATOMIC_NEURON:
-        raise ParameterError(f"a circuit must be 0 to {N_ATOMIC_NEURON - 1}; got {circuit!r}")
-    return number
-
-
-def _circuits(circuits: Any) -> np.ndarray:
-    """Numbers of circuits, each at most once."""
-    found = [_enum(circuit) for circuit in circuits]
-    if len(set(found)) < len(found):
-        twice = next(circuit for circuit in found if found.count(circuit) > 1)
-        raise ParameterError(f"circuit {twice} is there twice; a circuit belongs to one neuron")
-    return np.array(found, dtype=np.int64)
-
-
-def _neurons(placement: Placement) -> list[np.ndarray]:
-    """Circuits of every neuron, checked."""
-    neurons = [_circuits(neuron) for neuron in placement]
-    empty = [index for index, neuron in enumerate(neurons) if neuron.size == 0]
-    if empty:
-        raise ParameterError(f"neuron {empty[0]} of the placement has no circuit; give it at least one")
-    _circuits([circuit for neuron in neurons for circuit in neuron.tolist()])
-    return neurons
 
 
 def _copy(registers: xr.Dataset) -> xr.Dataset:
@@ -115,8 +84,8 @@ def disable_leak(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset:
     ----------
     registers : Dataset
         All registers.
-    circuits : iterable of int or AtomicNeuronOnDLS
-        Circuits.
+    circuits : iterable of int, AtomicNeuronOnDLS or LogicalNeuronOnDLS
+        Circuits; of a placed neuron all of its circuits.
 
     Returns
     -------
@@ -134,12 +103,12 @@ def disable_leak(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset:
     >>> disable_leak(default_registers(), [0, 1])["enable_leak_division"].values[:3]
     array([ True,  True, False])
     """
-    return _set(_copy(registers), _circuits(circuits), _NO_LEAK)
+    return _set(_copy(registers), all_circuits(circuits), _NO_LEAK)
 
 
-def _spiking(registers: xr.Dataset, circuits: Iterable[Any], on: bool) -> xr.Dataset:
+def _spiking(registers: xr.Dataset, circuits: np.ndarray, on: bool) -> xr.Dataset:
     """Turn comparator and event output of circuits on or off."""
-    return _set(_copy(registers), _circuits(circuits), {"enable_threshold": on, "enable_digital": on})
+    return _set(_copy(registers), circuits, {"enable_threshold": on, "enable_digital": on})
 
 
 @refuse_unknown_keywords
@@ -152,8 +121,8 @@ def disable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Datase
     ----------
     registers : Dataset
         All registers.
-    circuits : iterable of int or AtomicNeuronOnDLS
-        Circuits.
+    circuits : iterable of int, AtomicNeuronOnDLS or LogicalNeuronOnDLS
+        Circuits; of a placed neuron all of its circuits.
 
     Returns
     -------
@@ -171,7 +140,7 @@ def disable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Datase
     >>> bool(disable_spiking(default_registers(), [5])["enable_digital"][5])
     False
     """
-    return _spiking(registers, circuits, False)
+    return _spiking(registers, all_circuits(circuits), False)
 
 
 @refuse_unknown_keywords
@@ -182,8 +151,8 @@ def enable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset
     ----------
     registers : Dataset
         All registers.
-    circuits : iterable of int or AtomicNeuronOnDLS
-        Circuits.
+    circuits : iterable of int, AtomicNeuronOnDLS or LogicalNeuronOnDLS
+        Circuits; of a placed neuron its first circuit, the only one that spikes.
 
     Returns
     -------
@@ -201,17 +170,7 @@ def enable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset
     >>> bool(enable_spiking(default_registers(), [5])["enable_threshold"][5])
     True
     """
-    return _spiking(registers, circuits, True)
-
-
-def _mask(spike_mask: Any, n_neuron: int) -> np.ndarray:
-    """Event outputs of all neurons; ParameterError if they are no booleans or of another number."""
-    mask = np.asarray(spike_mask)
-    if mask.dtype != bool:
-        raise ParameterError(f"spike_mask must be True or False for each neuron; got dtype {mask.dtype}")
-    if mask.ndim > 1 or (mask.ndim and mask.size != n_neuron):
-        raise ParameterError(f"spike_mask has shape {mask.shape}; give True, False or {n_neuron} of them")
-    return np.broadcast_to(mask, n_neuron)
+    return _spiking(registers, active_circuits(circuits), True)
 
 
 @refuse_unknown_keywords
@@ -222,8 +181,8 @@ def set_spike_mask(registers: xr.Dataset, placement: Placement, spike_mask: Any)
     ----------
     registers : Dataset
         All registers.
-    placement : sequence of sequences of int or AtomicNeuronOnDLS
-        Circuits of each neuron.
+    placement : iterable of LogicalNeuronOnDLS, or of iterables of int or AtomicNeuronOnDLS
+        The neurons as :func:`~bss2sim.hardware.placement.place` returns them, or the circuits of each.
     spike_mask : bool, or array (neuron,) of bool
         True for neurons that send spikes.
 
@@ -243,9 +202,9 @@ def set_spike_mask(registers: xr.Dataset, placement: Placement, spike_mask: Any)
     >>> set_spike_mask(default_registers(), [[0], [1]], [True, False])["enable_digital"].values[:2]
     array([ True, False])
     """
-    neurons = _neurons(placement)
+    neurons = placed_neurons(placement)
     first = [neuron[0] for neuron in neurons]
-    return _set(_copy(registers), first, {"enable_digital": _mask(spike_mask, len(neurons))})
+    return _set(_copy(registers), first, {"enable_digital": neuron_mask(spike_mask, len(neurons))})
 
 
 def _connected(source: str) -> dict[str, Any]:
@@ -262,8 +221,8 @@ def enable_madc_recording(registers: xr.Dataset, circuit: Any, *, source: str = 
     ----------
     registers : Dataset
         All registers.
-    circuit : int or AtomicNeuronOnDLS
-        Circuit.
+    circuit : int, AtomicNeuronOnDLS or LogicalNeuronOnDLS
+        Circuit; of a placed neuron its first circuit.
     source : str, optional
         What is read: membrane, exc_synin, inh_synin or adaptation.
 
@@ -283,7 +242,7 @@ def enable_madc_recording(registers: xr.Dataset, circuit: Any, *, source: str = 
     >>> int(enable_madc_recording(default_registers(), 3, source="exc_synin")["readout_source_code"][3])
     1
     """
-    return _set(_copy(registers), _circuits([circuit]), _connected(source))
+    return _set(_copy(registers), active_circuits([circuit]), _connected(source))
 
 
 @refuse_unknown_keywords
@@ -305,8 +264,8 @@ def configure(
     ----------
     registers : Dataset
         All registers, e.g. of a calibration.
-    placement : sequence of sequences of int or AtomicNeuronOnDLS
-        Circuits of each neuron.
+    placement : iterable of LogicalNeuronOnDLS, or of iterables of int or AtomicNeuronOnDLS
+        The neurons as :func:`~bss2sim.hardware.placement.place` returns them, or the circuits of each.
     spike_mask : bool, or array (neuron,) of bool, optional
         True for neurons that send spikes.
     enable_leak : bool, optional
@@ -334,8 +293,8 @@ def configure(
     >>> registers["enable_digital"].values[:4], registers["analog_output_code"].values[:4]
     (array([ True, False, False, False]), array([1, 0, 1, 0]))
     """
-    neurons = _neurons(placement)
-    mask = _mask(spike_mask, len(neurons))
+    neurons = placed_neurons(placement)
+    mask = neuron_mask(spike_mask, len(neurons))
     if not isinstance(enable_leak, bool):
         raise ParameterError(f"enable_leak must be True or False; got {enable_leak!r}")
     connected = _connected(madc_source)

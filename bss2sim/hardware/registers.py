@@ -112,14 +112,26 @@ def _place(index: tuple[np.intp, ...], dims: tuple[Hashable, ...]) -> str:
     )
 
 
+def is_own_dim(dim: Hashable) -> bool:
+    """Whether a leading dim may have this name: a str that no dim, label or variable of the package has.
+
+    Examples
+    --------
+    >>> from bss2sim.hardware.registers import is_own_dim
+    >>> is_own_dim("chip"), is_own_dim("leak"), is_own_dim(3)
+    (True, False, False)
+    """
+    return isinstance(dim, str) and dim not in RESERVED_DIMS and dim not in SIZES and dim not in VARIABLES
+
+
 def _check_dims(register: Register, array: xr.DataArray) -> None:
     """Refuse dims that are not chips of your own and then those of the register."""
     own = len(register.dims)
     lead = array.dims[: array.ndim - own]
-    if array.dims[array.ndim - own :] != register.dims or any(dim in RESERVED_DIMS or dim in SIZES for dim in lead):
+    if array.dims[array.ndim - own :] != register.dims or not all(map(is_own_dim, lead)):
         raise ParameterError(
             f"{register.name} has dims {array.dims}; it must have {register.dims or 'none'} after the dims of chips, "
-            "if any; see .transpose()"
+            "if any, whose names are your own, e.g. 'chip'; see .transpose() and .rename()"
         )
     for dim in register.dims:
         if array.sizes[dim] != SIZES[dim]:

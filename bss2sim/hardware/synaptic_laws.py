@@ -96,8 +96,12 @@ class SynapticStrengthLaw(Law):
     def _invert(self, quantity: np.ndarray, parameters: Parameters, **context: Any) -> np.ndarray:
         """Return the code of a strength [CADC LSB per weight LSB]; infinite where no transconductance is high enough."""
         gm = np.where(quantity == 0, 0.0, quantity / self._per_gm(parameters, **context))
+        gm = np.where(
+            np.isinf(quantity), quantity, gm
+        )  # also where the line floats and the strength is infinite itself
         compression = parameters["gm_compression"]
-        return np.where(gm >= compression, np.inf, gm / (1 - gm / compression))
+        code = np.where(gm >= compression, np.inf, gm / (1 - gm / compression))
+        return np.where(gm == -np.inf, -compression, code)  # the limit
 
 
 class ReferenceMismatchLaw(Law):
