@@ -133,9 +133,8 @@ def forms(weight: np.ndarray) -> dict[str, b2.Synapse]:
     }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_neuron", [1, 15, 16, 17, 64, 130, 600])
-@pytest.mark.parametrize("pair", [False, True])
+@pytest.mark.parametrize(("dtype", "pair"), [(np.float32, False), (np.float64, True)])  # each combination is compiled
 @pytest.mark.parametrize("kind", ["plain", "graded", "events"])
 def test_every_form_of_the_weights_gives_the_same_bits(dtype, n_neuron, pair, kind):
     rng = np.random.default_rng(n_neuron)

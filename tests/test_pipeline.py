@@ -19,11 +19,10 @@ rng = np.random.default_rng(3)
 spikes = rng.random((60, 2, 9)) < 0.1
 neurons = b2.IAFNeuron(20, threshold=1.0, reset=0.0, tau_syn=(4e-6, 9e-6), refractory_time=3e-6, holdoff_time=1e-6)
 synapse = b2.Synapse(rng.normal(0.2, 0.5, (9, 20)))
-for integrator in ("euler", "exact"):
-    record = b2.Recording(membrane=True)
-    run = b2.simulate(neurons, spikes, synapse=synapse, dt=1e-6, integrator=integrator, record=record)
-    assert run.spike_time.size
-    print(run.spike_time.values.tobytes().hex(), run.membrane.values.tobytes().hex())
+record = b2.Recording(membrane=True)
+run = b2.simulate(neurons, spikes, synapse=synapse, dt=1e-6, integrator="euler", record=record)
+assert run.spike_time.size
+print(run.spike_time.values.tobytes().hex(), run.membrane.values.tobytes().hex())
 """
 
 

@@ -112,6 +112,9 @@ class Calibration:
         dataset = self.to_dataset()
         dataset.attrs["checksum"] = checksum(dataset)
         try:
+            # some netCDF libraries write complex labels in a way of their own, which the others cannot read
+            if any(coord.dtype.kind == "c" for coord in dataset.coords.values()):
+                raise ValueError("complex numbers are no netCDF type")
             with tempfile.TemporaryDirectory(dir=where.parent, prefix=".calibration-") as folder:
                 written = Path(folder) / where.name
                 dataset.to_netcdf(written)
@@ -120,9 +123,8 @@ class Calibration:
                 os.replace(written, where)
         except OSError as error:
             raise FileError(f"the calibration cannot be written to {where}: {error}") from error
-        except (
-            Exception
-        ) as error:  # each netCDF library has its own kinds of errors for names and labels it cannot hold
+        # each netCDF library has its own kinds of errors for names and labels it cannot hold
+        except Exception as error:
             raise FileError(
                 f"the calibration cannot be written to {where}: a netCDF file cannot hold its dims ({self._dims()}), "
                 f"their labels or its attributes: {error}"
