@@ -202,6 +202,83 @@ class ChipConfiguration:
         17e3, "LSB/s", "derived", "1 LSB at tau_mem 60 us", "noise of a read of the reference's mismatch"
     )
 
+    # experiments: synapses and membranes
+    synapse_gain_spread: float = _spread(
+        0.04,
+        "1",
+        "assumed",
+        "minimal: CX:hagen/neuron_synin.py:278",
+        "spread of the strength between synapses of a neuron",
+    )
+    inhibition_range: float = _number(
+        60, "LSB", "assumed", "dynamic-range figure: -14, -41, -64, -128 MADC LSB at weights 32, 64, 96, 288",
+        "distance from membrane_lower below which inhibition gets weaker",
+    )  # fmt: skip
+    excitation_range: float = _number(
+        40, "LSB", "assumed", "dynamic-range figure: linear up to 76 LSB above 80",
+        "distance from membrane_upper below which excitation gets weaker",
+    )  # fmt: skip
+    reset_time_constant: float = _number(
+        0.25e-6, "s", "assumed", "about 0.5 us: HA:neuron.h:329-330", "time constant of the pull to the reset potential"
+    )
+    threshold_noise: float = _spread(
+        0.5, "LSB", "assumed", "no figure known", "noise of the threshold, anew after each spike"
+    )
+    trial_gain_spread: float = _spread(
+        0.03, "1", "assumed", "6 % with offset and noise: hxsnn_intro_trace_scaling.png",
+        "spread of the synaptic strength of a neuron between trials",
+    )  # fmt: skip
+    trial_offset_spread: float = _spread(
+        1, "LSB", "figure", "hxsnn_intro_trace_scaling.png: 1.5 LSB in 10 runs",
+        "spread of the reads of a neuron between trials",
+    )  # fmt: skip
+    synaptic_delay: float = _spread(
+        0.3e-6, "s", "figure", "response within 0.5 us: dynamic_range_solution.png", "time from an input to its current"
+    )
+    free_run_time: float = _spread(
+        16e-6, "s", "stated", "GR include/grenade/vx/ppu.h:22-26, executor .cpp:907-957",
+        "time that the membranes run free before a trial begins",
+    )  # fmt: skip
+    madc_start_time: float = _spread(
+        10e-6, "s", "stated", "GR executor .cpp:907-916", "time that a start of the MADC adds to free_run_time"
+    )
+
+    # experiments: what is read
+    membrane_noise_time: float = _number(
+        1e-6, "s", "assumed", "no figure known", "time in which the noise of the membrane forgets"
+    )
+    cadc_offset_spread: float = _spread(
+        1, "LSB", "assumed", "below 3 after calibration: CX:hw/test_cadc_calibration.py:56-77",
+        "spread of the offsets of CADC channels",
+    )  # fmt: skip
+    cadc_gain_spread: float = _spread(0.01, "1", "assumed", "no figure known", "spread of the gains of CADC channels")
+    cadc_period: float = _number(
+        1.85e-6, "s", "assumed", "1 to 2.5 us: GR tests/hw test-cadc_readout.cpp:44-46",
+        "time between CADC samples that are kept in SRAM",
+    )  # fmt: skip
+    cadc_period_dram: float = _number(
+        6e-6, "s", "assumed", "below 7 us: GR tests/hw test-cadc_readout.cpp:138-150",
+        "time between CADC samples that are kept in DRAM",
+    )  # fmt: skip
+    cadc_jitter: float = _spread(
+        32e-9, "s", "assumed", "4 FPGA cycles", "largest difference of a CADC sample from its period, either way"
+    )
+    ppu_clock_offset: float = _spread(
+        0.3e-6, "s", "assumed", "not synchronised: GR executor .cpp:306-317",
+        "largest difference of the time stamps of CADC samples from chip time in a trial, either way",
+    )  # fmt: skip
+    madc_slope: float = _number(
+        3, "1", "figure", "hxsnn_intro_cadc_vs_madc.png: 304 at leak 80, 440 at threshold 125", "MADC LSB per CADC LSB"
+    )
+    madc_offset: float = _number(64, "MADC LSB", "figure", "hxsnn_intro_cadc_vs_madc.png", "MADC at CADC 0", sign="any")
+    madc_noise: float = _spread(
+        1, "MADC LSB", "assumed", "1.5 to 3 with the membrane: MC src/py bss.py", "noise of one read of the MADC"
+    )
+    spike_delay: float = _spread(
+        0.3e-6, "s", "assumed", "up to 2 us: HS-t:hw/test_spiking_modules.py:749-752", "time from a spike to its stamp"
+    )
+    spike_jitter: float = _spread(16e-9, "s", "assumed", "no figure known", "spread of spike_delay between spikes")
+
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
