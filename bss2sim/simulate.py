@@ -11,7 +11,8 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
-from .errors import InputError, ParameterError, choose, refuse_unknown_keywords
+from .errors import ParameterError, choose, refuse_unknown_keywords
+from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
 from .label import label_result, wanted_outputs
 from .neuron import Population
@@ -23,8 +24,6 @@ from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
 from .weights import flat_weights, packed_weights
-
-MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
 
 @refuse_unknown_keywords
@@ -127,7 +126,7 @@ def simulate(
     jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))
     drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
     trials = _collect_trials(drive, synapse, neurons)
-    n_time, finish = _extent(drive, duration, dt, begin, step, integrator)
+    n_time, finish = extent(drive, duration, dt, begin, step, integrator)
     plan = _make_plan(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
@@ -200,43 +199,6 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
             trials.add("weight", {dim: synapse._weight.sizes[dim] for dim in lead}, labels_of(synapse._weight, lead))
     add_sweeps(trials, neurons)
     return trials
-
-
-def _extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, integrator: str) -> tuple[int, float]:
-    """Return the rows of time and the end of the run [s]."""
-    if drive.n_time is not None:
-        if duration is not None:
-            raise ParameterError(
-                f"duration is only for sparse spikes; these inputs have {drive.n_time} rows of dt = {dt} s"
-            )
-        if step < 0:
-            raise InputError("this state lies between grid steps; only a run with sparse inputs can continue it")
-        return drive.n_time, (step + drive.n_time) * dt
-    if duration is None:
-        if "duration" not in drive.attrs:
-            raise ParameterError(
-                "sparse spikes without an attribute `duration` need duration=, the length of the run [s]"
-            )
-        reach = float(drive.attrs.get("start_time", 0.0)) + as_seconds(
-            "the attribute `duration` of the spikes", drive.attrs["duration"]
-        )
-        duration = reach - begin
-        if not duration > 0:
-            raise ParameterError(
-                f"the spikes reach to {reach} s, the state is already at {begin} s; give duration= [s]"
-            )
-    length = as_seconds("duration", duration)
-    ratio = length / dt
-    nearest = np.rint(ratio)
-    if ratio > MOST_STEPS:
-        raise ParameterError(
-            f"duration is {ratio:.3g} steps of dt = {dt} s, more than {MOST_STEPS:.0e}; give a larger dt= [s]"
-        )
-    on_grid = abs(ratio - nearest) <= SNAP * nearest
-    if integrator == "euler" and not on_grid:
-        raise ParameterError(f"integrator 'euler' needs a duration of whole steps of dt = {dt} s; got {length} s")
-    n_time = int(nearest if on_grid else np.ceil(ratio))
-    return n_time, (step + n_time) * dt if on_grid and step >= 0 else begin + length
 
 
 def _make_plan(

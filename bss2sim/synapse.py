@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,18 +30,24 @@ class Synapse:
     weight : array (input, neuron), DataArray with dims input and neuron, or SciPy sparse matrix (input, neuron)
         Jump of the synaptic current per spike [unit of the membrane]. A DataArray may have further dims of your
         own; they broadcast by name and appear in the result. Of a sparse matrix only the stored entries are used.
+    transform : float or function, optional
+        From `weight` to the weights of the chip, in which 63 is the largest: a factor, or a function of the weights, a
+        DataArray (..., input, neuron), that returns as many. Only a run with ``chip=`` uses it; None: the same numbers.
 
     Attributes
     ----------
     weight : DataArray or scipy.sparse.csr_array
         The weights, read-only.
+    transform : float, function or None
+        As given.
     n_input, n_neuron : int
         Sizes of the two dims.
 
     Raises
     ------
     ParameterError
-        If weights are not finite real numbers, or the dims are not (input, neuron).
+        If weights are not finite real numbers, the dims are not (input, neuron), or transform is neither a finite number
+        nor a function.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -53,12 +61,15 @@ class Synapse:
     """
 
     _weight: xr.DataArray | scipy.sparse.csr_array
+    transform: float | Callable[[xr.DataArray], Any] | None
     n_input: int
     n_neuron: int
     _kept: Kept  # what runs work out of the weights; no part of the description
 
     @refuse_unknown_keywords
-    def __init__(self, weight: Any) -> None:
+    def __init__(self, weight: Any, *, transform: float | Callable[[xr.DataArray], Any] | None = None) -> None:
+        if transform is not None and not callable(transform):
+            transform = _factor(transform)
         # what SciPy has made exists only if SciPy is loaded, which takes as long as a short run
         sparse = sys.modules.get("scipy.sparse")
         if sparse is not None and sparse.issparse(weight):
@@ -70,6 +81,7 @@ class Synapse:
             n_bad = int(np.count_nonzero(~np.isfinite(values)))
             raise ParameterError(f"weight must be finite; {n_bad} of {values.size} entries are NaN or infinite")
         object.__setattr__(self, "_weight", checked)
+        object.__setattr__(self, "transform", transform)
         object.__setattr__(self, "n_input", shape[0])
         object.__setattr__(self, "n_neuron", shape[1])
         object.__setattr__(self, "_kept", Kept(MOST_KEPT))
@@ -80,6 +92,42 @@ class Synapse:
         weight = self._weight
         return weight.copy(deep=False) if isinstance(weight, xr.DataArray) else weight
 
+    def chip_weight(self) -> xr.DataArray:
+        """Return the weights that the chip is asked for, before they are rounded.
+
+        Returns
+        -------
+        DataArray (..., input, neuron), float64
+            ``transform`` of the weights.
+
+        Raises
+        ------
+        ParameterError
+            If the function returns other dims or lengths, or numbers that are not real and finite.
+
+        Examples
+        --------
+        >>> import bss2sim as b2
+        >>> b2.Synapse([[0.5, -1.0]], transform=40).chip_weight().values
+        array([[ 20., -40.]])
+        """
+        weight = self._weight
+        dense = weight if isinstance(weight, xr.DataArray) else xr.DataArray(weight.toarray(), dims=("input", "neuron"))
+        if self.transform is None:
+            return dense.astype(np.float64)
+        if not callable(self.transform):
+            return dense.astype(np.float64) * self.transform
+        found = self.transform(dense.copy(deep=False))
+        array = as_array("what transform returns", found, "an array (input, neuron)", ParameterError)
+        dims = found.dims if isinstance(found, xr.DataArray) else dense.dims
+        if array.shape != dense.shape or dims != dense.dims:
+            raise ParameterError(
+                f"transform must return weights {dict(dense.sizes)}; it returned dims {dims}, shape {array.shape}"
+            )
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise ParameterError(f"transform must return finite real numbers; it returned dtype {array.dtype}")
+        return dense.copy(data=array.astype(np.float64))
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Synapse is immutable; make a new one")
 
@@ -88,10 +136,22 @@ class Synapse:
             sizes = ", ".join(f"{dim}: {length}" for dim, length in self._weight.sizes.items())
         else:
             sizes = f"input: {self.n_input}, neuron: {self.n_neuron}, {self._weight.nnz} stored"
-        return f"Synapse(<{sizes}>)"
+        transform = "" if self.transform is None else f", transform={self.transform!r}"
+        return f"Synapse(<{sizes}>{transform})"
 
     def __reduce__(self) -> Any:
-        return Synapse, (self._weight,)
+        return partial(Synapse, transform=self.transform), (self._weight,)
+
+
+def _factor(transform: Any) -> float:
+    """Return a factor of weights."""
+    try:
+        number = float(transform)
+    except (TypeError, ValueError, OverflowError) as reason:
+        raise ParameterError(f"transform must be a number or a function of the weights; got {transform!r}") from reason
+    if isinstance(transform, bool | np.bool_) or not np.isfinite(number):
+        raise ParameterError(f"transform must be a finite number or a function of the weights; got {transform!r}")
+    return number
 
 
 def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
