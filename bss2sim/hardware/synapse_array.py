@@ -1,0 +1,211 @@
+"""Weights on the chip: 6 bits for each sign, where the synapses of a neuron are, and how their strengths differ."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bss2sim.arrays import as_variable
+from bss2sim.errors import ParameterError
+from bss2sim.hardware.draws import lognormal, normal
+from bss2sim.hardware.synapse_drivers import N_SYNAPSE_ROW
+
+HIGHEST_WEIGHT = 63  # 6 bit; HA:synapse.h:300
+N_SIGNED_INPUT = (
+    N_SYNAPSE_ROW // 2
+)  # a signed input takes an excitatory and an inhibitory row; HS:modules/synapse.py:124-175
+MOST_CIRCUITS = 256  # of a neuron: those of half a chip
+SYNAPSE_GAIN_STREAM = 102  # stays for ever: another one would make other synapses of the same seeds
+
+
+@dataclass(frozen=True, eq=False)
+class ChipWeights:
+    """Weights as the synapses of a chip hold them.
+
+    Parameters
+    ----------
+    code : DataArray of int8 (.., input, neuron)
+        Weight, -63 to 63. The excitatory synapse of the input holds it if it is positive, else the inhibitory one holds its
+        size.
+    saturated : DataArray of bool (.., input, neuron)
+        Where the weight was larger than a synapse can hold.
+    """
+
+    code: xr.DataArray
+    saturated: xr.DataArray
+
+
+def synapse_circuits(placement: Sequence[np.ndarray], n_input: int) -> np.ndarray:
+    """Return the circuit on which the synapses of each input and neuron are.
+
+    Inputs are dealt out over the circuits of a neuron: input j comes to circuit j // 128 of it. There it takes synapse row
+    2 (j % 128) + 1, the top row of a driver, for excitation and row 2 (j % 128), the bottom one, for inhibition, both in
+    the column and the hemisphere of that circuit. Source: HS:modules/synapse.py:124-175, HC-s:synapse_driver.cpp:41; the
+    order is an assumption.
+
+    Parameters
+    ----------
+    placement : list of int array (circuit,)
+        Numbers of the circuits of each neuron.
+    n_input : int
+        Number of inputs of each neuron.
+
+    Returns
+    -------
+    int64 array (input, neuron)
+        Number of the circuit, 0 to 511.
+
+    Raises
+    ------
+    ParameterError
+        If a neuron has more inputs than synapses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bss2sim.hardware.synapse_array import synapse_circuits
+    >>> synapse_circuits([np.array([7, 263])], 130)[[0, 127, 128, 129], 0]
+    array([  7,   7, 263, 263])
+    """
+    n_circuit = np.array([len(circuits) for circuits in placement])
+    if (n_circuit * N_SIGNED_INPUT < n_input).any():
+        neuron = int(np.argmax(n_circuit * N_SIGNED_INPUT < n_input))
+        has, needs = int(n_circuit[neuron]), -(-n_input // N_SIGNED_INPUT)
+        larger = f"neurons of {needs} circuits, neuron_structure=SingleCompartmentNeuron({needs}), or "
+        raise ParameterError(
+            f"neuron {neuron} has {has} circuit{'s' * (has > 1)} for {has * N_SIGNED_INPUT} inputs, {N_SIGNED_INPUT} each, "
+            f"and the weights have {n_input} inputs; take {larger if needs <= MOST_CIRCUITS else ''}fewer inputs"
+        )
+    block = np.arange(n_input) // N_SIGNED_INPUT
+    n_block = int(block[-1]) + 1 if n_input else 1
+    table = np.array([circuits[:n_block] for circuits in placement], dtype=np.int64)
+    return np.ascontiguousarray(table.reshape(len(placement), n_block).T[block])
+
+
+def _warn_saturated(weight: xr.DataArray, size: np.ndarray, saturated: np.ndarray, stacklevel: int) -> None:
+    """Say how many weights saturate, the largest one, and what to do."""
+    index = np.unravel_index(int(np.argmax(size)), size.shape)
+    where = ", ".join(f"{dim} {place}" for dim, place in zip(weight.dims, index, strict=True))
+    largest = float(weight.values[index])
+    warnings.warn(
+        f"{int(np.count_nonzero(saturated))} of {size.size} weights saturate at -{HIGHEST_WEIGHT} or {HIGHEST_WEIGHT} LSB, the "
+        f"ends of 6 bits and a sign; the largest is {largest:g} LSB ({where}). Scale the weights by "
+        f"{HIGHEST_WEIGHT / abs(largest):.3g} or less and make synapses stronger (i_synin_gm, synapse_dac_bias), or split an "
+        "input into several",
+        stacklevel=stacklevel + 1,
+    )
+
+
+def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray], *, stacklevel: int = 2) -> ChipWeights:
+    """Turn weights into those that synapses can hold.
+
+    A weight is clamped to +-63 and rounded to the nearest whole number, half away from zero. Source:
+    HS:modules/synapse.py:124-139, HS:transforms/weight_transforms.py:7-27.
+
+    Parameters
+    ----------
+    weight : DataArray (.., input, neuron)
+        Finite weights [weight LSB].
+    placement : list of int array (circuit,)
+        Numbers of the circuits of each neuron.
+    stacklevel : int, optional
+        Whose line the warning names, as in :func:`warnings.warn`.
+
+    Returns
+    -------
+    ChipWeights
+        A weight is saturated if 63 is not its nearest whole number, that is from 63.5 on, either way.
+
+    Raises
+    ------
+    ParameterError
+        If weights are of another number of neurons than are placed, or a neuron has more inputs than synapses: 128 a circuit.
+
+    Warns
+    -----
+    UserWarning
+        If weights saturate: how many, and the largest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from bss2sim.hardware.synapse_array import chip_weights
+    >>> weight = xr.DataArray([[0.5, -2.5], [62.7, 63.4]], dims=("input", "neuron"))
+    >>> chip_weights(weight, [np.array([0]), np.array([1])]).code.values
+    array([[ 1, -3],
+           [63, 63]], dtype=int8)
+    """
+    weight = weight.transpose(..., "input", "neuron")
+    if weight.sizes["neuron"] != len(placement):
+        raise ParameterError(
+            f"the weights are of {weight.sizes['neuron']} neurons, and {len(placement)} are placed on the chip; give a weight "
+            "for each of them"
+        )
+    synapse_circuits(placement, weight.sizes["input"])
+    value = weight.values
+    size = np.abs(value)
+    saturated = size >= HIGHEST_WEIGHT + 0.5
+    if saturated.any():
+        _warn_saturated(weight, size, saturated, stacklevel)
+    size = np.minimum(size, HIGHEST_WEIGHT)
+    whole = np.floor(size)
+    whole += size - whole >= 0.5  # exact; size + 0.5 would be 1 just below 0.5
+    code = np.copysign(whole, value).astype(np.int8)
+    coords = {dim: weight.coords[dim].variable for dim in weight.dims if dim in weight.coords}
+    return ChipWeights(
+        xr.DataArray(as_variable(weight.dims, code), coords),
+        xr.DataArray(as_variable(weight.dims, saturated), coords),
+    )
+
+
+def synapse_gains(seeds: np.ndarray, placement: Sequence[np.ndarray], n_input: int, spread: float) -> np.ndarray:
+    """Return how much stronger each synapse is than a typical one of its neuron.
+
+    Parameters
+    ----------
+    seeds : array of int, any shape
+        Chips.
+    placement : list of int array (circuit,)
+        Numbers of the circuits of each neuron.
+    n_input : int
+        Number of inputs of each neuron.
+    spread : float
+        Standard deviation of the logarithm of a gain.
+
+    Returns
+    -------
+    float32 array (.., synaptic_input, input, neuron)
+        exp(spread z) where z is standard normal and depends on seed, circuit and synapse row alone: a synapse of a chip is
+        the same in every experiment. 1 to the bit with spread 0.
+
+    Raises
+    ------
+    ParameterError
+        If a neuron has more inputs than synapses.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bss2sim.hardware.synapse_array import synapse_gains
+    >>> gains = synapse_gains(np.array(7), [np.array([3]), np.array([4])], 128, 0.04)
+    >>> gains.shape, f"{gains.std():.3f}"
+    ((2, 128, 2), '0.042')
+    """
+    seeds = np.asarray(seeds)
+    circuits = synapse_circuits(placement, n_input)
+    gains = np.ones((*seeds.shape, 2, *circuits.shape), np.float32)
+    if spread == 0 or gains.size == 0:
+        return gains
+    for chip, seed in enumerate(seeds.ravel()):  # one at a time: the numbers in float64 are larger than the result
+        gain = gains.reshape(-1, *gains.shape[-3:])[chip]
+        for begin in range(0, n_input, N_SIGNED_INPUT):
+            part = slice(begin, min(begin + N_SIGNED_INPUT, n_input))
+            n_row = 2 * (part.stop - begin)
+            rows = lognormal(normal(seed, SYNAPSE_GAIN_STREAM, circuits[begin], (n_row,)), spread)
+            gain[0, part], gain[1, part] = rows[:, 1::2].T, rows[:, 0::2].T
+    return gains
