@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from bss2sim.inputs import sparse_spikes
     from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
     from bss2sim.options import get_options, set_options
+    from bss2sim.parameter_pair import Parameter
     from bss2sim.recording import Recording
+    from bss2sim.share_chip import share_chip
     from bss2sim.simulate import simulate
     from bss2sim.synapse import Synapse
     from bss2sim.versions import show_versions
@@ -51,6 +53,7 @@ __all__ = [
     "IAFNeuron",
     "LIFNeuron",
     "LINeuron",
+    "Parameter",
     "Synapse",
     "Recording",
     "simulate",
@@ -61,6 +64,7 @@ __all__ = [
     "calibrate",
     "Calibration",
     "load_calibration",
+    "share_chip",
     "AtomicNeuronOnDLS",
     "LogicalNeuronOnDLS",
     "SingleCompartmentNeuron",
@@ -80,6 +84,7 @@ _HOME = {
     "IAFNeuron": "neuron",
     "LIFNeuron": "neuron",
     "LINeuron": "neuron",
+    "Parameter": "parameter_pair",
     "Synapse": "synapse",
     "Recording": "recording",
     "simulate": "simulate",
@@ -90,6 +95,7 @@ _HOME = {
     "calibrate": "calibration.calibrate",
     "Calibration": "calibration.result",
     "load_calibration": "calibration.result",
+    "share_chip": "share_chip",
     "AtomicNeuronOnDLS": "hardware.coordinates",
     "LogicalNeuronOnDLS": "hardware.morphology",
     "SingleCompartmentNeuron": "hardware.morphology",

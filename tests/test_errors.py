@@ -149,11 +149,20 @@ def test_keyword__unknown_ones_get_the_nearest_name(call, near):
         call()
 
 
-@pytest.mark.parametrize("name", ["leak", "i_synin_gm", "membrane_capacitance"])
-def test_keyword__arguments_of_another_kind_are_unknown(name):
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (b2.IAFNeuron, "leak"),
+        (b2.LINeuron, "threshold"),
+        (b2.LINeuron, "enable_spike_recording"),
+        (b2.LINeuron, "spike_mask"),
+    ],
+)
+def test_keyword__arguments_of_another_kind_are_unknown(kind, name):
     """An argument exists only where it acts."""
     with pytest.raises(b2.UnknownKeywordError, match=name):
-        b2.IAFNeuron(3, **{name: 1.0})
+        kind(3, **{name: 500})
+    assert not hasattr(kind(3), name)
 
 
 @pytest.mark.parametrize("reset", [125.0, 126.0])

@@ -17,7 +17,17 @@ LAYERS = [
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],
     ["calibration.*"],
-    ["neuron", "synapse", "recording.*"],
+    [
+        "neuron",
+        "synapse",
+        "recording.*",
+        "chip_arguments",
+        "parameter_pair",
+        "parameter_values",
+        "population",
+        "share_chip",
+        "trace_values",
+    ],
     [
         "simulate",
         "broadcasting",

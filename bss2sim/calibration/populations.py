@@ -13,6 +13,7 @@ from bss2sim.errors import ParameterError
 from bss2sim.hardware.coordinates import AtomicNeuronOnDLS
 from bss2sim.hardware.morphology import LogicalNeuronOnDLS
 from bss2sim.hardware.registers import N_ATOMIC_NEURON
+from bss2sim.hardware.shared_placement import place_together
 from bss2sim.variables import SYNAPTIC_INPUTS
 
 from .target_fields import FIELDS, name_circuits
@@ -57,10 +58,42 @@ def _circuits_of(where: str, circuits: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _value_of(population: Any, name: str) -> Any:
-    """Return a field of a population, or the default of neurons."""
+    """Return a field of a population on the chip, or the default of neurons."""
     if isinstance(population, Mapping):
         return population.get(name, _DEFAULTS[name])
-    return getattr(population, name, _DEFAULTS[name])
+    value = getattr(population, name, _DEFAULTS[name])
+    # where a parameter has one value in the model and another on the chip, the target is the latter
+    return population.hardware_value(name) if _is_placed_by_itself(population) and hasattr(population, name) else value
+
+
+def _is_placed_by_itself(population: Any) -> bool:
+    """Whether something is a population that knows where its neurons are, as IAFNeuron."""
+    return callable(getattr(population, "place", None)) and callable(getattr(population, "hardware_value", None))
+
+
+def _entries(populations: Any) -> list[tuple[Any, Any]]:
+    """Return populations with their circuits; those that come without are placed beside the others."""
+    if _is_placed_by_itself(populations):
+        populations = [populations]
+    try:
+        given = list(populations)
+    except TypeError as error:
+        raise ParameterError(f"populations must be pairs (population, circuits) or populations: {error}") from None
+    plain = [index for index, entry in enumerate(given) if _is_placed_by_itself(entry)]
+    pairs = {index: entry for index, entry in enumerate(given) if index not in plain}
+    for index, entry in pairs.items():
+        try:
+            population, circuits = entry
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"populations must be pairs (population, circuits) or populations: {error}") from None
+        pairs[index] = (population, circuits)
+    if plain:
+        used = [
+            int(k) for index, (_, circuits) in pairs.items() for k in _circuits_of(f"population {index}", circuits)[0]
+        ]
+        placed = place_together([given[index] for index in plain], [f"population {index}" for index in plain], used)
+        pairs |= {index: (given[index], where) for index, where in zip(plain, placed, strict=True)}
+    return [pairs[index] for index in range(len(given))]
 
 
 def _per_neuron(where: str, name: str, value: Any, size: int) -> xr.DataArray:
@@ -127,12 +160,12 @@ def _same(what: str, one: Any, other: Any) -> bool:
     return bool(np.all(one == other))
 
 
-def place_populations(populations: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
     """Return the fields of a target that gives each population what it asks for on its circuits.
 
     Parameters
     ----------
-    populations : iterable of (population, circuits)
+    populations : iterable of (population, circuits), or of populations
         As in :meth:`bss2sim.calibration.target.NeuronCalibTarget.from_populations`.
 
     Returns
@@ -148,10 +181,7 @@ def place_populations(populations: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     fields = {name: xr.DataArray(field.default) for name, field in FIELDS.items() if name not in _OF_CHIP}
     owner = np.full(N_ATOMIC_NEURON, -1)
     of_chip: dict[str, tuple[int, Any]] = {}
-    try:
-        entries = [(population, circuits) for population, circuits in populations]
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"populations must be pairs (population, circuits): {error}") from None
+    entries = _entries(populations)
     for index, (population, circuits) in enumerate(entries):
         where = f"population {index}"
         placed, owners = _circuits_of(where, circuits)

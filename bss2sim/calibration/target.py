@@ -236,19 +236,19 @@ class NeuronCalibTarget:
         return cls(**from_dataset(dataset))
 
     @classmethod
-    def from_populations(
-        cls, populations: Iterable[tuple[Any, Any]], *, synin_mode: str = "calibrated"
-    ) -> NeuronCalibTarget:
+    def from_populations(cls, populations: Iterable[Any], *, synin_mode: str = "calibrated") -> NeuronCalibTarget:
         """Return the target that gives populations of neurons the circuits they are placed on.
 
         Parameters
         ----------
-        populations : iterable of (population, circuits)
+        populations : iterable of populations, or of (population, circuits)
             A population is an object or a mapping with any of the fields of a target, per population or per neuron, as
             :class:`bss2sim.IAFNeuron`; what it does not have is that class' default (reset 80 LSB, refractory time
-            1 us). Its circuits are what :func:`~bss2sim.hardware.placement.place` returns, a list of AtomicNeuronOnDLS,
-            or an integer array (neuron,), or (neuron, circuit) if a neuron has several: all of them get the targets
-            of the neuron. Circuits of no population keep the defaults of a target.
+            1 us), and of a :class:`bss2sim.Parameter` the value of the hardware counts. Its circuits are what
+            :func:`~bss2sim.hardware.placement.place` returns, a list of AtomicNeuronOnDLS, or an integer array (neuron,),
+            or (neuron, circuit) if a neuron has several: all of them get the targets of the neuron. An IAFNeuron, LIFNeuron
+            or LINeuron may come without circuits: it is placed as :func:`bss2sim.share_chip` does. Circuits of no
+            population keep the defaults of a target.
         synin_mode : {"calibrated", "matching", "uncalibrated"}
             As in the class; "calibrated" is what hxtorch does. Source: HS:modules/types.py:198-292.
 
@@ -269,6 +269,9 @@ class NeuronCalibTarget:
         >>> target = NeuronCalibTarget.from_populations([(b2.IAFNeuron(2, threshold=100.0), [0, 1])])
         >>> target.threshold.values[:4]
         array([100., 100., 125., 125.])
+        >>> neurons = b2.IAFNeuron(2, threshold=b2.Parameter(model=1.0, hardware=110.0))
+        >>> NeuronCalibTarget.from_populations([neurons]).threshold.values[:4]
+        array([110., 110., 125., 125.])
         """
         mode = choose("synin_mode", synin_mode, GM_DIMS)
         return cls(**place_populations(populations), synin_mode=mode)
