@@ -92,10 +92,11 @@ class _Membranes:
     """
 
     def __init__(self, placement: Sequence[np.ndarray], capacitance: np.ndarray) -> None:
-        n_circuit = max(len(circuits) for circuits in placement)
-        padded = [[*circuits, *[circuits[0]] * (n_circuit - len(circuits))] for circuits in placement]
-        self.circuits = np.array(padded, dtype=np.int64).T  # (circuit, neuron)
-        there = np.arange(n_circuit)[:, np.newaxis] < [len(circuits) for circuits in placement]
+        lengths = np.array([len(circuits) for circuits in placement])
+        number = np.arange(lengths.max())[:, np.newaxis]
+        there = number < lengths
+        place = np.cumsum(lengths) - lengths + np.where(there, number, 0)
+        self.circuits = np.concatenate(placement)[place]  # (circuit, neuron); the first again where there is none
         each = [
             np.where(has, np.take(capacitance, one, -1), 0.0) for has, one in zip(there, self.circuits, strict=True)
         ]
@@ -205,10 +206,11 @@ def circuit_parameters(
     runs = run if isinstance(run, xr.DataArray) else xr.DataArray(np.int64(run))
     alignment = Alignment()
     alignment.add("seed", seeds)
-    for name in _REGISTERS:
-        alignment.add(name, registers[name])
+    arrays = {name: registers[name] for name in _REGISTERS}
+    for name, array in arrays.items():
+        alignment.add(name, array)
     alignment.add("run", runs)
-    codes = {name: alignment.values(registers[name]) for name in _REGISTERS}
+    codes = {name: alignment.values(array) for name, array in arrays.items()}
     noise = factors["write_noise"] * chip.configuration.capmem_write_noise
     written = _written(codes, alignment.values(seeds), alignment.values(runs), noise)
     parameters = {str(name): alignment.values(array) for name, array in chip.parameters.data_vars.items()}
@@ -236,7 +238,7 @@ def _dataset(values: Mapping[str, np.ndarray], alignment: Alignment, first: np.n
         own = _OWN_DIMS.get(name, ("neuron",))
         n_own = len(own)
         shape = (*alignment.shape, *value.shape[value.ndim - n_own :])
-        full = np.ascontiguousarray(np.broadcast_to(value, shape))
+        full = value if value.shape == shape else np.array(np.broadcast_to(value, shape), order="C")
         variables[name] = as_variable((*lead, *own), full, LABEL_ATTRS.get(_REGISTERED.get(name, name)))
     coords: dict[Hashable, Any] = alignment.coords(lead)
     coords["synaptic_input"] = list(SYNAPTIC_INPUTS)
