@@ -15,7 +15,9 @@ from .arrays import as_variable
 from .coordinates import assemble, index_coordinate
 
 TRIAL = "..."  # stands for `batch` and every sweep dim
-RESERVED_DIMS = ("time", "sample_time", "neuron", "input", "spike", "synaptic_input")
+RESERVED_DIMS = (
+    "time", "sample_time", "neuron", "input", "spike", "synaptic_input", "hemisphere", "cadc_sample", "madc_sample",
+)  # fmt: skip
 SYNAPTIC_INPUTS = ("excitatory", "inhibitory")
 
 
@@ -30,7 +32,7 @@ class Variable:
     dims : tuple of str
         Dimensions in memory order; ``...`` stands for the trial dims, a dim in brackets may be absent.
     dtype : str
-        Kind of numbers: a NumPy dtype, or ``float`` for the dtype of the simulation.
+        Kind of numbers: a NumPy dtype or several with ``|`` between, or ``float`` for the dtype of the simulation.
     units : str
         SI unit, or empty for numbers and for potentials (the unit of threshold and reset).
     long_name : str
@@ -70,6 +72,13 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("state_phase", (TRIAL, "neuron"), "int8", "", "0 free, 1 clamped, 2 holdoff"),
     Variable("state_transition_time", (TRIAL, "neuron"), "float64", "s", "end of the phase"),
     Variable("state_refractory_step", (TRIAL, "neuron"), "int32", "", "refractory steps left"),
+    Variable("hemisphere", ("hemisphere",), "int64", "", "half of the chip: 0 top, 1 bottom"),
+    Variable("cadc_sample", ("cadc_sample",), "int64", "", "number of the sample in the trial"),
+    Variable("cadc_value", (TRIAL, "cadc_sample", "neuron"), "int16|float64", "LSB", "reading of the CADC less 128"),
+    Variable("cadc_time", (TRIAL, "hemisphere", "cadc_sample"), "float64", "s", "time stamp of the sample"),
+    Variable("madc_sample", ("madc_sample",), "int64", "", "number of the sample in the trial"),
+    Variable("madc_value", (TRIAL, "madc_sample"), "uint16|float64", "LSB", "reading of the MADC"),
+    Variable("madc_time", (TRIAL, "madc_sample"), "float64", "s", "time stamp of the sample"),
     Variable("pixel", ("sample", "pixel"), "float64", "", "brightness of a pixel, 0 to 1"),
     Variable("label", ("sample|batch",), "int64", "", "class of the sample"),
 )
@@ -79,10 +88,10 @@ _INPUT = (TRIAL, "synaptic_input", "atomic_neuron")
 
 # Labels of a chip, and the registers of its circuits: codes are integers, switches are True or False.
 VARIABLES |= _register(
-    Variable("atomic_neuron", ("atomic_neuron",), "int64", "", "neuron circuit: enum of its coordinate"),
-    Variable("row", ("atomic_neuron",), "int64", "", "row of the circuit: 0 top, 1 bottom"),
-    Variable("column", ("atomic_neuron",), "int64", "", "column of the circuit"),
-    Variable("quadrant", ("atomic_neuron",), "int64", "", "quadrant of the circuit"),
+    Variable("atomic_neuron", ("atomic_neuron|neuron",), "int64", "", "neuron circuit: enum of its coordinate"),
+    Variable("row", ("atomic_neuron|neuron",), "int64", "", "row of the circuit: 0 top, 1 bottom"),
+    Variable("column", ("atomic_neuron|neuron",), "int64", "", "column of the circuit"),
+    Variable("quadrant", ("atomic_neuron|neuron",), "int64", "", "quadrant of the circuit"),
     Variable("capmem_block", ("capmem_block",), "int64", "", "CapMem block: one a quadrant"),
     Variable("leak_v_leak_code", _CIRCUIT, "int64", "", "code of the leak potential"),
     Variable("leak_i_bias_code", _CIRCUIT, "int64", "", "code of the bias of the leak"),
@@ -193,7 +202,7 @@ def check_variable(name: str, dims: tuple[Hashable, ...], dtype: np.dtype) -> Va
     elif variable.dtype == "float":
         good = dtype.kind == "f"
     else:
-        good = dtype == np.dtype(variable.dtype)
+        good = any(dtype == np.dtype(one) for one in variable.dtype.split("|"))
     if not good:
         raise TypeError(f"{name} has dtype {dtype}; registered is {variable.dtype}")
     return variable

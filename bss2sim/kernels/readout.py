@@ -16,7 +16,7 @@ import numpy as np
 
 from .elementary import decay
 from .jit import kernel
-from .noise import normal_quantile, philox, random_words, to_uniform
+from .noise import normal_quantile, philox, random_words, standard_normal, to_uniform
 
 TABLE_BITS = 12
 TABLE_SIZE = 1 << TABLE_BITS
@@ -24,7 +24,6 @@ PER_CALL = 4  # samples that one Philox call serves
 _TABLE_MASK = np.uint32(TABLE_SIZE - 1)
 _TABLE_SHIFT = np.uint32(TABLE_BITS)
 _MASK = 0xFFFFFFFF
-_STREAM_BITS = 16
 # Adding this number to one below 2^51 rounds to an integer, half to even, and subtracting it gives that integer.
 _ROUND = 6755399441055744.0
 
@@ -43,6 +42,20 @@ def fill_uniforms(out, first_index, circuit, stream, batch, run, seed):
         for k in range(out.shape[1]):
             words = random_words(first_index + k, circuit, stream, batch[t], run[t], seed[t])
             out[t, k] = to_uniform(words[0])
+
+
+@kernel
+def fill_jitter(out, trial, neuron, circuit, stream, batch, run, seed, number):
+    """Fill out[s] with a standard normal for each spike (spike,), its index the number of the spike of its neuron in its trial.
+
+    Spikes come by trial; `number` (neuron,) is scratch and zero.
+    """
+    for s in range(out.size):
+        t, k = trial[s], neuron[s]
+        if s > 0 and t != trial[s - 1]:
+            number[:] = 0
+        out[s] = standard_normal(number[k], circuit[k], stream, batch[t], run[t], seed[t])
+        number[k] += 1
 
 
 @kernel

@@ -1,0 +1,128 @@
+"""What an analog-digital converter of the emulated chip reads: noise, a line, rounding."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import memory
+from ..threads import run_chunks
+from .chip_time import rows_between, segments
+
+if TYPE_CHECKING:
+    from ..hardware.chip_configuration import ChipConfiguration
+
+STREAM_BITS = 16  # of the word of the counter that holds circuit and stream
+
+
+@functools.lru_cache(maxsize=1)
+def noise_table() -> np.ndarray:
+    """Return 4096 equally likely quantiles of the normal distribution, scaled to unit variance.
+
+    They are multiples of 2^-20, which float32 holds exactly.
+    """
+    from ..kernels.readout import TABLE_SIZE, fill_quantiles
+
+    quantiles = np.empty(TABLE_SIZE)
+    fill_quantiles(quantiles)
+    quantiles /= math.sqrt(math.fsum(quantiles**2) / TABLE_SIZE)
+    table = (np.rint(quantiles * 2.0**20) / 2.0**20).astype(np.float32)
+    table.setflags(write=False)
+    return table
+
+
+def trial_offsets(
+    circuit: np.ndarray,
+    seed: np.ndarray,
+    batch: np.ndarray,
+    run: np.ndarray,
+    configuration: ChipConfiguration,
+    factors: Mapping[str, float],
+) -> np.ndarray:
+    """Return by how much each circuit is read too high in each trial (trial, neuron) [LSB]; the same for CADC and MADC."""
+    from ..kernels import noise
+
+    out = np.zeros((len(seed), len(circuit)))
+    spread = factors["trial_offset"] * configuration.trial_offset_spread
+    if spread:
+        noise.fill_normals(out, np.zeros(len(circuit), np.int64), circuit, noise.TRIAL_OFFSET, batch, run, seed)
+        out *= spread
+    return out
+
+
+def read_samples(
+    analog: np.ndarray,
+    sample_time: np.ndarray,
+    *,
+    group: np.ndarray,
+    circuit: np.ndarray,
+    stream: int,
+    trials: tuple[np.ndarray, np.ndarray, np.ndarray],
+    read_noise: float,
+    line: tuple[np.ndarray, np.ndarray, np.ndarray],
+    highest: int,
+    less: int,
+    dtype: type,
+    configuration: ChipConfiguration,
+    factors: Mapping[str, float],
+    threads: int,
+) -> np.ndarray:
+    """Return what a converter reads of membranes (trial, sample, neuron).
+
+    Parameters
+    ----------
+    analog : array (trial, sample, neuron)
+        Potentials [LSB].
+    sample_time : array (trial, group, sample)
+        True times [s].
+    group, circuit : arrays of int (neuron,)
+        Group that shares times, and enum.
+    stream : int
+        Stream of the noise.
+    trials : tuple of arrays of int (trial,)
+        Seed, batch and run.
+    read_noise : float
+        Standard deviation [LSB of the converter].
+    line : tuple of arrays (trial,), (row, neuron), (row, neuron)
+        Row of a trial; offset at 0 LSB and gain of each row.
+    highest, less : int
+        Largest reading, and what is taken off at the end.
+    dtype : type
+        An integer type, or float64: neither rounded nor clipped.
+    configuration, factors, threads
+        As those of :func:`~bss2sim.recording.cadc.convert_cadc`.
+    """
+    from ..kernels import readout
+
+    n_trial, n_sample, n_neuron = analog.shape
+    analog = np.ascontiguousarray(analog, np.float64)
+    times = np.ascontiguousarray(sample_time, np.float64).reshape(-1, n_sample)
+    factor_shape = (n_trial, sample_time.shape[1], n_sample)
+    kept, added = np.empty(times.shape), np.empty(times.shape)
+    sigma = factors["membrane_noise"] * configuration.membrane_noise
+    readout.fill_noise_factors(times, configuration.membrane_noise_time, sigma, kept, added)
+    kept, added = kept.reshape(factor_shape), added.reshape(factor_shape)
+    seed, batch, run = (np.ascontiguousarray(number, np.int64) for number in trials)
+    circuit = np.ascontiguousarray(circuit, np.int64)
+    offset = trial_offsets(circuit, seed, batch, run, configuration, factors)
+    word = (circuit | stream << STREAM_BITS).astype(np.uint32)
+    segment, segment_group = segments(group)
+    row, base, gain = line
+    whole = None if dtype is np.float64 else True
+    out = memory.empty(analog.shape, dtype)
+    chunks = rows_between(n_trial, threads)
+    table = noise_table()
+
+    def work(chunk: int, worker: int) -> None:
+        readout.read_samples(
+            *chunks[chunk], analog, segment, segment_group, kept, added, table, word, batch, run, seed, read_noise,
+            offset, row, base, gain, float(highest), float(less), whole, np.empty(n_neuron), np.empty(n_neuron),
+            np.empty((readout.PER_CALL, n_neuron), np.uint32), np.empty((2, n_neuron), np.float32), out,
+        )  # fmt: skip
+
+    run_chunks(len(chunks), threads, work)
+    return out
