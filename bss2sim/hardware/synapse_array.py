@@ -17,9 +17,7 @@ from bss2sim.hardware.draws import lognormal, on_grid
 from bss2sim.hardware.synapse_drivers import N_SYNAPSE_ROW
 
 HIGHEST_WEIGHT = 63  # 6 bit; HA:synapse.h:300
-N_SIGNED_INPUT = (
-    N_SYNAPSE_ROW // 2
-)  # a signed input takes an excitatory and an inhibitory row; HS:modules/synapse.py:124-175
+INPUTS_PER_CIRCUIT = N_SYNAPSE_ROW // 2  # each takes an excitatory and an inhibitory row; HS:modules/synapse.py:124-175
 MOST_CIRCUITS = 256  # of a neuron: those of half a chip
 N_GAIN = 2**16
 SYNAPSE_GAIN_STREAM = 102  # stays for ever: another one would make other synapses of the same seeds
@@ -75,15 +73,15 @@ def synapse_circuits(placement: Sequence[np.ndarray], n_input: int) -> np.ndarra
     array([  7,   7, 263, 263])
     """
     n_circuit = np.array([len(circuits) for circuits in placement])
-    if (n_circuit * N_SIGNED_INPUT < n_input).any():
-        neuron = int(np.argmax(n_circuit * N_SIGNED_INPUT < n_input))
-        has, needs = int(n_circuit[neuron]), -(-n_input // N_SIGNED_INPUT)
+    if (n_circuit * INPUTS_PER_CIRCUIT < n_input).any():
+        neuron = int(np.argmax(n_circuit * INPUTS_PER_CIRCUIT < n_input))
+        has, needs = int(n_circuit[neuron]), -(-n_input // INPUTS_PER_CIRCUIT)
         larger = f"neurons of {needs} circuits, neuron_structure=SingleCompartmentNeuron({needs}), or "
         raise ParameterError(
-            f"neuron {neuron} has {has} circuit{'s' * (has > 1)} for {has * N_SIGNED_INPUT} inputs, {N_SIGNED_INPUT} each, "
+            f"neuron {neuron} has {has} circuit{'s' * (has > 1)} for {has * INPUTS_PER_CIRCUIT} inputs, {INPUTS_PER_CIRCUIT} each, "
             f"and the weights have {n_input} inputs; take {larger if needs <= MOST_CIRCUITS else ''}fewer inputs"
         )
-    block = np.arange(n_input) // N_SIGNED_INPUT
+    block = np.arange(n_input) // INPUTS_PER_CIRCUIT
     n_block = int(block[-1]) + 1 if n_input else 1
     table = np.array([circuits[:n_block] for circuits in placement], dtype=np.int64)
     return np.ascontiguousarray(table.reshape(len(placement), n_block).T[block])
@@ -226,8 +224,8 @@ def synapse_gains(seeds: np.ndarray, placement: Sequence[np.ndarray], n_input: i
     table = _gain_table(float(spread))
     for gain, seed in zip(gains.reshape(-1, *gains.shape[-3:]), seeds.ravel(), strict=True):
         numbers = _gain_numbers(int(seed))
-        for begin in range(0, n_input, N_SIGNED_INPUT):
-            n_part = min(N_SIGNED_INPUT, n_input - begin)
+        for begin in range(0, n_input, INPUTS_PER_CIRCUIT):
+            n_part = min(INPUTS_PER_CIRCUIT, n_input - begin)
             rows = numbers[circuits[begin], : 2 * n_part].T
             gain[0, begin : begin + n_part] = table[rows[1::2]]
             gain[1, begin : begin + n_part] = table[rows[0::2]]
