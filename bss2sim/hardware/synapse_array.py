@@ -34,6 +34,14 @@ class ChipWeights:
         size.
     saturated : DataArray of bool (.., input, neuron)
         Where the weight was larger than a synapse can hold.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from bss2sim.hardware.synapse_array import chip_weights
+    >>> weights = chip_weights(xr.DataArray([[20.4], [-63.0]], dims=("input", "neuron")), [[7]])
+    >>> weights.code.values.ravel(), bool(weights.saturated.any())
+    (array([ 20, -63], dtype=int8), False)
     """
 
     code: xr.DataArray
