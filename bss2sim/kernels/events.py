@@ -186,10 +186,10 @@ def run_events(
                                 t_inh = tau_inh[p, m]
                             if leak is not None:
                                 rest = leak[p, m]
-                            v, now_phase, ends, n_found = advance(
+                            v, now_phase, ends, n_found, _ = advance(
                                 t, end, before[MEMBRANE + k], i, j, phase[k], transition[k],
                                 crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
-                                clamp_time[p, m], holdoff_time[p, m],
+                                clamp_time[p, m], holdoff_time[p, m], None, np.int64(0), None,
                                 emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                         after[MEMBRANE + k] = v
                         if is_event and not is_sample:

@@ -16,6 +16,7 @@ from .codes import CLAMPED, FREE, HOLDOFF, MOST_SPIKES, TOO_FAST
 from .crossing import crossing_leaky, crossing_pair
 from .elementary import decay, leaky_gain, log1p
 from .jit import kernel
+from .noise import THRESHOLD, standard_normal
 
 MOST_SORTED = 256  # spikes of one interval sorted by insertion; more are left to a better algorithm
 # A test that only decides whether to look closer errs on this side, so that the decision itself, which compares
@@ -63,28 +64,53 @@ def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
 
 
 @kernel
+def noisy_threshold(threshold, number, noise):
+    """Threshold of spike `number`, counted from 0, of a circuit; `noise` as in :func:`advance`."""
+    _, spread, circuit, batch, run, seed = noise
+    if not spread > 0.0:
+        return threshold
+    return threshold + spread * standard_normal(number, circuit, THRESHOLD, batch, run, seed)
+
+
+@kernel
 def advance(
     t, end, v, i, j, phase, transition,
-    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
+    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, tau_reset, number, noise,
     emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
 ):  # fmt: skip
     """Move one neuron with leak, or with two currents, from t to `end` through everything that happens on the way.
 
     Times in seconds. Parameters are those of the neuron; `crossing` finds the time to threshold (one of the functions
-    above); `transition` is the end of the phase. Spikes before `emit_from` are not put out (infinity: none); those
-    beyond the length of `spike_time` are counted. `status` receives a code, the trial and the neuron if something is
-    wrong. Returns (v, phase, transition, n_found); the currents do not depend on what happens here.
+    above); `transition` is the end of the phase. `tau_reset` is the time constant [s] of the clamp, which pulls the
+    membrane from the threshold to the reset; None: v = reset in the clamp. `noise` is None, or (level, spread, circuit, batch,
+    run, seed): the present threshold, which is drawn anew after each spike (:func:`noisy_threshold`), `number` having been
+    fired, and the arguments of ``noise.standard_normal``. Spikes before `emit_from` are not put out (infinity: none);
+    those beyond the length of `spike_time` are counted. `status` receives a code, the trial and the neuron if something is
+    wrong. Returns (v, phase, transition, n_found, (number, level, time of the first spike found here, else infinity)); the
+    currents do not depend on what happens here.
     """
+    level = threshold
+    if noise is not None:
+        level = noise[0]
     if phase == CLAMPED and transition >= end:
-        return reset, phase, transition, n_found
+        pulled = reset
+        if tau_reset is not None:
+            pulled = reset + (v - reset) * decay((end - t) / tau_reset)[0]
+        return pulled, phase, transition, n_found, (number, level, math.inf)
     last = -math.inf
+    first = math.inf
     n_fired = 0
     while True:
         fires = False
         if phase == CLAMPED:
-            v = reset
+            stop = min(transition, end)
+            if tau_reset is None:
+                v = reset
+            if stop > t:
+                if tau_reset is not None:
+                    v = reset + (v - reset) * decay((stop - t) / tau_reset)[0]
             if transition >= end:
-                return v, phase, transition, n_found
+                return v, phase, transition, n_found, (number, level, first)
             if transition > t:
                 _, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
                 t = transition
@@ -93,26 +119,32 @@ def advance(
         if phase == HOLDOFF:
             if transition >= end:
                 v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
-                return v, phase, transition, n_found
+                return v, phase, transition, n_found, (number, level, first)
             if transition > t:
                 v, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
                 t = transition
             phase = FREE
             transition = math.inf
-            fires = v > threshold
+            fires = v > level
         if not fires:
-            s = crossing(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
+            s = crossing(v, i, j, level, leak, tau_mem, tau_syn, tau_inh)
             if not t + s < end:
                 v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
-                return v, phase, transition, n_found
+                return v, phase, transition, n_found, (number, level, first)
             _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
             t = t + s
         n_fired += 1
         if t == last or n_fired > MOST_SPIKES:
             status[0], status[1], status[2] = TOO_FAST, trial, neuron
-            return v, phase, transition, n_found
+            return v, phase, transition, n_found, (number, level, first)
         last = t
+        first = min(first, t)
+        number += 1
         v = reset
+        if tau_reset is not None:
+            v = threshold
+        if noise is not None:
+            level = noisy_threshold(threshold, number, noise)
         phase = CLAMPED
         transition = t + clamp_time
         if t >= emit_from:
@@ -121,7 +153,9 @@ def advance(
                 spike_neuron[n_found] = neuron
             n_found += 1
         if transition >= end:
-            return v, phase, transition, n_found
+            if tau_reset is not None:
+                v = reset + (v - reset) * decay((end - t) / tau_reset)[0]
+            return v, phase, transition, n_found, (number, level, first)
 
 
 @kernel

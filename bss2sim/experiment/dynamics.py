@@ -1,0 +1,416 @@
+"""The circuits of the emulated chip in time: exact membranes with what a chip adds, for arrays laid out by trial.
+
+Equations, of one circuit with membrane v, excitatory current i >= 0 and inhibitory current j <= 0:
+
+* tau_mem v' = leak - v + i + j, tau_exc i' = -i, tau_inh j' = -j; without leak v' is a drift plus the currents. With leak a drift
+  shifts it by drift * tau_mem. Solved in closed form between inputs, spikes included.
+* An input of weight w lets a membrane without leak rise by step * w in all. At instants of input (the start of the run, the bins of
+  a grid, spikes) a membrane beyond its bounds is set to them, an excitatory jump is scaled by clip((upper - v)/range, 0, 1) and
+  an inhibitory one by clip((v - lower)/range, 0, 1), v just before.
+* At v > threshold the circuit fires. For refractory_time - holdoff_time it is clamped: v relaxes from the threshold (that
+  without noise) to the reset. Then it is free, but silent for holdoff_time. The threshold of spike k is threshold +
+  threshold_noise * z_k, z_k a standard normal number of circuit, batch entry, run and seed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import memory
+from ..errors import InputError, ParameterError
+from ..inputs import SNAP, Drive
+from ..kernels import exact
+from ..kernels.circuit import N_COEFFICIENT_ROW, N_RESPONSE_ROW, N_STATE_ROW
+from ..kernels.circuit_run import run_circuits as run_kernel
+from ..kernels.codes import BLOCK, FINE, FREE, TOO_FAST
+from ..partition import partition
+from ..spike_buffers import SpikeBuffers
+from ..threads import run_chunks
+
+# Time constant of a membrane that drifts but does not leak [s]: over a trial of 1 ms it loses 1e-6 of its way from the reset.
+TAU_OFF = 1e3
+# Of a reset at once [s]; exp(-x) is zero from 746 on.
+_AT_ONCE = 1e-30
+
+
+@dataclass(frozen=True)
+class Circuits:
+    """What circuits do.
+
+    Attributes
+    ----------
+    threshold, reset : float64 array (row, neuron)
+        Potentials [LSB]; a threshold may be infinite, that of a circuit that never fires.
+    refractory_time, holdoff_time : float64 array (row, neuron)
+        Time from a spike to the next that can be, and its last part, in which the membrane is free [s].
+    tau_exc, tau_inh : float64 array (row, neuron)
+        Synaptic time constants [s].
+    step_exc, step_inh : float64 array (row, neuron)
+        What a unit of weight adds to, or takes from, a membrane without leak [LSB].
+    tau_mem, leak : float64 array (row, neuron) or None
+        Time constant [s], infinite where the leak is off, and potential [LSB] of the leak. None: all leaks are off.
+    drift : float64 array (row, neuron) or None
+        Slope of the membrane without leak and input [LSB/s]. None: 0.
+    spike_mask : uint8 array (row, neuron)
+        Whether the spikes are put out.
+    reset_time_constant : float
+        Of the clamp [s]; 0: reset at once.
+    threshold_noise : float
+        Standard deviation [LSB].
+    limits : tuple of float or None
+        Lower and upper bound of the membrane, ranges of inhibition and excitation [LSB]. None: no bounds.
+    """
+
+    threshold: np.ndarray
+    reset: np.ndarray
+    refractory_time: np.ndarray
+    holdoff_time: np.ndarray
+    tau_exc: np.ndarray
+    tau_inh: np.ndarray
+    step_exc: np.ndarray
+    step_inh: np.ndarray
+    tau_mem: np.ndarray | None
+    leak: np.ndarray | None
+    drift: np.ndarray | None
+    spike_mask: np.ndarray
+    reset_time_constant: float = 0.0
+    threshold_noise: float = 0.0
+    limits: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class TrialArrays:
+    """Where trials find what they need, and what they draw their random numbers by.
+
+    Attributes
+    ----------
+    circuit_row, weight_row : int64 array (trial,)
+        Rows of circuits and weights.
+    input_at : int64 array (trial,)
+        Dense input: the first element of ``drive.flat``; sparse: the row of ``drive.pointer``.
+    seed, batch, run : int64 array (trial,)
+        Key and counter of the random numbers (``kernels.noise``).
+    gain : float64 array (trial, neuron) or None
+        Factor of both steps; None: 1.
+    circuit : int64 array (neuron,)
+        Number of the AtomicNeuron, 0 to 511.
+    """
+
+    circuit_row: np.ndarray
+    input_at: np.ndarray
+    weight_row: np.ndarray
+    seed: np.ndarray
+    batch: np.ndarray
+    run: np.ndarray
+    gain: np.ndarray | None
+    circuit: np.ndarray
+
+
+@dataclass(frozen=True)
+class CircuitState:
+    """Circuits at the end of a run, to start another from.
+
+    Attributes
+    ----------
+    membrane, current_exc, current_inh : float64 array (trial, neuron)
+        Membrane [LSB] and synaptic currents (times tau_mem) [LSB].
+    phase : int8 array (trial, neuron)
+        Free, clamped or in the holdoff (``kernels.codes``).
+    remaining : float64 array (trial, neuron)
+        Time to the end of the phase [s], infinite for a free circuit.
+    spike_count : int64 array (trial, neuron)
+        Spikes fired.
+    """
+
+    membrane: np.ndarray
+    current_exc: np.ndarray
+    current_inh: np.ndarray
+    phase: np.ndarray
+    remaining: np.ndarray
+    spike_count: np.ndarray
+
+
+@dataclass(frozen=True)
+class CircuitRun:
+    """What circuits did.
+
+    Attributes
+    ----------
+    spike_time, spike_neuron, spike_trial : float64, int32, int64 arrays (spike,)
+        Spikes [s], sorted by (trial, time, neuron).
+    row_size : int64 array (trial,)
+        Spikes of each trial.
+    samples : float64 array (trial, sample, neuron) or None
+        Membranes at the times asked for [LSB].
+    state : CircuitState or None
+        At the end, if it was to be kept.
+    """
+
+    spike_time: np.ndarray
+    spike_neuron: np.ndarray
+    spike_trial: np.ndarray
+    row_size: np.ndarray
+    samples: np.ndarray | None
+    state: CircuitState | None
+
+
+def run_circuits(
+    circuits: Circuits,
+    trials: TrialArrays,
+    drive: Drive,
+    weight_exc: np.ndarray,
+    weight_inh: np.ndarray,
+    *,
+    start: np.ndarray | CircuitState,
+    dt: float,
+    n_time: int,
+    begin: float = 0.0,
+    finish: float | None = None,
+    sample_time: np.ndarray | None,
+    spikes: bool,
+    threads: int,
+    keep_state: bool = False,
+) -> CircuitRun:
+    """Run circuits of the emulated chip.
+
+    The result of a trial depends neither on the other trials and neurons of the call nor on the number of threads.
+
+    Parameters
+    ----------
+    circuits, trials : Circuits, TrialArrays
+        What runs, and the trials.
+    drive : Drive
+        Spikes of inputs, dense or sparse. Dense ones are counts in bins of dt that act together at the start of the bin; the
+        first bin is at `begin`.
+    weight_exc, weight_inh : float32 array (weight row, input, neuron)
+        Weights, at least 0.
+    start : float64 array (trial, neuron) or CircuitState
+        Membranes at `begin` [LSB], or the end of an earlier run of the same circuits.
+    dt : float
+        Grid spacing [s].
+    n_time : int
+        Bins of the run.
+    begin, finish : float
+        The run is [begin, finish) [s]; by default it ends with its last bin. With dense input `begin` is a multiple of dt and
+        `finish` in the last bin. Spikes of a run that starts from a state are counted on (for the noise of the threshold) if
+        `begin` is above 0, and from 0 otherwise.
+    sample_time : float64 array (trial, sample) or None
+        Times in [begin, finish], ascending, at which membranes are read [s].
+    spikes : bool
+        Whether spikes are put out.
+    threads : int
+        Threads to use.
+    keep_state : bool
+        Whether to return the state at the end. A run cut in two equals the whole to rounding, and to the bit where all bins are on
+        the grid and no circuit is clamped or in its holdoff at the cut.
+
+    Returns
+    -------
+    CircuitRun
+        Spikes, samples and state.
+
+    Raises
+    ------
+    ParameterError
+        If refractory times are below holdoff times, ranges are not above 0, or `begin` is not on the grid.
+    InputError
+        If sample times are not ascending or outside of the run, or a circuit fires endlessly or is no longer finite.
+
+    Examples
+    --------
+    One circuit that integrates two spikes of weight 10, 2 LSB per unit of weight in all:
+
+    >>> import numpy as np
+    >>> from bss2sim.inputs import read_dense
+    >>> from bss2sim.experiment.dynamics import Circuits, TrialArrays, run_circuits
+    >>> def row(value):
+    ...     return np.array([[value]])
+    >>> circuits = Circuits(
+    ...     threshold=row(150.0), reset=row(80.0), refractory_time=row(2e-6), holdoff_time=row(1e-7), tau_exc=row(1e-6),
+    ...     tau_inh=row(1e-6), step_exc=row(2.0), step_inh=row(2.0), tau_mem=None, leak=None, drift=None,
+    ...     spike_mask=row(np.uint8(1)))
+    >>> zero = np.zeros(1, np.int64)
+    >>> trials = TrialArrays(zero, zero, zero, zero, zero, zero, None, zero)
+    >>> counts = np.zeros((1, 50, 1), np.uint8)
+    >>> counts[0, :2] = 1
+    >>> drive = read_dense(counts.transpose(1, 0, 2), "input", 1, 1e-6, 0.0, (np.dtype(np.uint8),))
+    >>> weight = np.full((1, 1, 1), 10, np.float32)
+    >>> run = run_circuits(
+    ...     circuits, trials, drive, weight, 0 * weight, start=row(80.0), dt=1e-6, n_time=50,
+    ...     sample_time=row(5e-5), spikes=True, threads=1)
+    >>> run.samples.round(3).tolist(), run.row_size.tolist()
+    ([[[120.0]]], [0])
+    """
+    n_trial, n_neuron = trials.circuit_row.size, trials.circuit.size
+    start_step = round(begin / dt)
+    if finish is None:
+        finish = (start_step + n_time) * dt if abs(begin - start_step * dt) <= SNAP * dt else begin + n_time * dt
+    dense = drive.kind == "dense"
+    if dense and abs(begin - start_step * dt) > SNAP * dt:
+        raise ParameterError(f"with dense inputs begin must be a multiple of dt = {dt} s; got {begin} s")
+    if dense and not -SNAP * dt <= (start_step + n_time) * dt - finish < dt * (1 - SNAP):
+        raise ParameterError(
+            f"with dense inputs finish must be in the last of {n_time} bins of dt = {dt} s that begin at {begin} s; "
+            f"got {finish} s"
+        )
+    if sample_time is None:
+        times = np.empty((n_trial, 0))
+    else:
+        times = np.ascontiguousarray(sample_time, np.float64)
+        _check_samples(times, begin, finish)
+    own = _kernel_circuits(circuits)
+    old = _state_arrays(start, begin)
+    new = [np.empty_like(array) if keep_state else array for array in old]
+    samples = memory.empty((n_trial, times.shape[1], n_neuron), np.float64)
+    work_per_neuron = times.shape[1] + n_time
+    if not dense:
+        assert drive.pointer is not None and drive.time is not None
+        work_per_neuron = times.shape[1] + drive.time.size // max(1, drive.pointer.size - 1)
+    part = partition(n_trial, n_neuron, work_per_neuron, threads)
+    buffers = None
+    if spikes:
+        share = part.n_task * part.block * n_time // part.n_chunk
+        buffers = SpikeBuffers("sparse", part, n_neuron, share // 64 + 1024, np.float64, start_step, dt)
+    unused = np.zeros(part.n_task, np.int64)
+    status = np.zeros((part.n_chunk, 3), np.int64)
+    n_input = weight_exc.shape[1]
+    scratch = [_scratch(n_input) for _ in range(part.threads)]
+    weights = [np.ascontiguousarray(w, np.float32).reshape(-1) for w in (weight_exc, weight_inh)]
+
+    def work(chunk: int, worker: int) -> None:
+        low, high = part.bounds[chunk], part.bounds[chunk + 1]
+        per_task = unused if buffers is None else buffers.per_task
+
+        def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
+            found, in_order = run_kernel(
+                low, high, part.block, n_neuron, n_time, start_step, dt, float(begin), float(finish),
+                trials.input_at, trials.weight_row, trials.circuit_row, trials.gain,
+                drive.flat if dense else None, drive.time_stride, None if dense else drive.time,
+                None if dense else drive.source, None if dense else drive.pointer, n_input, *weights,
+                *own, trials.circuit, trials.batch, trials.run, trials.seed,
+                *old, keep_state, *new,
+                times, samples.reshape(-1), spikes, time, neuron, per_task, status[chunk], *scratch[worker],
+            )  # fmt: skip
+            if status[chunk, 0]:  # stopped early: there will be an error, not a result
+                per_task[low:high] = 0
+                return 0, True
+            return found, in_order
+
+        if buffers is not None:
+            buffers.fill(chunk, run)
+        else:
+            run(np.empty(0), np.empty(0, np.int32))
+
+    if part.n_task:
+        run_chunks(part.n_chunk, part.threads, work)
+    for report in status:
+        _raise_status(report)
+    found = (np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(n_trial, np.int64))
+    if buffers is not None:
+        found = buffers.collect()
+    state = None
+    if keep_state:
+        new[4] -= finish
+        state = CircuitState(*new)
+    return CircuitRun(*found, None if sample_time is None else samples, state)
+
+
+def _check_samples(times: np.ndarray, begin: float, finish: float) -> None:
+    """Refuse sample times that descend or lie outside of the run."""
+    if not times.size:
+        return
+    if not (times[:, 1:] >= times[:, :-1]).all():
+        trial = int(np.argmin((times[:, 1:] >= times[:, :-1]).all(axis=1)))
+        raise InputError(f"sample_time must ascend within each trial; that of trial {trial} does not: sort it")
+    if not (times[:, 0].min() >= begin and times[:, -1].max() <= finish):
+        raise InputError(
+            f"sample_time must be from begin = {begin} s to finish = {finish} s; got {times[:, 0].min()} s to "
+            f"{times[:, -1].max()} s"
+        )
+
+
+def _kernel_circuits(c: Circuits) -> list[Any]:
+    """Return what the kernel needs of the circuits, in its order: from the search of crossings to the noise."""
+    clamp_time = c.refractory_time - c.holdoff_time
+    if not (clamp_time >= 0).all():
+        row, n = (int(k) for k in np.argwhere(~(clamp_time >= 0))[0])
+        raise ParameterError(
+            f"refractory_time must be at least holdoff_time; of neuron {n} (row {row}) they are {c.refractory_time[row, n]} s "
+            f"and {c.holdoff_time[row, n]} s"
+        )
+    limits = (-math.inf, math.inf, 1.0, 1.0)
+    if c.limits is not None:
+        lower, upper, inhibition, excitation = c.limits
+        if not (lower < upper and inhibition > 0 and excitation > 0):
+            raise ParameterError(
+                f"limits must be a lower bound below the upper bound, and two ranges above 0 LSB; got {c.limits}"
+            )
+        limits = (float(lower), float(upper), 1 / inhibition, 1 / excitation)
+    tau_mem, leak = _membranes(c)
+    return [
+        exact.cross_pair if leak is None else exact.cross_leaky_pair,
+        c.threshold, c.reset, leak, tau_mem, c.tau_exc, c.tau_inh, c.step_exc, c.step_inh, clamp_time, c.holdoff_time,
+        c.spike_mask, limits, float(c.reset_time_constant) or _AT_ONCE, float(c.threshold_noise),
+    ]  # fmt: skip
+
+
+def _membranes(c: Circuits) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return time constants of the membranes and leaks that hold the drift; None if there is neither leak nor drift."""
+    drift = np.zeros(1) if c.drift is None else c.drift
+    if c.tau_mem is None or c.leak is None:
+        if c.drift is None:
+            return c.tau_exc, None  # any time constant serves: it cancels against that in the jumps of the currents
+        return np.full_like(c.reset, TAU_OFF), c.reset + drift * TAU_OFF
+    off = np.isinf(c.tau_mem)
+    tau_mem = np.where(off, TAU_OFF, c.tau_mem)
+    return tau_mem, np.where(off, c.reset, c.leak) + drift * tau_mem
+
+
+def _state_arrays(start: np.ndarray | CircuitState, begin: float) -> list[np.ndarray]:
+    """Return the state at the start in the kernel's order, phases ending at times of this run."""
+    if isinstance(start, CircuitState):
+        count = start.spike_count if begin > 0 else np.zeros_like(start.spike_count)
+        return [
+            start.membrane, start.current_exc, start.current_inh, start.phase, start.remaining + begin, count
+        ]  # fmt: skip
+    membrane = np.ascontiguousarray(start, np.float64)
+    shape = membrane.shape
+    return [
+        membrane, np.zeros(shape), np.zeros(shape), np.full(shape, FREE, np.int8), np.full(shape, math.inf),
+        np.zeros(shape, np.int64),
+    ]  # fmt: skip
+
+
+def _scratch(n_input: int) -> list[np.ndarray]:
+    """Return the scratch of one thread, in the kernel's order."""
+    return [
+        *(memory.zeros((N_STATE_ROW * BLOCK,), np.float64) for _ in range(2)),
+        memory.zeros((N_COEFFICIENT_ROW * BLOCK,), np.float64),
+        memory.zeros((N_RESPONSE_ROW * BLOCK,), np.float64),
+        memory.zeros((BLOCK,), np.float64),
+        np.zeros(BLOCK, np.int64),
+        np.zeros(BLOCK, np.int64),
+        memory.zeros((BLOCK,), np.float64),
+        memory.zeros((BLOCK,), np.uint8),
+        np.empty(max(n_input, 1), np.int64),
+        memory.zeros((2 * BLOCK,), np.float32),
+    ]
+
+
+def _raise_status(status: np.ndarray) -> None:
+    """Turn what the kernel reported into an error."""
+    if status[0] == FINE:
+        return
+    code, trial, neuron = (int(x) for x in status)
+    if code == TOO_FAST:
+        raise InputError(
+            f"trial {trial}, neuron {neuron} fires endlessly: its threshold is not above the potential at which it leaves the clamp. "
+            "Give a refractory_time above 0, a reset below the threshold, or a threshold_noise of effect 0"
+        )
+    raise InputError(
+        f"the membrane or a current of trial {trial}, neuron {neuron} is no longer finite: counts of spikes or weights are too large"
+    )

@@ -1,0 +1,214 @@
+"""Run the circuits of the emulated chip: inputs on a grid or at arbitrary times, samples at times of each trial.
+
+An instant of input is the start of a bin of the grid, an input spike, or the start of the run. What happens between two of them
+does not depend on samples: those look at a copy.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .circuit import (
+    CURRENT,
+    INHIBITORY,
+    MEMBRANE,
+    STEP,
+    STEP_INH,
+    bounded,
+    fill_interval,
+    fill_responses,
+    inject,
+    open_gates,
+    sample_circuits,
+    step_circuits,
+)
+from .codes import BLOCK, FREE, NOT_FINITE
+from .elementary import decay
+from .exact import advance, noisy_threshold, sort_spikes
+from .gather import gather_dense, gather_events
+from .jit import kernel
+from .vector import nonzero_mask, trailing_zeros, without_lowest
+
+SNAP = 1e-6  # a last bin whose length differs by less, relative, is a whole one
+
+
+@kernel
+def run_circuits(
+    first_task, last_task, block, n_neuron, n_step, start_step, dt, begin, finish,
+    input_at, weight_row, circuit_row, gain,
+    spikes_in, time_stride, event_time, event_source, event_pointer, n_input, weight_exc, weight_inh,
+    crossing, threshold, reset, leak, tau_mem, tau_exc, tau_inh, step_exc, step_inh, clamp_time, holdoff_time, spike_mask,
+    limits, tau_reset, noise, circuit, batch, run, seed,
+    old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
+    keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
+    sample_time, samples, emits, spike_time, spike_neuron, n_spike, status,
+    before, after, coefficients, response, transition, phase, number, level, flag, index, drive,
+):  # fmt: skip
+    """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
+
+    Task k is block k % n_block of trial k // n_block. Dense input (`spikes_in` not None) has the bins start_step ..
+    start_step + n_step of dt [s]; of sparse input the spikes in [begin, finish) count. Parameters are (circuit row, neuron),
+    `gain` (trial, neuron) multiplies both steps (None: 1), weights are flat (weight row, input, neuron). `limits`: lower and
+    upper bound [LSB], inverse ranges of inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The
+    old state is (trial, neuron) at `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat
+    (trial, sample, neuron).
+    """
+    n_block = (n_neuron + block - 1) // block
+    n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
+    is_sorted = True
+    n_sample = sample_time.shape[1]
+    lower, upper, per_inhibition, per_excitation = limits
+    for task in range(first_task, last_task):
+        trial = task // n_block
+        low = (task % n_block) * block
+        n = min(block, n_neuron - low)
+        p = circuit_row[trial]
+        coefficients[:] = 0.0
+        drive[:] = 0
+        flag[:] = 0
+        for k in range(n):
+            m = low + k
+            before[MEMBRANE + k] = old_membrane[trial, m]
+            before[CURRENT + k] = old_current[trial, m]
+            before[INHIBITORY + k] = old_inhibitory[trial, m]
+            phase[k] = old_phase[trial, m]
+            transition[k] = old_transition[trial, m]
+            number[k] = old_number[trial, m]
+            # Jumps of the currents: a membrane without leak rises by i tau_syn/tau_mem in all.
+            coefficients[STEP + k] = step_exc[p, m] * (tau_mem[p, m] / tau_exc[p, m])
+            coefficients[STEP_INH + k] = step_inh[p, m] * (tau_mem[p, m] / tau_inh[p, m])
+            if gain is not None:
+                coefficients[STEP + k] *= gain[trial, m]
+                coefficients[STEP_INH + k] *= gain[trial, m]
+            level[k] = threshold[p, m]
+            if noise > 0.0:
+                own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
+                level[k] = noisy_threshold(threshold[p, m], number[k], own)
+        if spikes_in is not None:
+            fill_interval(coefficients, response, dt, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset)
+        for k in range(n):
+            rest = 0.0
+            if leak is not None:
+                rest = leak[p, low + k]
+            open_gates(coefficients, k, phase[k], level[k], reset[p, low + k], rest)
+
+        t = begin
+        step = start_step
+        event = np.int64(0)
+        last_event = np.int64(0)
+        if event_time is not None:
+            event = event_pointer[input_at[trial]]
+            last_event = event_pointer[input_at[trial] + 1]
+            while event < last_event and event_time[event] < begin:
+                event += 1
+        sample = 0
+        start = n_found
+        is_last = False
+        while not is_last:
+            if spikes_in is not None:
+                at = input_at[trial] + (step - start_step) * time_stride
+                gather_dense(spikes_in, at, n_input, weight_exc, None, None, weight_row[trial], n_neuron,
+                             low, n, index, drive, None)  # fmt: skip
+                gather_dense(spikes_in, at, n_input, weight_inh, None, None, weight_row[trial], n_neuron,
+                             low, n, index, drive[BLOCK:], None)  # fmt: skip
+                step += 1
+                is_last = step == start_step + n_step
+                end = finish if is_last else step * dt
+                if is_last and abs(end - t - dt) > SNAP * dt:  # the run ends within a bin
+                    fill_interval(
+                        coefficients, response, end - t, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset
+                    )
+            if event_time is not None:
+                is_last = not (event < last_event and event_time[event] < finish)
+                end = finish if is_last else event_time[event]
+                fill_interval(coefficients, response, end - t, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset)
+            step_circuits(before, after, coefficients, drive, transition, end,
+                          lower, upper, per_inhibition, per_excitation, leak, flag, n)  # fmt: skip
+
+            first_sample = sample
+            while sample < n_sample and (is_last or sample_time[trial, sample] < end):
+                s = sample_time[trial, sample] - t
+                fill_responses(response, s, p, low, n, leak, tau_mem, tau_exc, tau_inh)
+                sample_circuits(samples, (trial * n_sample + sample) * n_neuron + low, before, coefficients, response, drive,
+                                lower, upper, per_inhibition, per_excitation, decay(s / tau_reset)[1], n)  # fmt: skip
+                sample += 1
+
+            found_before = n_found
+            for first_flag in range(0, n, 64):
+                mask = nonzero_mask(flag, first_flag)
+                while mask != 0:
+                    k = first_flag + trailing_zeros(mask)
+                    mask = without_lowest(mask)
+                    if k >= n:
+                        break
+                    m = low + k
+                    v, i, j = inject(
+                        before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
+                        coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition,
+                        per_excitation)  # fmt: skip
+                    emit_from = math.inf
+                    if emits and spike_mask[p, m]:
+                        emit_from = -math.inf
+                    rest = None
+                    if leak is not None:
+                        rest = leak[p, m]
+                    own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
+                    new, now_phase, ends, n_found, (fired, now_level, first) = advance(
+                        t, end, v, i, j, phase[k], transition[k],
+                        crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_exc[p, m], tau_inh[p, m],
+                        clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
+                        emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                    first = min(first, transition[k])
+                    for q in range(first_sample, sample):
+                        when = sample_time[trial, q]
+                        if when > first:  # before that the row holds what is right
+                            seen, _, _, _, _ = advance(
+                                t, when, v, i, j, phase[k], transition[k],
+                                crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_exc[p, m],
+                                tau_inh[p, m], clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
+                                math.inf, trial, m, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
+                            samples[(trial * n_sample + q) * n_neuron + m] = bounded(seen, lower, upper)
+                    after[MEMBRANE + k] = new
+                    transition[k] = ends
+                    if now_phase != phase[k] or fired != number[k]:
+                        phase[k] = now_phase
+                        number[k] = fired
+                        level[k] = now_level
+                        free_leak = 0.0
+                        if leak is not None:
+                            free_leak = leak[p, m]
+                        open_gates(coefficients, k, now_phase, now_level, reset[p, m], free_leak)
+            if status[0] != 0:
+                return n_found, is_sorted
+            if n_found > found_before + 1 and n_found <= spike_time.size:
+                is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
+            before, after = after, before
+            t = end
+            if event_time is not None:
+                if not is_last:
+                    n_event = 1
+                    while event + n_event < last_event and event_time[event + n_event] == end:
+                        n_event += 1
+                    gather_events(event_source, event, n_event, n_input, weight_exc, None, None, weight_row[trial],
+                                  n_neuron, low, n, drive, None)  # fmt: skip
+                    gather_events(event_source, event, n_event, n_input, weight_inh, None, None, weight_row[trial],
+                                  n_neuron, low, n, drive[BLOCK:], None)  # fmt: skip
+                    event += n_event
+        n_spike[task] = n_found - start
+        for k in range(n):
+            m = low + k
+            v = before[MEMBRANE + k]
+            i = before[CURRENT + k]
+            j = before[INHIBITORY + k]
+            if not (math.isfinite(v) and math.isfinite(i) and math.isfinite(j)) and status[0] == 0:
+                status[0], status[1], status[2] = NOT_FINITE, trial, m
+            if keeps:
+                new_membrane[trial, m] = v
+                new_current[trial, m] = i
+                new_inhibitory[trial, m] = j
+                new_phase[trial, m] = phase[k]
+                new_transition[trial, m] = transition[k]
+                new_number[trial, m] = number[k]
+    return n_found, is_sorted
