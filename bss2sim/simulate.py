@@ -41,6 +41,11 @@ def simulate(
     return_state: bool = False,
     out: xr.Dataset | None = None,
     threads: int | None = None,
+    chip: Any = None,
+    calibration: Any = None,
+    run: Any = 0,
+    effects: Any = 1.0,
+    start: str = "reset",
 ) -> Any:
     """Simulate a population and return its observables.
 
@@ -75,13 +80,30 @@ def simulate(
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+    chip : EmulatedChip, optional
+        Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
+        `state`, `return_state` and `out` are of the model only.
+    calibration : Calibration or Dataset of registers, optional
+        What the chip is configured with. Default: the chip is calibrated to what the neurons ask for, which takes
+        longer than most runs.
+    run : int or DataArray of int
+        Number of the run on the chip: another run has other noise. With dims of your own: several runs.
+    effects : float or dict of str to float
+        Factor of all effects that distinguish the chip from the model, or of single ones by name, see
+        ``docs/experiment``: 1 as the chip's configuration says, 0 off.
+    start : {"reset", "drifted", "carried"}
+        At the start of a trial on the chip: membranes at their reset potential (leak potential with a leak); or
+        drifted freely from it for 16 us; or, as on the chip, from where they ended in the batch entry before.
 
     Returns
     -------
     Dataset
         Recorded variables with dims (batch and sweep dims, time, neuron), see :class:`Recording`. Row k is at time
         k dt: in "exact" the membrane at that time, the current just after the jump of the row, and the spikes of
-        [k dt, (k + 1) dt); in "euler" the state after step k of the reference, whose spikes are at k dt.
+        [k dt, (k + 1) dt); in "euler" the state after step k of the reference, whose spikes are at k dt. Of a chip:
+        spikes with time stamps of 8 ns, ``cadc_value`` (-128 to 127) at ``cadc_time`` and ``madc_value`` at ``madc_time`` if the
+        neurons enable them, ``membrane``, the CADC's samples on the grid, as the reference converts them, and
+        ``weight_saturated``.
 
     Raises
     ------
@@ -111,6 +133,15 @@ def simulate(
         raise ParameterError(f"synapse must be a Synapse(weight); got {type(synapse).__name__}")
     if synapse is not None and synapse.n_neuron != neurons.size:
         raise ParameterError(f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}")
+    if chip is not None:
+        from .experiment.request import refuse_model_only
+        from .experiment.run import run_on_chip
+
+        refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
+                          return_state=(return_state, False), out=(out, None))  # fmt: skip
+        return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
+                           run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
+    _refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
@@ -151,6 +182,13 @@ def simulate(
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
     return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
+
+
+def _refuse_chip_only(**given: Any) -> None:
+    """Refuse arguments of a run on a chip where there is none; each is given with its default."""
+    for name, (value, usual) in given.items():
+        if value is not usual and not (isinstance(value, type(usual)) and value == usual):
+            raise ParameterError(f"{name} acts on a chip only; give chip=EmulatedChip(...), or leave {name} out")
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:

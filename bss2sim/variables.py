@@ -79,6 +79,7 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("madc_sample", ("madc_sample",), "int64", "", "number of the sample in the trial"),
     Variable("madc_value", (TRIAL, "madc_sample"), "uint16|float64", "LSB", "reading of the MADC"),
     Variable("madc_time", (TRIAL, "madc_sample"), "float64", "s", "time stamp of the sample"),
+    Variable("weight_saturated", (TRIAL, "input", "neuron"), "bool", "", "weight larger than a synapse can hold"),
     Variable("pixel", ("sample", "pixel"), "float64", "", "brightness of a pixel, 0 to 1"),
     Variable("label", ("sample|batch",), "int64", "", "class of the sample"),
 )

@@ -30,6 +30,8 @@ LAYERS = [
     ],
     [
         "simulate",
+        "experiment.*",
+        "extent",
         "broadcasting",
         "euler_coefficients",
         "euler_run",

@@ -1,0 +1,221 @@
+"""Run the circuits of an experiment, some trials at a time, and read them as the chip does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..kernels import noise
+from ..recording.cadc import CadcSchedule, cadc_schedule, convert_cadc
+from ..recording.madc import convert_madc, madc_times
+from ..recording.spike_stamps import stamp_spikes
+from .dynamics import Circuits, TrialArrays, run_circuits
+from .laid_out import Experiment
+
+MOST_ANALOG = 2**26  # bytes of analog samples at a time
+MOST_WEIGHT = 2**27  # bytes of weights at a time
+
+
+@dataclass
+class Observed:
+    """What the chip sends.
+
+    Attributes
+    ----------
+    spike_time, spike_neuron, spike_trial : arrays (spike,)
+        Stamped spikes [s], sorted by (trial, time, neuron).
+    cadc : CadcSchedule or None
+        When the CADC sampled.
+    cadc_value : array (trial, sample, neuron)
+        What it read, -128 to 127; as many samples as the schedule has.
+    madc_time, madc_value : arrays (trial, madc_sample)
+        When the MADC sampled [s], and what it read.
+    """
+
+    spike_time: np.ndarray = field(default_factory=lambda: np.empty(0))
+    spike_neuron: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    spike_trial: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    cadc: CadcSchedule | None = None
+    cadc_value: np.ndarray | None = None
+    madc_time: np.ndarray | None = None
+    madc_value: np.ndarray | None = None
+
+
+def _sequences(e: Experiment) -> np.ndarray:
+    """Return the trials (sequence, batch) of which each begins as the one before it ended; else (trial, 1)."""
+    trial = np.arange(e.trials.size)
+    if e.carries and "batch" in e.trials.sizes:
+        axis = e.trials.dims.index("batch")
+        return np.moveaxis(trial.reshape(e.trials.shape), axis, -1).reshape(-1, e.trials.sizes["batch"])
+    return trial[:, np.newaxis]
+
+
+def _chunks(e: Experiment, n_sample: int) -> Iterator[np.ndarray]:
+    """Cut the sequences so that analog samples and weights stay small; those with the same weights go together."""
+    sequences = _sequences(e)
+    sequences = sequences[np.argsort(e.weight_row[sequences[:, 0]], kind="stable")]
+    size = e.neurons.size
+    at_once = max(1, MOST_ANALOG // max(1, 8 * n_sample * size))
+    if e.weight_row.any():
+        at_once = min(at_once, max(1, MOST_WEIGHT // (8 * e.synapses.n_input * size * sequences.shape[1])))
+    for first in range(0, len(sequences), at_once):
+        yield sequences[first : first + at_once]
+
+
+def _of(circuits: Circuits, neurons: np.ndarray) -> Circuits:
+    """Return the circuits of some neurons."""
+    import dataclasses
+
+    some = {
+        f.name: np.ascontiguousarray(getattr(circuits, f.name)[:, neurons])
+        for f in dataclasses.fields(circuits)
+        if isinstance(getattr(circuits, f.name), np.ndarray)
+    }
+    return dataclasses.replace(circuits, **some)
+
+
+class _Part:
+    """Some neurons of an experiment, which share the times of their samples."""
+
+    def __init__(self, e: Experiment, neurons: np.ndarray) -> None:
+        self.e, self.neurons = e, neurons
+        self.circuits = _of(e.circuits, neurons)
+        self.circuit = np.ascontiguousarray(e.circuit[neurons])
+        self.rest = self.circuits.reset if self.circuits.leak is None else self.circuits.leak
+
+    def gain(self, trial: np.ndarray) -> np.ndarray | None:
+        """Factor of the synapses that differs between trials, (trial, neuron)."""
+        e = self.e
+        spread = e.factors["trial_gain"] * e.chip.configuration.trial_gain_spread
+        if spread == 0:
+            return None
+        gain = np.empty((trial.size, self.neurons.size))
+        who = e.identity[trial]
+        zero = np.zeros(self.neurons.size, np.int64)
+        noise.fill_normals(gain, zero, self.circuit, noise.TRIAL_GAIN, who.batch, who.run, who.seed)
+        gain *= spread
+        return np.exp(gain, out=gain)
+
+    def run(
+        self, sequences: np.ndarray, sample_time: np.ndarray | None, spikes: bool
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Run trials (sequence, batch); yield those of one batch entry and what they did. Times as the ADCs have them."""
+        e = self.e
+        rows, weight_row = np.unique(e.weight_row[sequences], return_inverse=True)
+        exc, inh = (np.ascontiguousarray(w[:, :, self.neurons]) for w in e.synapses.take(rows))
+        weight_row = weight_row.reshape(sequences.shape)
+        state = None
+        for k in range(sequences.shape[1]):
+            trial = np.ascontiguousarray(sequences[:, k])
+            who = e.identity[trial]
+            arrays = TrialArrays(
+                circuit_row=e.circuit_row[trial], input_at=e.input_at[trial],
+                weight_row=np.ascontiguousarray(weight_row[:, k]), seed=who.seed, batch=who.batch, run=who.run,
+                gain=self.gain(trial), circuit=self.circuit,
+            )  # fmt: skip
+            times = None
+            if sample_time is not None:
+                times = np.clip(sample_time[trial] - e.delay, 0.0, e.duration) + e.free_time
+            result = run_circuits(
+                self.circuits, arrays, e.drive, exc, inh,
+                start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,
+                n_time=e.free_rows + e.n_time, finish=e.free_time + e.duration, sample_time=times, spikes=spikes,
+                threads=e.threads, keep_state=e.carries,
+            )  # fmt: skip
+            state = result.state
+            yield trial, result
+
+
+def _slice(index: np.ndarray) -> slice | np.ndarray:
+    """Return consecutive indices as a slice, which copies nothing."""
+    if index.size and (np.diff(index) == 1).all():
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index
+
+
+def _put(out: np.ndarray, trial: np.ndarray, neurons: np.ndarray, values: np.ndarray) -> None:
+    """Write values (trial, sample, neuron) of some trials and neurons."""
+    rows, columns = _slice(trial), _slice(neurons)
+    if isinstance(rows, np.ndarray) and isinstance(columns, np.ndarray):
+        out[rows[:, np.newaxis, np.newaxis], np.arange(out.shape[1])[:, np.newaxis], columns] = values
+    else:
+        out[rows, :, columns] = values
+
+
+def _stamped(e: Experiment, part: _Part, trial: np.ndarray, result: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the spikes of some trials as they arrive: (time, neuron, trial)."""
+    who = e.identity[trial]
+    time = result.spike_time - e.free_time + e.delay
+    # those of the free run come before the recording begins
+    during = time >= 0
+    stamped = stamp_spikes(
+        time[during], result.spike_neuron[during], result.spike_trial[during], duration=e.duration, circuit=part.circuit,
+        seed=who.seed, batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
+    )  # fmt: skip
+    return stamped.spike_time, part.neurons[stamped.spike_neuron].astype(np.int32), trial[stamped.spike_trial]
+
+
+def _convert(e: Experiment, part: _Part, half: int, trial: np.ndarray, analog: np.ndarray, found: Observed) -> None:
+    """Read some samples with the CADC."""
+    assert found.cadc is not None and found.cadc_value is not None
+    who = e.identity[trial]
+    value = convert_cadc(
+        analog, found.cadc.sample_time[_slice(trial)], hemisphere=np.full(part.neurons.size, half), circuit=part.circuit,
+        seed=who.seed, batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
+        threads=e.threads,
+    )  # fmt: skip
+    _put(found.cadc_value, trial, part.neurons, value)
+
+
+def _observe_madc(e: Experiment, found: Observed) -> None:
+    """Run the neuron that the MADC records, and read it."""
+    who, c = e.identity, e.chip.configuration
+    part = _Part(e, np.array([e.neurons.record_neuron_id]))
+    found.madc_time = madc_times(who.seed, who.batch, who.run, duration=e.duration)
+    kind = np.uint16 if e.factors["quantisation"] else np.float64
+    found.madc_value = np.empty(found.madc_time.shape, kind)
+    for sequences in _chunks(e, found.madc_time.shape[1]):
+        for trial, result in part.run(sequences, found.madc_time, False):
+            ids = who[trial]
+            found.madc_value[trial] = convert_madc(
+                result.samples[:, :, 0], found.madc_time[trial], circuit=int(part.circuit[0]), seed=ids.seed,
+                batch=ids.batch, run=ids.run, configuration=c, factors=e.factors,
+            )  # fmt: skip
+
+
+def observe(e: Experiment) -> Observed:
+    """Run every trial of an experiment and read it."""
+    found = Observed()
+    neurons, c, who = e.neurons, e.chip.configuration, e.identity
+    n_sample = 0
+    if neurons.enable_cadc_recording:
+        found.cadc = cadc_schedule(
+            who.seed, who.batch, who.run, duration=e.duration, in_dram=neurons.enable_cadc_recording_placement_in_dram,
+            configuration=c, factors=e.factors,
+        )  # fmt: skip
+        n_sample = found.cadc.stamp.shape[-1]
+        kind = np.int16 if e.factors["quantisation"] else np.float64
+        found.cadc_value = np.empty((e.trials.size, n_sample, neurons.size), kind)
+    parts = [(half, np.flatnonzero(e.hemisphere == half)) for half in (0, 1)]
+    both = [(half, _Part(e, some)) for half, some in parts if some.size]
+    spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    wants_spikes = e.record.spikes is not None
+    if wants_spikes or found.cadc is not None:
+        for sequences in _chunks(e, n_sample):
+            for half, part in both:
+                times = None if found.cadc is None else found.cadc.sample_time[:, half]
+                for trial, result in part.run(sequences, times, wants_spikes):
+                    if wants_spikes:
+                        spikes.append(_stamped(e, part, trial, result))
+                    if found.cadc is not None:
+                        _convert(e, part, half, trial, result.samples, found)
+    if wants_spikes and spikes:
+        time, neuron, trial = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
+        order = np.lexsort((neuron, time, trial))
+        found.spike_time, found.spike_neuron, found.spike_trial = time[order], neuron[order], trial[order]
+    if neurons.enable_madc_recording:
+        _observe_madc(e, found)
+    return found

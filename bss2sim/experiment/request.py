@@ -1,0 +1,81 @@
+"""What a run on a chip is asked for, checked before anything is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, ParameterError
+from ..hardware.chip import EmulatedChip
+from ..inputs import Drive
+from ..neuron import Population
+from ..recording import Recording
+
+STARTS = ("reset", "drifted", "carried")
+
+
+def check_chip(chip: Any) -> EmulatedChip:
+    """Return the chip; ParameterError if it is none that can be run."""
+    if isinstance(chip, EmulatedChip):
+        return chip
+    if hasattr(chip, "parameters") and not isinstance(chip, type):
+        raise ParameterError(
+            f"chip is a {type(chip).__name__}, which knows the laws that were measured and nothing of noise and readout; run an "
+            "EmulatedChip, or calibrate the measured one only"
+        )
+    raise ParameterError(f"chip must be an EmulatedChip, e.g. EmulatedChip(seed=0); got {chip!r}")
+
+
+def refuse_model_only(**given: Any) -> None:
+    """Refuse arguments of the model world that a chip does not have; each is given with its default."""
+    remedies = {
+        "integrator": "a chip has its own dynamics, which are always solved exactly; leave integrator out",
+        "dtype": "a chip is solved in float64; leave dtype out",
+        "state": "a chip keeps no state between calls; start='carried' carries it from one batch entry to the next",
+        "return_state": "a chip keeps no state between calls; start='carried' carries it from one batch entry to the next",
+        "out": "results of a chip are not written into those of an earlier run; leave out= out",
+    }
+    for name, (value, usual) in given.items():
+        if value is not usual and not (isinstance(value, type(usual)) and value == usual):
+            raise ParameterError(f"{name}={value!r} does not go with chip=: {remedies[name]}")
+
+
+def chip_recording(record: Any, neurons: Population) -> Recording:
+    """Return what is recorded; by default all that the population's arguments enable."""
+    sends_spikes = neurons.fires and neurons.enable_spike_recording
+    if record is None:
+        return Recording("sparse" if sends_spikes else None, membrane=neurons.enable_cadc_recording)
+    if not isinstance(record, Recording):
+        raise ParameterError(f"record must be a Recording(...); got {type(record).__name__}")
+    if record.current:
+        raise ParameterError("a chip cannot record its synaptic currents; leave current=True out, or run without chip=")
+    if record.sample_time is not None:
+        raise ParameterError(
+            "a chip samples its membranes when its ADCs do: cadc_time and madc_time of the result; leave sample_time out"
+        )
+    if record.membrane and not neurons.enable_cadc_recording:
+        raise ParameterError(
+            "membrane=True needs the CADC; make the neurons with enable_cadc_recording=True, or record with membrane=False"
+        )
+    if record.spikes is not None and not sends_spikes:
+        remedy = "make them with enable_spike_recording=True" if neurons.fires else "they never fire"
+        raise ParameterError(
+            f"spikes={record.spikes!r}: the neurons send no spikes; {remedy}, or record with spikes=None"
+        )
+    return record
+
+
+def check_counts(inputs: Any, drive: Drive) -> None:
+    """Refuse dense inputs that are no numbers of spikes."""
+    if drive.kind == "sparse":
+        return
+    values = np.asarray(getattr(inputs, "values", inputs))
+    if values.dtype == bool:
+        return
+    bad = ~np.isfinite(values) | (values < 0) | (values != np.rint(values))
+    if bad.any():
+        raise InputError(
+            f"a chip takes whole spikes: inputs must be 0, 1, 2 ... spikes in a bin; got {values[bad].flat[0]!r}. Graded inputs "
+            "run in the model only, without chip="
+        )

@@ -1,0 +1,120 @@
+"""Run a population on the emulated chip: the counterpart of the model world's run behind the one verb."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..arrays import as_seconds
+from ..broadcasting import Trials
+from ..errors import ParameterError, choose
+from ..extent import extent
+from ..hardware.chip import EmulatedChip
+from ..inputs import read_inputs
+from ..neuron import Population
+from ..options import thread_count
+from ..recording import Recording
+from ..synapse import Synapse
+from .circuits import circuit_parameters
+from .configured import calibrated_registers, configured_registers
+from .effects import effect_factors
+from .free_run import with_free_run
+from .identity import add_identity, as_run, identify
+from .laid_out import Experiment, circuit_rows
+from .observe import observe
+from .request import STARTS, check_chip, check_counts, chip_recording
+from .result import label_experiment
+from .synapses import ChipSynapses
+
+
+def run_on_chip(
+    neurons: Population,
+    inputs: Any,
+    *,
+    dt: float,
+    synapse: Synapse | None,
+    record: Recording | None,
+    chip: Any,
+    calibration: Any,
+    run: Any,
+    effects: Any,
+    start: str,
+    duration: Any,
+    threads: int | None,
+    constant_current: float = 0.0,
+) -> xr.Dataset:
+    """Simulate a population on a chip; arguments as of :func:`bss2sim.simulate`.
+
+    `constant_current` is a slope that the offset current source of every circuit adds to its membrane [CADC LSB/s].
+    """
+    chip = check_chip(chip)
+    if synapse is None:
+        raise ParameterError(
+            "a chip takes spikes through its synapses: give synapse=Synapse(weight), weight (input, neuron)"
+        )
+    record = chip_recording(record, neurons)
+    factors = effect_factors(effects)
+    start = choose("start", start, STARTS)
+    dt = as_seconds("dt", dt)
+    runs = as_run(run)
+    drive = read_inputs(inputs, synapse, neurons.size, dt, 0.0, ())
+    check_counts(inputs, drive)
+    n_time, finish = extent(drive, duration, dt, 0.0, 0, "exact")
+
+    placed = neurons.place()
+    placement = [np.array([circuit.enum for circuit in neuron.atomic_neurons], np.int64) for neuron in placed]
+    registers, name = calibrated_registers(neurons, placed, chip, calibration)
+    registers = configured_registers(neurons, placed, registers)
+    parameters = circuit_parameters(
+        chip, registers, placement, leaks=neurons.leaks, fires=neurons.fires, factors=factors, run=runs
+    )
+    synapses = ChipSynapses(synapse, placement, parameters, chip, factors["synapse_gain"])
+
+    trials = Trials()
+    trials.add("inputs", drive.sizes, drive.labels)
+    synapses.add_to(trials)
+    add_identity(trials, chip, runs)
+    _add_parameters(trials, parameters, neurons)
+    c = chip.configuration
+    free = 0.0 if start == "reset" else c.free_run_time + neurons.enable_madc_recording * c.madc_start_time
+    drive, free_rows, free_time = with_free_run(drive, free, dt)
+    circuits, circuit_row = circuit_rows(parameters, neurons, chip, factors, trials, constant_current)
+    if drive.at is not None:
+        input_at = trials.spread(tuple(drive.sizes), drive.at)
+    else:
+        input_at = trials.rows(tuple(drive.sizes))
+    somas = np.array([neuron[0] for neuron in placement])
+    experiment = Experiment(
+        neurons=neurons, record=record, chip=chip, factors=factors, trials=trials, identity=identify(trials, chip, runs),
+        drive=drive, dt=dt, duration=finish, n_time=n_time, free_rows=free_rows, free_time=free_time,
+        carries=start == "carried", input_at=input_at, weight_row=synapses.lay_out(trials), circuit_row=circuit_row,
+        synapses=synapses, circuits=circuits, circuit=somas, hemisphere=somas // 256,
+        delay=c.synaptic_delay * factors["synaptic_delay"], threads=thread_count(threads),
+    )  # fmt: skip
+    provenance = {
+        "calibration_id": name,
+        "effects": json.dumps(factors),
+        "start": start,
+        "run": int(runs) if runs.ndim == 0 else runs.values.ravel(),
+        **chip.provenance,
+    }
+    return label_experiment(experiment, observe(experiment), placed, provenance)
+
+
+def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population) -> None:
+    """Take in the dims of the circuits' parameters and of the spike mask."""
+    from ..broadcasting import labels_of
+
+    for variable in parameters.data_vars.values():
+        lead = tuple(dim for dim in variable.dims if dim not in ("synaptic_input", "circuit", "neuron"))
+        trials.add("chip or calibration", {dim: variable.sizes[dim] for dim in lead}, labels_of(variable, lead))
+    if neurons.fires:
+        mask = neurons._parameters["spike_mask"][0]
+        lead = tuple(dim for dim in mask.dims if dim != "neuron")
+        trials.add("spike_mask", {dim: mask.sizes[dim] for dim in lead}, labels_of(mask, lead))
+
+
+__all__ = ["EmulatedChip", "run_on_chip"]

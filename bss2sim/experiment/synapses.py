@@ -1,0 +1,107 @@
+"""The synapses of a population as the chip has them: rounded weights, synapses that differ, rows for every trial."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+import xarray as xr
+
+from ..broadcasting import Trials, labels_of
+from ..hardware.chip import EmulatedChip
+from ..hardware.synapse_array import INPUTS_PER_CIRCUIT, chip_weights, synapse_gains
+from ..synapse import Synapse
+
+
+def _rows_of(sizes: dict[Hashable, int], dims: tuple[Hashable, ...]) -> np.ndarray:
+    """Return, for every row over `sizes`, its entry in an array over some of these dims, in C order."""
+    order = [dim for dim in sizes if dim in dims]
+    number = np.arange(int(np.prod([sizes[dim] for dim in dims])), dtype=np.int64)
+    number = number.reshape([sizes[dim] for dim in dims])
+    number = np.transpose(number, [dims.index(dim) for dim in order])
+    number = number.reshape([size if dim in dims else 1 for dim, size in sizes.items()])
+    return np.broadcast_to(number, tuple(sizes.values())).reshape(-1)
+
+
+class ChipSynapses:
+    """Weights of a population on a chip, made for some trials at a time.
+
+    Parameters
+    ----------
+    synapse : Synapse
+        Model weights and their transform.
+    placement : list of int arrays
+        Circuits of every neuron.
+    circuits : Dataset
+        ``strength`` and ``circuit_strength`` of :func:`~bss2sim.experiment.circuits.circuit_parameters`.
+    chip : EmulatedChip
+        Whose synapses.
+    gain_factor : float
+        Of the effect synapse_gain.
+
+    Attributes
+    ----------
+    saturated : DataArray of bool (..., input, neuron)
+        Weights beyond +-63.
+    n_input : int
+        Inputs.
+    """
+
+    def __init__(
+        self,
+        synapse: Synapse,
+        placement: list[np.ndarray],
+        circuits: xr.Dataset,
+        chip: EmulatedChip,
+        gain_factor: float,
+    ) -> None:
+        weights = chip_weights(synapse.chip_weight(), placement)
+        self.saturated = weights.saturated
+        self._code = weights.code
+        self.n_input = synapse.n_input
+        self._chip, self._placement = chip, placement
+        self._spread = gain_factor * chip.variation["synaptic_strength"] * chip.configuration.synapse_gain_spread
+        self._ratio: xr.DataArray | None = None
+        if max(len(neuron) for neuron in placement) > 1:
+            first = circuits["strength"]
+            # 0 where the input of the first circuit is off: there is no current that the others could be a part of
+            self._ratio = xr.where(first == 0, 0.0, circuits["circuit_strength"] / first.where(first != 0, 1.0))
+        self._rows = np.empty(0, np.int64)
+        self._parts: dict[str, np.ndarray] = {}
+
+    def add_to(self, trials: Trials) -> None:
+        """Take in the dims of the weights."""
+        lead = self._code.dims[:-2]
+        trials.add("weight", {dim: self._code.sizes[dim] for dim in lead}, labels_of(self._code, lead))
+
+    def lay_out(self, trials: Trials) -> np.ndarray:
+        """Return the row of weights of every trial; all dims of the run are known."""
+        seed = self._chip.seed
+        self._seeds = seed if isinstance(seed, xr.DataArray) else xr.DataArray(np.int64(seed))
+        dims: dict[str, tuple[Hashable, ...]] = {"code": self._code.dims[:-2]}
+        if self._spread:
+            dims["gain"] = self._seeds.dims
+        if self._ratio is not None:
+            self._ratio = self._ratio.transpose(..., "synaptic_input", "circuit", "neuron")
+            dims["ratio"] = self._ratio.dims[:-3]
+        used = {dim for part in dims.values() for dim in part}
+        sizes = {dim: size for dim, size in trials.sizes.items() if dim in used}
+        self._parts = {name: _rows_of(sizes, part) for name, part in dims.items()}
+        return trials.rows(tuple(sizes))
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return excitatory and inhibitory weights of some rows, each float32 (row, input, neuron), at least 0."""
+        n_input, n_neuron = self._code.shape[-2:]
+        code = self._code.values.reshape(-1, n_input, n_neuron)[self._parts["code"][rows]].astype(np.float32)
+        exc, inh = np.maximum(code, 0), np.maximum(-code, 0)
+        if "gain" in self._parts:
+            seeds, where = np.unique(self._parts["gain"][rows], return_inverse=True)
+            gains = synapse_gains(self._seeds.values.reshape(-1)[seeds], self._placement, n_input, self._spread)
+            exc *= gains[where, 0]
+            inh *= gains[where, 1]
+        if self._ratio is not None:
+            ratio = self._ratio.values.reshape(-1, *self._ratio.shape[-3:])[self._parts["ratio"][rows]]
+            circuit = np.arange(n_input) // INPUTS_PER_CIRCUIT
+            exc *= ratio[:, 0, circuit].astype(np.float32)
+            inh *= ratio[:, 1, circuit].astype(np.float32)
+        return exc, inh
