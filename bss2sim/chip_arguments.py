@@ -52,7 +52,7 @@ enable_cadc_recording_placement_in_dram : bool
 enable_madc_recording : bool
     Chip: sample neuron `record_neuron_id` with the MADC. It has room for one neuron of all populations.
 record_neuron_id : int, optional
-    Chip: which neuron that is, 0 .. size - 1.
+    Chip: which neuron that is, 0 .. size - 1; without `enable_madc_recording` it is not read.
 placement_constraint : list of int, AtomicNeuronOnDLS or LogicalNeuronOnDLS, optional
     Chip: where each neuron is, its anchor or all its circuits. None: the first place that is free.
 trace_offset, trace_scale : float, array (neuron,), DataArray or mapping
@@ -66,16 +66,21 @@ interpolation_mode : {"linear", "nn"}
     Chip: how samples become values on the grid of times: linear, or the nearest sample.
 neuron_structure : SingleCompartmentNeuron, optional
     Chip: circuits that make up one neuron. None: one circuit, ``SingleCompartmentNeuron(1)``."""
+NOTES = """Any parameter may be a DataArray with dims of your own: they broadcast by name and appear in the result. A
+parameter that is one number in the model and another one on the chip is a :class:`bss2sim.Parameter`.
+
+Arguments marked *Chip* act when the population is placed, calibrated or run on a chip, and change nothing in the model."""
 _SPIKE_RECORDING = """enable_spike_recording : bool
     Chip: send the spikes of the neurons to the host.
 """
 
 
 def document(kind: Any) -> Any:
-    """Class decorator: fill the arguments of the chip into a docstring, in place of ``{chip_arguments}``."""
+    """Class decorator: fill the arguments of the chip, and what goes for all arguments, into the docstring of a population."""
     text = DOCUMENTATION.replace("{enable_spike_recording}", _SPIKE_RECORDING if kind.fires else "")
     # cleaned first: newer Pythons take the indentation of docstrings away, older ones do not
-    kind.__doc__ = inspect.cleandoc(kind.__doc__ or "").replace("{chip_arguments}", text)
+    doc = inspect.cleandoc(kind.__doc__ or "")
+    kind.__doc__ = doc.replace("{chip_arguments}", text).replace("{notes}", NOTES)
     return kind
 
 

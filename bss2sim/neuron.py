@@ -44,13 +44,14 @@ class IAFNeuron(Population):
     Raises
     ------
     ParameterError
-        If a value is not finite or out of range, a shape does not fit, or holdoff_time > refractory_time.
+        If a value is not finite or out of range, a shape does not fit, holdoff_time > refractory_time, the neurons cannot
+        be where `placement_constraint` wants them, or the MADC is not told which one to record.
     UnknownKeywordError
         If an argument does not exist.
 
     Notes
     -----
-    Any parameter may be a DataArray with dims of your own: they broadcast by name and appear in the result.
+    {notes}
 
     Examples
     --------
@@ -120,9 +121,14 @@ class LIFNeuron(Population):
     Raises
     ------
     ParameterError
-        If a value is not finite or out of range, a shape does not fit, or holdoff_time > refractory_time.
+        If a value is not finite or out of range, a shape does not fit, holdoff_time > refractory_time, the neurons cannot
+        be where `placement_constraint` wants them, or the MADC is not told which one to record.
     UnknownKeywordError
         If an argument does not exist.
+
+    Notes
+    -----
+    {notes}
 
     Examples
     --------
@@ -187,9 +193,14 @@ class LINeuron(Population):
     Raises
     ------
     ParameterError
-        If a value is not finite or out of range, or a shape does not fit.
+        If a value is not finite or out of range, a shape does not fit, the neurons cannot be where `placement_constraint`
+        wants them, or the MADC is not told which one to record.
     UnknownKeywordError
         If an argument does not exist.
+
+    Notes
+    -----
+    {notes}
 
     Examples
     --------

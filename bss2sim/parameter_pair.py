@@ -10,6 +10,7 @@ import xarray as xr
 
 from .arrays import as_array
 from .errors import ParameterError, refuse_unknown_keywords
+from .parameter_values import short
 
 __all__ = ["Parameter"]
 
@@ -32,12 +33,19 @@ def _freeze(what: str, value: Any) -> Any:
     return frozen
 
 
+def _copy(value: Any) -> Any:
+    """Return a frozen value such that new values or labels of the copy do not change it."""
+    if isinstance(value, tuple):
+        return tuple(_copy(part) for part in value)
+    return value.copy(deep=False) if isinstance(value, xr.DataArray) else value
+
+
 def _apply(function: Callable[[Any], Any], model: Any) -> Any:
     """Return what a function makes of the value of the model, of each of the two of a pair."""
     if isinstance(model, tuple):
         return tuple(_apply(function, part) for part in model)
     try:
-        value = function(model)
+        value = function(_copy(model))
     except Exception as reason:
         raise ParameterError(
             f"hardware: the function {function!r} fails for the value of the model, {model!r}: {reason!r}; it must turn that "
@@ -58,15 +66,6 @@ def _same(one: Any, other: Any) -> bool:
     return np.shape(one) == np.shape(other) and bool(np.all(one == other))
 
 
-def _text(value: Any) -> str:
-    """Short text of a frozen value."""
-    if isinstance(value, tuple):
-        return f"({', '.join(_text(part) for part in value)})"
-    if isinstance(value, xr.DataArray):
-        return "<" + ", ".join(f"{dim}: {length}" for dim, length in value.sizes.items()) + ">"
-    return f"<{', '.join(map(str, value.shape))}>" if isinstance(value, np.ndarray) else repr(value)
-
-
 class Parameter:
     """One parameter with two values: what the model computes with, and what the chip is calibrated to.
 
@@ -82,11 +81,6 @@ class Parameter:
     hardware : float, array, DataArray, tuple or function, optional
         Value on the chip [CADC LSB or s], or a function that turns `model` into it. It is called here, once, and for each
         value of a pair. None: the value of the model.
-
-    Attributes
-    ----------
-    model, hardware : float, array, DataArray or tuple
-        The two values. Arrays are read-only copies.
 
     Raises
     ------
@@ -107,9 +101,9 @@ class Parameter:
     array([125., 125.])
     """
 
-    __slots__ = ("hardware", "model")
-    model: Any
-    hardware: Any
+    __slots__ = ("_hardware", "_model")
+    _model: Any
+    _hardware: Any
 
     @refuse_unknown_keywords
     def __init__(self, model: Any, hardware: Any = None) -> None:
@@ -120,8 +114,18 @@ class Parameter:
             on_chip = frozen
         else:
             on_chip = _freeze("hardware", _apply(hardware, frozen) if callable(hardware) else hardware)
-        object.__setattr__(self, "model", frozen)
-        object.__setattr__(self, "hardware", on_chip)
+        object.__setattr__(self, "_model", frozen)
+        object.__setattr__(self, "_hardware", on_chip)
+
+    @property
+    def model(self) -> Any:
+        """Value in the model: a number, a read-only array or DataArray, or a tuple of them."""
+        return _copy(self._model)
+
+    @property
+    def hardware(self) -> Any:
+        """Value on the chip: a number, a read-only array or DataArray, or a tuple of them."""
+        return _copy(self._hardware)
 
     def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError("Parameter is immutable; make a new one")
@@ -131,12 +135,12 @@ class Parameter:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parameter):
             return NotImplemented
-        return _same(self.model, other.model) and _same(self.hardware, other.hardware)
+        return _same(self._model, other._model) and _same(self._hardware, other._hardware)
 
     __hash__ = None  # type: ignore[assignment]  # may hold arrays
 
     def __reduce__(self) -> tuple[Any, tuple[Any, Any]]:
-        return Parameter, (self.model, self.hardware)
+        return Parameter, (self._model, self._hardware)
 
     def __repr__(self) -> str:
-        return f"Parameter(model={_text(self.model)}, hardware={_text(self.hardware)})"
+        return f"Parameter(model={short(self._model)}, hardware={short(self._hardware)})"

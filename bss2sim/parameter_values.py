@@ -161,3 +161,14 @@ def public_pair(values: tuple[xr.DataArray, ...]) -> Any:
     """One value, or a pair of them."""
     parts = tuple(public(value) for value in values)
     return parts if len(parts) == 2 else parts[0]
+
+
+def short(value: Any) -> str:
+    """Text of an argument for messages and descriptions: of arrays the shape alone."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(short, value))})" if len(value) <= 2 else f"<{len(value)} neurons>"
+    if isinstance(value, xr.DataArray):
+        return "<" + ", ".join(f"{dim}: {length}" for dim, length in value.sizes.items()) + ">"
+    if isinstance(value, np.ndarray):
+        return f"<{', '.join(map(str, value.shape))}>"
+    return f"<{len(value)} entries>" if isinstance(value, dict) else repr(value)

@@ -13,7 +13,7 @@ from .chip_arguments import DEFAULTS, HIGHEST_CODE, check_chip_arguments, place_
 from .errors import ParameterError, suggestion
 from .kept import Kept
 from .parameter_pair import Parameter
-from .parameter_values import check_holdoff, labelled, public, public_pair, split_pair
+from .parameter_values import check_holdoff, labelled, public, public_pair, short, split_pair
 from .trace_values import TRACE_ARGUMENTS, trace_values
 
 MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
@@ -21,7 +21,7 @@ MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
 Values = tuple[xr.DataArray, ...]  # one array, or two of a pair (excitatory, inhibitory)
 
 
-def _values(name: str, value: Any, size: int, what: str) -> Values:
+def _checked(name: str, value: Any, size: int, what: str) -> Values:
     """Check the value of a parameter."""
     pair = split_pair(what, value) if name == "tau_syn" else None
     if pair is None:
@@ -69,10 +69,10 @@ class Population:
                         "spike_mask is the same in the model and on the chip; give it without Parameter"
                     )
                 pairs[name] = value
-                hardware[name] = _values(name, value.hardware, number, f"{name}.hardware")
-                parameters[name] = _values(name, value.model, number, f"{name}.model")
+                hardware[name] = _checked(name, value.hardware, number, f"{name}.hardware")
+                parameters[name] = _checked(name, value.model, number, f"{name}.model")
             else:
-                parameters[name] = _values(name, value, number, name)
+                parameters[name] = _checked(name, value, number, name)
         set_ = object.__setattr__
         set_(self, "size", number)
         set_(self, "_parameters", parameters)
@@ -152,17 +152,8 @@ class Population:
         return _rebuild, (type(self), self.size, self._arguments())
 
     def __repr__(self) -> str:
-        def text(value: Any) -> str:
-            if isinstance(value, tuple):
-                if len(value) > 2:
-                    return f"<{len(value)} neurons>"
-                return f"({', '.join(text(part) for part in value)})"
-            if isinstance(value, xr.DataArray):
-                return "<" + ", ".join(f"{dim}: {length}" for dim, length in value.sizes.items()) + ">"
-            return f"<{len(value)} entries>" if isinstance(value, dict) else repr(value)
-
         return f"{type(self).__name__}({self.size}, " + ", ".join(
-            f"{name}={text(value)}" for name, value in self._arguments().items()
+            f"{name}={short(value)}" for name, value in self._arguments().items()
         ) + ")"  # fmt: skip
 
     def replace(self, **changes: Any) -> Any:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import xarray as xr
-
+from .calibration.populations import same_on_chip
 from .chip_arguments import OF_CHIP
 from .errors import ParameterError
+from .parameter_values import short
 from .population import Population
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Whether two values of the whole chip are the same; a number is the pair of twice itself."""
-    pairs = [value if isinstance(value, tuple) else (value, value) for value in (one, other)]
-    for a, b in zip(*pairs, strict=True):
-        a, b = xr.DataArray(a), xr.DataArray(b)
-        if set(a.dims) != set(b.dims) or not a.identical(b.transpose(*a.dims)):
-            return False
-    return True
 
 
 def _check_chip_values(populations: tuple[Population, ...], names: list[str]) -> None:
@@ -27,9 +15,10 @@ def _check_chip_values(populations: tuple[Population, ...], names: list[str]) ->
         first = populations[0].hardware_value(name)
         for population, who in zip(populations[1:], names[1:], strict=True):
             value = population.hardware_value(name)
-            if not _agree(first, value):
+            if not same_on_chip(name, first, value):
                 raise ParameterError(
-                    f"{name} is one of the whole chip: {names[0]} asks for {first}, {who} for {value}; give all the same value"
+                    f"{name} is one of the whole chip: {names[0]} asks for {short(first)}, {who} for {short(value)}; give all "
+                    "the same value"
                 )
 
 

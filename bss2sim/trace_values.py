@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import as_array
 from .errors import ParameterError, choose
 from .parameter_values import as_labelled, read_only, refuse_bad
 
@@ -46,13 +47,10 @@ def _check_mapping(name: str, value: Mapping[Any, Any]) -> dict[Any, float]:
                 f"{name} must have AtomicNeuronOnDLS or LogicalNeuronOnDLS as keys; got {key!r}; give an array for numbers "
                 "in the order of the neurons"
             )
-        try:
-            number = float(entry)
-        except (TypeError, ValueError) as reason:
-            raise ParameterError(f"{name} of {key!r} must be a real number; got {entry!r}") from reason
-        if not np.isfinite(number):
-            raise ParameterError(f"{name} of {key!r} must be finite; got {number}")
-        checked[key] = number
+        array = as_array(f"{name} of {key!r}", entry, "a number", ParameterError)
+        if array.ndim or array.dtype.kind not in "iuf" or not np.isfinite(array):
+            raise ParameterError(f"{name} of {key!r} must be a finite real number; got {entry!r}")
+        checked[key] = float(array)
     return checked
 
 

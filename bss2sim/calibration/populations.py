@@ -61,9 +61,10 @@ def _value_of(population: Any, name: str) -> Any:
     """Return a field of a population on the chip, or the default of neurons."""
     if isinstance(population, Mapping):
         return population.get(name, _DEFAULTS[name])
-    value = getattr(population, name, _DEFAULTS[name])
-    # where a parameter has one value in the model and another on the chip, the target is the latter
-    return population.hardware_value(name) if _is_placed_by_itself(population) and hasattr(population, name) else value
+    if _is_placed_by_itself(population) and hasattr(population, name):
+        # of a parameter with one value in the model and another on the chip the target is the latter
+        return population.hardware_value(name)
+    return getattr(population, name, _DEFAULTS[name])
 
 
 def _is_placed_by_itself(population: Any) -> bool:
@@ -152,12 +153,27 @@ def _write(base: xr.DataArray, value: xr.DataArray, circuits: np.ndarray, owners
     return xr.where(mine, spread, base)
 
 
-def _same(what: str, one: Any, other: Any) -> bool:
+def _of_chip(what: str, value: Any) -> xr.DataArray:
+    """Label a value of the whole chip: dims (own dims, [synaptic_input])."""
+    if isinstance(value, tuple) and len(value) == 2 and any(isinstance(part, xr.DataArray) for part in value):
+        parts = [_of_chip(what, part) for part in value]
+        return xr.concat(xr.broadcast(*parts), "synaptic_input", coords="minimal", compat="override")
+    if isinstance(value, xr.DataArray):
+        return value
+    array = as_array(what, value, "a number, a pair, an array or a DataArray", ParameterError)
+    return xr.DataArray(array, dims="synaptic_input" if array.shape == (2,) else None)
+
+
+def same_on_chip(what: str, one: Any, other: Any) -> bool:
     """Whether two values of the whole chip are the same; a number is the pair of twice itself."""
-    one, other = (as_array(what, value, "a number, an array or a DataArray", ParameterError) for value in (one, other))
-    if one.shape and other.shape and one.shape != other.shape:
+    mine, theirs = _of_chip(what, one), _of_chip(what, other)
+    if (set(mine.dims) ^ set(theirs.dims)) - {"synaptic_input"}:
         return False
-    return bool(np.all(one == other))
+    try:
+        mine, theirs = xr.align(mine, theirs, join="exact")
+        return bool((mine == theirs).all())
+    except ValueError:  # dims of other lengths or labels
+        return False
 
 
 def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
@@ -195,10 +211,15 @@ def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
             unknown = [key for key in population if key not in FIELDS]
             if unknown:
                 raise ParameterError(f"{where} has {unknown[0]!r}, which no target has; known: {', '.join(FIELDS)}")
+        elif not any(hasattr(population, name) for name in FIELDS):
+            raise ParameterError(
+                f"{where} is no population, {type(population).__name__} has none of {', '.join(FIELDS)}; give populations or "
+                "pairs (population, circuits), in a list"
+            )
         for name in fields:
             try:
-                value = _per_neuron(where, name, _value_of(population, name), int(owners[-1]) + 1)
-                fields[name] = _write(fields[name], value, placed, owners)
+                array = _per_neuron(where, name, _value_of(population, name), int(owners[-1]) + 1)
+                fields[name] = _write(fields[name], array, placed, owners)
             except ValueError as error:
                 if isinstance(error, ParameterError):
                     raise
@@ -207,8 +228,10 @@ def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
                 ) from None
         for name in _OF_CHIP:
             value = _value_of(population, name)
+            if isinstance(value, tuple) and any(isinstance(part, xr.DataArray) for part in value):
+                value = _of_chip(f"{where}: {name}", value)
             first, known = of_chip.setdefault(name, (index, value))
-            if not _same(f"{where}: {name}", known, value):
+            if not same_on_chip(f"{where}: {name}", known, value):
                 raise ParameterError(
                     f"{name} is one of the whole chip: population {first} asks for {known}, {where} for {value}"
                 )

@@ -241,7 +241,7 @@ class NeuronCalibTarget:
 
         Parameters
         ----------
-        populations : iterable of populations, or of (population, circuits)
+        populations : iterable of populations, or of (population, circuits); or one population
             A population is an object or a mapping with any of the fields of a target, per population or per neuron, as
             :class:`bss2sim.IAFNeuron`; what it does not have is that class' default (reset 80 LSB, refractory time
             1 us), and of a :class:`bss2sim.Parameter` the value of the hardware counts. Its circuits are what
