@@ -271,3 +271,10 @@ def test_noise_table__unit_variance_and_fixed_bits():
     np.testing.assert_array_equal(table, -table[::-1])
     assert np.mean(table.astype(float) ** 2) == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_equal(table, np.array(naive.table(), np.float32))
+
+
+def test_convert__no_samples():
+    schedule = schedule_of(*trials(3), duration=8e-9)
+    assert schedule.n == 0
+    read = convert(np.empty((3, 0, 4)), np.empty((3, 2, 0)), *trials(3))
+    assert read.shape == (3, 0, 4) and read.dtype == np.int16

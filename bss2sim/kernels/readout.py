@@ -166,9 +166,9 @@ def read_samples(
                 low = np.uint64(segment[s])
                 for j in range(np.uint64(segment[s + 1]) - low):
                     k = low + j
-                    x = remaining * state[k] + fresh * innovation[k]
+                    x = remaining * state[k] + fresh * np.float64(innovation[k])
                     state[k] = x
-                    y = offset[k] + slope[k] * (v[k] + x) + read_noise * noise[k]
+                    y = offset[k] + slope[k] * (v[k] + x) + read_noise * np.float64(noise[k])
                     if whole is not None:
                         y = min(max(y, 0.0), highest) + _ROUND - _ROUND
                         reading[k] = np.int32(y - shift)

@@ -100,11 +100,11 @@ def read_samples(
 
     n_trial, n_sample, n_neuron = analog.shape
     analog = np.ascontiguousarray(analog, np.float64)
-    times = np.ascontiguousarray(sample_time, np.float64).reshape(-1, n_sample)
+    times = np.ascontiguousarray(sample_time, np.float64).reshape(n_trial * sample_time.shape[1], n_sample)
     ou = np.empty((2, *times.shape))
     sigma = factors["membrane_noise"] * configuration.membrane_noise
     readout.fill_noise_factors(times, configuration.membrane_noise_time, sigma, ou[0], ou[1])
-    kept, added = ou.reshape(2, n_trial, -1, n_sample)
+    kept, added = ou.reshape(2, n_trial, sample_time.shape[1], n_sample)
     seed, batch, run = (np.ascontiguousarray(number, np.int64) for number in trials)
     circuit = np.ascontiguousarray(circuit, np.int64)
     offset = trial_offsets(circuit, seed, batch, run, configuration, factors)
