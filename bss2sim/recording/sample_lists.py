@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
 
 
-class SampleArrays(NamedTuple):
+@dataclass(frozen=True)
+class SampleArrays:
     """Samples of every trial and neuron, in the order of arrival.
 
     Attributes
@@ -86,10 +87,9 @@ def arrange_samples(
     values[row, place] = np.asarray(value)[order]
     stamps[row, place] = np.asarray(time)[order]
     shape = (n_trial, n_neuron)
-    values = values.reshape(*shape, -1) if values.size else np.empty((*shape, 0))
     return SampleArrays(
-        np.ascontiguousarray(values.transpose(0, 2, 1)),
-        stamps.reshape(values.shape),
+        np.ascontiguousarray(values.reshape(*shape, values.shape[1]).transpose(0, 2, 1)),
+        stamps.reshape(*shape, values.shape[1]),
         count.reshape(shape),
         int(count.min(initial=row.size)),
     )
