@@ -93,6 +93,15 @@ def test_stamps__jitter_has_its_spread_and_does_not_depend_on_the_other_trials()
     np.testing.assert_array_equal(alone.spike_time - time[14:16] - CONFIGURATION.spike_delay, late[14:16])
 
 
+def test_stamps__of_parts_one_after_the_other_are_those_of_all():
+    time, neuron, trial = (np.array(column) for column in zip(*network(np.random.default_rng(5), 6), strict=True))
+    parts = np.concatenate([np.flatnonzero(neuron == k) for k in (2, 0, 1)])
+    for one, other in zip(
+        stamp(time, neuron, trial, 6), stamp(time[parts], neuron[parts], trial[parts], 6), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_stamps__of_very_many_cycles_are_sorted_all_the_same():
     long = dataclasses.replace(CONFIGURATION, spike_jitter=1e9)
     numbers = (np.zeros(2, int), np.arange(2), np.zeros(2, int))

@@ -48,7 +48,7 @@ def fill_uniforms(out, first_index, circuit, stream, batch, run, seed):
 def fill_jitter(out, trial, neuron, circuit, stream, batch, run, seed, number):
     """Fill out[s] with a standard normal for each spike (spike,), its index the number of the spike of its neuron in its trial.
 
-    Spikes come by trial; `number` (neuron,) is scratch and zero.
+    Spikes of a neuron in a trial come with none of another trial between them; `number` (neuron,) is scratch and zero.
     """
     for s in range(out.size):
         t, k = trial[s], neuron[s]

@@ -56,9 +56,10 @@ def stamp_spikes(
     Parameters
     ----------
     spike_time : array (spike,)
-        True times [s]; those of one neuron in one trial must not decrease.
+        True times [s].
     spike_neuron, spike_trial : arrays of int (spike,)
-        Neuron and trial; trials must not decrease.
+        Neuron and trial. Spikes of one neuron in one trial must be in the order of time, with no spike of another trial between
+        them; parts of a population may follow one another.
     circuit : array of int (neuron,)
         Circuit that fires for each neuron, enum.
     seed, batch, run : arrays of int (trial,)
