@@ -23,15 +23,15 @@ import numpy as np
 from .. import memory
 from ..errors import InputError, ParameterError
 from ..inputs import SNAP, Drive
-from ..kernels import exact
-from ..kernels.circuit import N_COEFFICIENT_ROW, N_RESPONSE_ROW, N_STATE_ROW
+from ..kernels import circuit_law, exact
+from ..kernels.circuit import N_COEFFICIENT_ROW, N_STATE_ROW
 from ..kernels.circuit_run import run_circuits as run_kernel
 from ..kernels.codes import BLOCK, FINE, FREE, TOO_FAST
 from ..partition import partition
 from ..spike_buffers import SpikeBuffers
 from ..threads import run_chunks
 
-# Time constant of a membrane that drifts but does not leak [s]: over a trial of 1 ms it loses 1e-6 of its way from the reset.
+# Time constant of a membrane whose leak is off among others that leak [s]: in 1 ms it loses 1e-6 of its way from the reset.
 TAU_OFF = 1e3
 # Of a reset at once [s]; exp(-x) is zero from 746 on.
 _AT_ONCE = 1e-30
@@ -350,24 +350,20 @@ def _kernel_circuits(c: Circuits) -> list[Any]:
                 f"limits must be a lower bound below the upper bound, and two ranges above 0 LSB; got {c.limits}"
             )
         limits = (float(lower), float(upper), 1 / inhibition, 1 / excitation)
-    tau_mem, leak = _membranes(c)
+    law = (circuit_law.move_drift, circuit_law.cross_drift, None)
+    drift = 0.0 if c.drift is None else c.drift
+    if c.tau_mem is None or c.leak is None:
+        tau_mem = c.tau_exc  # any time constant serves: it cancels against that in the jumps of the currents
+        rest = drift * tau_mem
+    else:
+        law = (exact.move, circuit_law.cross_leak, True)
+        off = np.isinf(c.tau_mem)
+        tau_mem = np.where(off, TAU_OFF, c.tau_mem)
+        rest = np.where(off, c.reset, c.leak) + drift * tau_mem
     return [
-        exact.cross_pair if leak is None else exact.cross_leaky_pair,
-        c.threshold, c.reset, leak, tau_mem, c.tau_exc, c.tau_inh, c.step_exc, c.step_inh, clamp_time, c.holdoff_time,
+        *law, c.threshold, c.reset, rest, tau_mem, c.tau_exc, c.tau_inh, c.step_exc, c.step_inh, clamp_time, c.holdoff_time,
         c.spike_mask, limits, float(c.reset_time_constant) or _AT_ONCE, float(c.threshold_noise),
     ]  # fmt: skip
-
-
-def _membranes(c: Circuits) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return time constants of the membranes and leaks that hold the drift; None if there is neither leak nor drift."""
-    drift = np.zeros(1) if c.drift is None else c.drift
-    if c.tau_mem is None or c.leak is None:
-        if c.drift is None:
-            return c.tau_exc, None  # any time constant serves: it cancels against that in the jumps of the currents
-        return np.full_like(c.reset, TAU_OFF), c.reset + drift * TAU_OFF
-    off = np.isinf(c.tau_mem)
-    tau_mem = np.where(off, TAU_OFF, c.tau_mem)
-    return tau_mem, np.where(off, c.reset, c.leak) + drift * tau_mem
 
 
 def _state_arrays(start: np.ndarray | CircuitState, begin: float) -> list[np.ndarray]:
@@ -390,7 +386,6 @@ def _scratch(n_input: int) -> list[np.ndarray]:
     return [
         *(memory.zeros((N_STATE_ROW * BLOCK,), np.float64) for _ in range(2)),
         memory.zeros((N_COEFFICIENT_ROW * BLOCK,), np.float64),
-        memory.zeros((N_RESPONSE_ROW * BLOCK,), np.float64),
         memory.zeros((BLOCK,), np.float64),
         np.zeros(BLOCK, np.int64),
         np.zeros(BLOCK, np.int64),
@@ -408,9 +403,11 @@ def _raise_status(status: np.ndarray) -> None:
     code, trial, neuron = (int(x) for x in status)
     if code == TOO_FAST:
         raise InputError(
-            f"trial {trial}, neuron {neuron} fires endlessly: its threshold is not above the potential at which it leaves the clamp. "
+            f"trial {trial}, neuron {neuron} fires endlessly: its threshold is not above the potential "
+            "at which it leaves the clamp. "
             "Give a refractory_time above 0, a reset below the threshold, or a threshold_noise of effect 0"
         )
     raise InputError(
-        f"the membrane or a current of trial {trial}, neuron {neuron} is no longer finite: counts of spikes or weights are too large"
+        f"the membrane or a current of trial {trial}, neuron {neuron} is no longer finite: counts of spikes or "
+        "weights are too large"
     )

@@ -1,11 +1,13 @@
 """Circuits of the emulated chip from one instant of input to the next: a row of them at a time, in closed form.
 
 The membranes are those of ``exact``, with two synaptic currents. What a chip adds keeps the solution exact: charge is lost at
-the bounds of the membrane at instants of input only, a drift is a leak with an endless time constant, the clamp pulls the membrane
-to the reset with a time constant of its own, and a threshold stays as it is from spike to spike.
+the bounds of the membrane at instants of input only, the drift is constant, the clamp pulls the membrane to the reset with a
+time constant of its own, and a threshold stays as it is from spike to spike.
 
-A clamped circuit takes part in the loops below as one whose gains are zero and whose leak is the reset. A circuit whose
-screen is passed by a bound of its membrane, or whose phase ends, goes through ``exact.advance`` afterwards.
+A clamped circuit takes part in the loops below as one without currents that leaks to the reset. A circuit whose screen is passed
+by a bound of its membrane, or whose phase ends, goes through ``exact.advance`` afterwards.
+
+`rest` is the potential of the leak, or, of circuits without (`leaks` None), tau_mem times the drift, both [LSB].
 """
 
 from __future__ import annotations
@@ -13,18 +15,23 @@ from __future__ import annotations
 import math
 
 from .codes import BLOCK, CLAMPED, FREE
-from .elementary import decay, leaky_gain
+from .elementary import decay
 from .jit import kernel, rule
 from .membrane import exact_leaky_membrane, exact_membrane
 from .vector import use_wide_registers
 
 N_STATE_ROW = 3
 MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
-N_COEFFICIENT_ROW = 15
-GAIN, GAIN_INH, LOSS, LEAK, KEPT, KEPT_INH, CHORD, SCREEN = (BLOCK * k for k in range(8))
-STEP, STEP_INH, PULL, FREE_GAIN, FREE_GAIN_INH, FREE_LOSS, GATE = (BLOCK * k for k in range(8, N_COEFFICIENT_ROW))
-N_RESPONSE_ROW = 3  # of GAIN, GAIN_INH and LOSS, for a sample
+N_COEFFICIENT_ROW = 25
+# of an interval
+GAIN, GAIN_INH, LOSS, KEPT, KEPT_INH, CHORD, FREE_GAIN, FREE_GAIN_INH, FREE_LOSS = (BLOCK * k for k in range(9))
+# of a phase: what pulls, currents on or off, clamp on or off
+REST, LEAK, SCREEN, OPEN, CLAMP = (BLOCK * k for k in range(9, 14))
+# of a trial: steps, inverse time constants, and the parts of gains with leak
+STEP, STEP_INH, PER_EXC, PER_INH, PER_MEM, RATIO, RATIO_INH = (BLOCK * k for k in range(14, 21))
+SLOW, SLOW_INH, APART, APART_INH = (BLOCK * k for k in range(21, 25))
 MARGIN = 1e-12  # of the screen, relative: it decides only which circuits to look at
+_EQUAL = 1e-20  # least difference of inverse time constants, relative; it does not change a gain
 
 
 @rule
@@ -58,67 +65,92 @@ def inject(v, i, j, drive, drive_inh, step, step_inh, lower, upper, per_inhibiti
 
 
 @kernel
-def fill_responses(response, s, p, low, n, leak, tau_mem, tau_exc, tau_inh):
-    """Fill the rows GAIN, GAIN_INH and LOSS of free membranes over a time s [s]."""
-    use_wide_registers()
-    mem = tau_mem[p, low : low + n]
-    exc = tau_exc[p, low : low + n]
-    inh = tau_inh[p, low : low + n]
-    if leak is None:
-        for k in range(n):
-            response[GAIN + k] = exc[k] / mem[k] * decay(s / exc[k])[1]
-            response[GAIN_INH + k] = inh[k] / mem[k] * decay(s / inh[k])[1]
-            response[LOSS + k] = 0.0
-    if leak is not None:
-        for k in range(n):
-            response[GAIN + k] = leaky_gain(s, mem[k], exc[k])
-            response[GAIN_INH + k] = leaky_gain(s, mem[k], inh[k])
-            response[LOSS + k] = decay(s / mem[k])[1]
+def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial):
+    """Fill what stays as it is in a trial. A membrane without leak rises by i tau_syn/tau_mem in all."""
+    for k in range(n):
+        m = low + k
+        mem, exc, inh = tau_mem[p, m], tau_exc[p, m], tau_inh[p, m]
+        coefficients[STEP + k] = step_exc[p, m] * (mem / exc)
+        coefficients[STEP_INH + k] = step_inh[p, m] * (mem / inh)
+        if gain is not None:
+            coefficients[STEP + k] *= gain[trial, m]
+            coefficients[STEP_INH + k] *= gain[trial, m]
+        coefficients[PER_EXC + k] = 1.0 / exc
+        coefficients[PER_INH + k] = 1.0 / inh
+        coefficients[PER_MEM + k] = 1.0 / mem
+        coefficients[RATIO + k] = exc / mem
+        coefficients[RATIO_INH + k] = inh / mem
+        if leaks is not None:
+            # exp(-s slow) (1 - exp(-s apart)) ratio, as ``elementary.leaky_gain``
+            apart = max(abs(exc - mem) / (exc * mem), _EQUAL / mem)
+            apart_inh = max(abs(inh - mem) / (inh * mem), _EQUAL / mem)
+            coefficients[SLOW + k] = 1.0 / max(exc, mem)
+            coefficients[SLOW_INH + k] = 1.0 / max(inh, mem)
+            coefficients[APART + k] = apart
+            coefficients[APART_INH + k] = apart_inh
+            coefficients[RATIO + k] = 1.0 / (apart * mem)
+            coefficients[RATIO_INH + k] = 1.0 / (apart_inh * mem)
 
 
 @kernel
-def fill_interval(coefficients, response, s, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset):
+def fill_interval(coefficients, s, n, leaks, tau_reset):
     """Fill the coefficients of an interval of s [s]."""
     use_wide_registers()
-    fill_responses(response, s, p, low, n, leak, tau_mem, tau_exc, tau_inh)
     pull = decay(s / tau_reset)[1]
-    mem = tau_mem[p, low : low + n]
-    exc = tau_exc[p, low : low + n]
-    inh = tau_inh[p, low : low + n]
     for k in range(n):
-        gate = coefficients[GATE + k]
-        coefficients[FREE_GAIN + k] = response[GAIN + k]
-        coefficients[FREE_GAIN_INH + k] = response[GAIN_INH + k]
-        coefficients[FREE_LOSS + k] = response[LOSS + k]
-        coefficients[PULL + k] = pull
-        coefficients[GAIN + k] = gate * response[GAIN + k]
-        coefficients[GAIN_INH + k] = gate * response[GAIN_INH + k]
-        coefficients[LOSS + k] = response[LOSS + k] if gate > 0.0 else pull
-        coefficients[CHORD + k] = s / mem[k]
+        kept, lost = decay(s * coefficients[PER_EXC + k])
+        kept_inh, lost_inh = decay(s * coefficients[PER_INH + k])
+        coefficients[KEPT + k] = kept
+        coefficients[KEPT_INH + k] = kept_inh
+        coefficients[CHORD + k] = s * coefficients[PER_MEM + k]
+        if leaks is None:
+            coefficients[FREE_GAIN + k] = lost * coefficients[RATIO + k]
+            coefficients[FREE_GAIN_INH + k] = lost_inh * coefficients[RATIO_INH + k]
+    if leaks is not None:
+        for k in range(n):
+            coefficients[FREE_GAIN + k], coefficients[FREE_GAIN_INH + k] = leaky_gains(coefficients, s, k)
+            coefficients[FREE_LOSS + k] = decay(coefficients[CHORD + k])[1]
     for k in range(n):
-        coefficients[KEPT + k] = decay(s / exc[k])[0]
-        coefficients[KEPT_INH + k] = decay(s / inh[k])[0]
+        coefficients[GAIN + k] = coefficients[OPEN + k] * coefficients[FREE_GAIN + k]
+        coefficients[GAIN_INH + k] = coefficients[OPEN + k] * coefficients[FREE_GAIN_INH + k]
+        coefficients[LOSS + k] = coefficients[FREE_LOSS + k] * coefficients[OPEN + k] + coefficients[CLAMP + k] * pull
 
 
 @rule
-def open_gates(coefficients, k, phase, level, reset, leak):
-    """Set the gains, the leak and the screen of circuit k for its phase."""
-    free = phase != CLAMPED
-    coefficients[GATE + k] = 1.0 if free else 0.0
-    coefficients[GAIN + k] = coefficients[FREE_GAIN + k] if free else 0.0
-    coefficients[GAIN_INH + k] = coefficients[FREE_GAIN_INH + k] if free else 0.0
-    coefficients[LOSS + k] = coefficients[FREE_LOSS + k] if free else coefficients[PULL + k]
-    coefficients[LEAK + k] = leak if free else reset
+def leaky_gains(coefficients, s, k):
+    """Gains of both currents of a leaky membrane over s [s]; ``elementary.leaky_gain`` with its parts worked out before."""
+    exc = decay(s * coefficients[SLOW + k])[0] * decay(s * coefficients[APART + k])[1] * coefficients[RATIO + k]
+    inh = (
+        decay(s * coefficients[SLOW_INH + k])[0]
+        * decay(s * coefficients[APART_INH + k])[1]
+        * coefficients[RATIO_INH + k]
+    )
+    return exc, inh
+
+
+@kernel
+def open_gates(coefficients, k, phase, level, reset, rest, leaks, pull):
+    """Set what depends on the phase of circuit k; `pull` is the share of the way to the reset in an interval."""
+    gate = 0.0 if phase == CLAMPED else 1.0
+    coefficients[OPEN + k] = gate
+    coefficients[CLAMP + k] = 1.0 - gate
+    coefficients[GAIN + k] = coefficients[FREE_GAIN + k] * gate
+    coefficients[GAIN_INH + k] = coefficients[FREE_GAIN_INH + k] * gate
+    coefficients[LOSS + k] = coefficients[FREE_LOSS + k] * gate + pull * (1.0 - gate)
+    coefficients[LEAK + k] = reset
+    coefficients[REST + k] = rest * gate
+    if leaks is not None:
+        coefficients[LEAK + k] = reset if phase == CLAMPED else rest
     coefficients[SCREEN + k] = level - MARGIN * abs(level) if phase == FREE and level < math.inf else math.inf
 
 
 @kernel
 def step_circuits(
-    before, after, coefficients, drive, transition, end, lower, upper, per_inhibition, per_excitation, leak, flag, n
+    before, after, coefficients, drive, transition, end, lower, upper, per_inhibition, per_excitation, leaks, flag, n
 ):
     """Move a row of circuits over one interval that ends at `end` [s]; flag those to look at.
 
-    With r = i + j exp(-s/tau_inh), j <= 0, and with leak plus leak - v, the bound is v + max(r, 0) s/tau_mem.
+    With r = i + j exp(-s/tau_inh) + rest, less v with leak, the bound is v + max(r, 0) s/tau_mem: j <= 0.
     """
     use_wide_registers()
     for k in range(n):
@@ -130,8 +162,11 @@ def step_circuits(
         new = exact_membrane(new, j, coefficients[GAIN_INH + k])
         new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
         rate = i + kept
-        if leak is not None:
+        if leaks is not None:
             rate = rate + (coefficients[LEAK + k] - v)
+        if leaks is None:
+            rate = rate + coefficients[REST + k]
+            new = exact_membrane(new, coefficients[REST + k], coefficients[CHORD + k])
         after[MEMBRANE + k] = new
         after[CURRENT + k] = i * coefficients[KEPT + k]
         after[INHIBITORY + k] = kept
@@ -141,20 +176,29 @@ def step_circuits(
 
 @kernel
 def sample_circuits(
-    samples, out, before, coefficients, response, drive, lower, upper, per_inhibition, per_excitation, pull, n
+    samples, out, before, coefficients, drive, s, lower, upper, per_inhibition, per_excitation, leaks, tau_reset, n
 ):
-    """Write the membranes of a row of circuits at a time inside an interval; `response` holds their responses there.
-
-    `pull` is the share of the way to the reset that a clamped membrane has gone since the start of the interval.
-    """
+    """Write the membranes of a row of circuits at a time s [s] after the start of an interval, if nothing happened since."""
     use_wide_registers()
+    pull = decay(s / tau_reset)[1]
     to = samples[out : out + n]
     for k in range(n):
         v, i, j = inject(
             before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
             coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition, per_excitation)  # fmt: skip
-        gate = coefficients[GATE + k]
-        new = exact_membrane(v, i, gate * response[GAIN + k])
-        new = exact_membrane(new, j, gate * response[GAIN_INH + k])
-        new = exact_leaky_membrane(new, v, coefficients[LEAK + k], response[LOSS + k] if gate > 0.0 else pull)
+        chord = s * coefficients[PER_MEM + k]
+        clamped = coefficients[CLAMP + k] * pull
+        if leaks is not None:
+            gain, gain_inh = leaky_gains(coefficients, s, k)
+            new = exact_membrane(v, i, coefficients[OPEN + k] * gain)
+            new = exact_membrane(new, j, coefficients[OPEN + k] * gain_inh)
+            loss = decay(chord)[1] * coefficients[OPEN + k] + clamped
+            new = exact_leaky_membrane(new, v, coefficients[LEAK + k], loss)
+        if leaks is None:
+            gain = decay(s * coefficients[PER_EXC + k])[1] * coefficients[RATIO + k]
+            gain_inh = decay(s * coefficients[PER_INH + k])[1] * coefficients[RATIO_INH + k]
+            new = exact_membrane(v, i, coefficients[OPEN + k] * gain)
+            new = exact_membrane(new, j, coefficients[OPEN + k] * gain_inh)
+            new = exact_leaky_membrane(new, v, coefficients[LEAK + k], clamped)
+            new = exact_membrane(new, coefficients[REST + k], chord)
         to[k] = bounded(new, lower, upper)

@@ -18,13 +18,13 @@ from .circuit import (
     STEP_INH,
     bounded,
     fill_interval,
-    fill_responses,
+    fill_trial,
     inject,
     open_gates,
     sample_circuits,
     step_circuits,
 )
-from .codes import BLOCK, FREE, NOT_FINITE
+from .codes import BLOCK, NOT_FINITE
 from .elementary import decay
 from .exact import advance, noisy_threshold, sort_spikes
 from .gather import gather_dense, gather_events
@@ -39,18 +39,19 @@ def run_circuits(
     first_task, last_task, block, n_neuron, n_step, start_step, dt, begin, finish,
     input_at, weight_row, circuit_row, gain,
     spikes_in, time_stride, event_time, event_source, event_pointer, n_input, weight_exc, weight_inh,
-    crossing, threshold, reset, leak, tau_mem, tau_exc, tau_inh, step_exc, step_inh, clamp_time, holdoff_time, spike_mask,
+    moving, crossing, leaks, threshold, reset, rest, tau_mem, tau_exc, tau_inh, step_exc, step_inh, clamp_time, holdoff_time, spike_mask,
     limits, tau_reset, noise, circuit, batch, run, seed,
     old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
     sample_time, samples, emits, spike_time, spike_neuron, n_spike, status,
-    before, after, coefficients, response, transition, phase, number, level, flag, index, drive,
+    before, after, coefficients, transition, phase, number, level, flag, index, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
     Task k is block k % n_block of trial k // n_block. Dense input (`spikes_in` not None) has the bins start_step ..
     start_step + n_step of dt [s]; of sparse input the spikes in [begin, finish) count. Parameters are (circuit row, neuron),
-    `gain` (trial, neuron) multiplies both steps (None: 1), weights are flat (weight row, input, neuron). `limits`: lower and
+    `gain` (trial, neuron) multiplies both steps (None: 1), weights are flat (weight row, input, neuron). `moving` and `crossing` go to ``exact.advance``, and
+    `leaks` and `rest` are those of ``circuit``. `limits`: lower and
     upper bound [LSB], inverse ranges of inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The
     old state is (trial, neuron) at `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat
     (trial, sample, neuron).
@@ -76,23 +77,18 @@ def run_circuits(
             phase[k] = old_phase[trial, m]
             transition[k] = old_transition[trial, m]
             number[k] = old_number[trial, m]
-            # Jumps of the currents: a membrane without leak rises by i tau_syn/tau_mem in all.
-            coefficients[STEP + k] = step_exc[p, m] * (tau_mem[p, m] / tau_exc[p, m])
-            coefficients[STEP_INH + k] = step_inh[p, m] * (tau_mem[p, m] / tau_inh[p, m])
-            if gain is not None:
-                coefficients[STEP + k] *= gain[trial, m]
-                coefficients[STEP_INH + k] *= gain[trial, m]
             level[k] = threshold[p, m]
             if noise > 0.0:
                 own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
                 level[k] = noisy_threshold(threshold[p, m], number[k], own)
-        if spikes_in is not None:
-            fill_interval(coefficients, response, dt, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset)
+        fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial)
         for k in range(n):
-            rest = 0.0
-            if leak is not None:
-                rest = leak[p, low + k]
-            open_gates(coefficients, k, phase[k], level[k], reset[p, low + k], rest)
+            m = low + k
+            open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], leaks, 0.0)
+        pull = 0.0
+        if spikes_in is not None:
+            fill_interval(coefficients, dt, n, leaks, tau_reset)
+            pull = decay(dt / tau_reset)[1]
 
         t = begin
         step = start_step
@@ -117,22 +113,19 @@ def run_circuits(
                 is_last = step == start_step + n_step
                 end = finish if is_last else step * dt
                 if is_last and abs(end - t - dt) > SNAP * dt:  # the run ends within a bin
-                    fill_interval(
-                        coefficients, response, end - t, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset
-                    )
+                    fill_interval(coefficients, end - t, n, leaks, tau_reset)
             if event_time is not None:
                 is_last = not (event < last_event and event_time[event] < finish)
                 end = finish if is_last else event_time[event]
-                fill_interval(coefficients, response, end - t, p, low, n, leak, tau_mem, tau_exc, tau_inh, tau_reset)
+                fill_interval(coefficients, end - t, n, leaks, tau_reset)
             step_circuits(before, after, coefficients, drive, transition, end,
-                          lower, upper, per_inhibition, per_excitation, leak, flag, n)  # fmt: skip
+                          lower, upper, per_inhibition, per_excitation, leaks, flag, n)  # fmt: skip
 
             first_sample = sample
             while sample < n_sample and (is_last or sample_time[trial, sample] < end):
-                s = sample_time[trial, sample] - t
-                fill_responses(response, s, p, low, n, leak, tau_mem, tau_exc, tau_inh)
-                sample_circuits(samples, (trial * n_sample + sample) * n_neuron + low, before, coefficients, response, drive,
-                                lower, upper, per_inhibition, per_excitation, decay(s / tau_reset)[1], n)  # fmt: skip
+                sample_circuits(
+                    samples, (trial * n_sample + sample) * n_neuron + low, before, coefficients, drive,
+                    sample_time[trial, sample] - t, lower, upper, per_inhibition, per_excitation, leaks, tau_reset, n)  # fmt: skip
                 sample += 1
 
             found_before = n_found
@@ -151,13 +144,10 @@ def run_circuits(
                     emit_from = math.inf
                     if emits and spike_mask[p, m]:
                         emit_from = -math.inf
-                    rest = None
-                    if leak is not None:
-                        rest = leak[p, m]
                     own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
                     new, now_phase, ends, n_found, (fired, now_level, first) = advance(
                         t, end, v, i, j, phase[k], transition[k],
-                        crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_exc[p, m], tau_inh[p, m],
+                        moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m], tau_inh[p, m],
                         clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
                         emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                     first = min(first, transition[k])
@@ -166,7 +156,7 @@ def run_circuits(
                         if when > first:  # before that the row holds what is right
                             seen, _, _, _, _ = advance(
                                 t, when, v, i, j, phase[k], transition[k],
-                                crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_exc[p, m],
+                                moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m],
                                 tau_inh[p, m], clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
                                 math.inf, trial, m, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
                             samples[(trial * n_sample + q) * n_neuron + m] = bounded(seen, lower, upper)
@@ -176,10 +166,7 @@ def run_circuits(
                         phase[k] = now_phase
                         number[k] = fired
                         level[k] = now_level
-                        free_leak = 0.0
-                        if leak is not None:
-                            free_leak = leak[p, m]
-                        open_gates(coefficients, k, now_phase, now_level, reset[p, m], free_leak)
+                        open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
             if status[0] != 0:
                 return n_found, is_sorted
             if n_found > found_before + 1 and n_found <= spike_time.size:

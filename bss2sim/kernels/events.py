@@ -13,7 +13,7 @@ import numpy as np
 
 from .codes import BLOCK, NOT_FINITE
 from .elementary import decay, leaky_gain
-from .exact import SLACK, advance, advance_single, sort_spikes
+from .exact import SLACK, advance, advance_single, move, sort_spikes
 from .gather import gather_events
 from .grid import (
     ASYMPTOTE,
@@ -188,7 +188,7 @@ def run_events(
                                 rest = leak[p, m]
                             v, now_phase, ends, n_found, _ = advance(
                                 t, end, before[MEMBRANE + k], i, j, phase[k], transition[k],
-                                crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                                move, crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                                 clamp_time[p, m], holdoff_time[p, m], None, np.int64(0), None,
                                 emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                         after[MEMBRANE + k] = v

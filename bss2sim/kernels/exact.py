@@ -43,22 +43,23 @@ def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
 
 
 @kernel
-def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """Time until v first rises through the threshold [s], infinity if never; no leak, two currents.
 
-    This and the next two take the same arguments, used or not, so that :func:`advance` can be given any of them.
+    This and the next two take the same arguments, used or not, so that :func:`advance` can be given any of them; a time
+    beyond `within` [s] need not be right.
     """
     return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
 
 
 @kernel
-def cross_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+def cross_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """The same with leak and one current."""
     return crossing_leaky(v, i, None, threshold, leak, tau_mem, tau_syn, None)
 
 
 @kernel
-def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh):
+def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """The same with leak and two currents."""
     return crossing_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
 
@@ -75,13 +76,13 @@ def noisy_threshold(threshold, number, noise):
 @kernel
 def advance(
     t, end, v, i, j, phase, transition,
-    crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, tau_reset, number, noise,
+    moving, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, tau_reset, number, noise,
     emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
 ):  # fmt: skip
     """Move one neuron with leak, or with two currents, from t to `end` through everything that happens on the way.
 
-    Times in seconds. Parameters are those of the neuron; `crossing` finds the time to threshold (one of the functions
-    above); `transition` is the end of the phase. `tau_reset` is the time constant [s] of the clamp, which pulls the
+    Times in seconds. Parameters are those of the neuron; `moving` is the free membrane (:func:`move`, or one like it), and
+    `crossing` finds the time to threshold (one of the functions above); `transition` is the end of the phase. `tau_reset` is the time constant [s] of the clamp, which pulls the
     membrane from the threshold to the reset; None: v = reset in the clamp. `noise` is None, or (level, spread, circuit, batch,
     run, seed): the present threshold, which is drawn anew after each spike (:func:`noisy_threshold`), `number` having been
     fired, and the arguments of ``noise.standard_normal``. Spikes before `emit_from` are not put out (infinity: none);
@@ -112,26 +113,26 @@ def advance(
             if transition >= end:
                 return v, phase, transition, n_found, (number, level, first)
             if transition > t:
-                _, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
+                _, i, j = moving(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
                 t = transition
             phase = HOLDOFF
             transition = t + holdoff_time
         if phase == HOLDOFF:
             if transition >= end:
-                v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                v, _, _ = moving(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
                 return v, phase, transition, n_found, (number, level, first)
             if transition > t:
-                v, i, j = move(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
+                v, i, j = moving(v, i, j, transition - t, leak, tau_mem, tau_syn, tau_inh)
                 t = transition
             phase = FREE
             transition = math.inf
             fires = v > level
         if not fires:
-            s = crossing(v, i, j, level, leak, tau_mem, tau_syn, tau_inh)
+            s = crossing(v, i, j, level, leak, tau_mem, tau_syn, tau_inh, end - t)
             if not t + s < end:
-                v, _, _ = move(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
+                v, _, _ = moving(v, i, j, end - t, leak, tau_mem, tau_syn, tau_inh)
                 return v, phase, transition, n_found, (number, level, first)
-            _, i, j = move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
+            _, i, j = moving(v, i, j, s, leak, tau_mem, tau_syn, tau_inh)
             t = t + s
         n_fired += 1
         if t == last or n_fired > MOST_SPIKES:

@@ -133,7 +133,7 @@ def sample_row(
                 if threshold is not None:
                     moved, _, _, _, _ = advance(
                         now, when, v, i, j, phase[k], transition[k],
-                        crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
+                        move, crossing, threshold[p, q], reset[p, q], rest, tau_mem[p, q], tau_syn[p, q], t_inh,
                         clamp_time[p, q], holdoff_time[p, q], None, np.int64(0), None,
                         math.inf, trial, q, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
             if membrane.size:
@@ -315,7 +315,7 @@ def run_grid(
                             lost = loss[p, m]
                         v, now_phase, ends, n_found, _ = advance(
                             now, end, before[MEMBRANE + k], i, j, phase_before, transition[k],
-                            crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                            move, crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
                             clamp_time[p, m], holdoff_time[p, m], None, np.int64(0), None,
                             emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                     after[MEMBRANE + k] = v

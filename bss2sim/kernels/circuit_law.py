@@ -1,0 +1,103 @@
+"""The free membrane of a circuit with a drift, and the first crossing of a circuit within an interval.
+
+The functions have the arguments of those of ``exact``, so that ``exact.advance`` takes either. Excitatory currents i are at least 0,
+inhibitory ones j at most 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .elementary import decay
+from .exact import move
+from .jit import kernel
+
+_STEPS = 64
+_EPSILON = 2.0**-52
+# A Newton step this much shorter than the synaptic time constant leaves an error below the resolution of a spike time.
+_SETTLED = 2e-9
+_FINEST = 2.0**-40  # of an interval: no maximum is looked for in less
+
+
+@kernel
+def move_drift(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
+    """Membrane without leak and currents after a time s [s]; `rest` / `tau_mem` is its slope without currents."""
+    kept, lost = decay(s / tau_syn)
+    kept_inh, lost_inh = decay(s / tau_inh)
+    change = tau_syn / tau_mem * lost * i + tau_inh / tau_mem * lost_inh * j
+    return v + (change + rest * (s / tau_mem)), i * kept, j * kept_inh
+
+
+@kernel
+def _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving, leaks):
+    """Find where a membrane that rises from `low` to `high` [s] is at a level, by Newton's method from s, within the bracket."""
+    for step in range(2 * _STEPS):
+        v_now, i_now, j_now = moving(v, i, j, s, rest, tau_mem, tau_syn, tau_inh)
+        excess = v_now - level
+        if excess > 0.0:
+            high = s
+        else:
+            low = s
+        slope = i_now + j_now + rest
+        if leaks is not None:
+            slope = slope - v_now
+        following = math.inf
+        if slope > 0.0:
+            following = s - excess * tau_mem / slope
+            if abs(following - s) <= max(_SETTLED * tau_syn, _EPSILON * s):
+                return min(max(following, low), high)
+        if not low < following < high or step >= _STEPS:
+            following = low + 0.5 * (high - low)
+            if following <= low or following >= high:
+                return high
+        s = following
+    return s
+
+
+@kernel
+def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, moving, leaks):
+    """Time at which v first rises through a level within some time [s], infinity if it does not.
+
+    In a piece of the interval the slope times tau_mem is at most i(start) + j(end) + rest, and at least i(end) + j(start) + rest,
+    with leak less v, or less the level. A piece that cannot reach the level is left out, one that only rises is decided by its
+    end, and any other is halved.
+    """
+    if v > level:
+        return 0.0
+    low = 0.0
+    width = within
+    v_low, i_low, j_low = v, i, j
+    while low < within:
+        high = low + width
+        if high >= within:
+            high = within
+        v_high, i_high, j_high = moving(v, i, j, high, rest, tau_mem, tau_syn, tau_inh)
+        most = i_low + j_high + rest
+        least = i_high + j_low + rest
+        if leaks is not None:
+            most = most - v_low
+            least = least - level
+        length = high - low
+        if v_low + length / tau_mem * max(most, 0.0) > level:
+            if least >= 0.0 or length <= _FINEST * within:
+                if v_high > level:
+                    s = low + (level - v_low) / (v_high - v_low) * length
+                    return _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving, leaks)
+            else:
+                width = 0.5 * length
+                continue
+        low, v_low, i_low, j_low = high, v_high, i_high, j_high
+        width = 2.0 * width
+    return math.inf
+
+
+@kernel
+def cross_drift(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
+    """Time until a membrane without leak first rises through the threshold within some time [s], else infinity."""
+    return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move_drift, None)
+
+
+@kernel
+def cross_leak(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
+    """The same for a membrane that leaks to `rest`."""
+    return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move, True)
