@@ -266,3 +266,10 @@ def test_arrange_samples__refuses_what_does_not_exist():
 def test_arrange_samples__none_at_all():
     samples = arrange_samples([], [], np.zeros(0, int), n_trial=2, n_neuron=3)
     assert samples.value.shape == (2, 0, 3) and samples.stamp.shape == (2, 3, 0) and samples.n == 0
+
+
+def test_cadc_to_grid__ties_go_to_the_later_sample_whatever_rounding_does():
+    rows = np.arange(300)
+    cycles = np.sort(np.concatenate([125 * rows - 50, 125 * rows + 50]))
+    grid = cadc_to_grid(cycles[:, np.newaxis], cycles * CYCLE, rows.size, 1e-6, "nn")
+    np.testing.assert_array_equal(grid[:, 0], 125 * rows + 50)
