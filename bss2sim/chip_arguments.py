@@ -102,10 +102,8 @@ def _whole(name: str, value: Any, size: int) -> int:
     return number
 
 
-def _neuron_id(name: str, value: Any, size: int) -> int | None:
-    """Take the index of a neuron, or None."""
-    if value is None:
-        return None
+def _neuron_id(name: str, value: Any, size: int) -> int:
+    """Take the index of a neuron."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -146,8 +144,6 @@ def _one_code(name: str, value: Any, size: int) -> xr.DataArray:
 
 def _structure(name: str, value: Any, size: int) -> Any:
     """Take the shape of the neurons; one circuit is None."""
-    if value is None:
-        return None
     from .hardware.morphology import SingleCompartmentNeuron
 
     if not isinstance(value, SingleCompartmentNeuron):
