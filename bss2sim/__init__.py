@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bss2sim import alignment as alignment
     from bss2sim import calibration as calibration
     from bss2sim import datasets as datasets
     from bss2sim import errors as errors
@@ -109,7 +110,7 @@ _HOME = {
     "FileError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("calibration", "datasets", "errors", "hardware", "plot", "runs")
+_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs")
 
 
 def __getattr__(name: str) -> Any:

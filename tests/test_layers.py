@@ -47,6 +47,7 @@ LAYERS = [
         "state",
         "weights",
     ],
+    ["alignment.*"],
     ["runs"],
     ["datasets", "plot", "plot_distributions"],
     ["digits", "digits_report", "versions"],

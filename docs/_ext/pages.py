@@ -60,6 +60,107 @@ class ChipConfigurationTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+# What each effect of an experiment does, and the numbers of ChipConfiguration that it scales or switches.
+_EFFECTS = {
+    "synapse_gain": ("synapses of one neuron differ in strength; fixed for a chip", ["synapse_gain_spread"]),
+    "membrane_limits": (
+        "the membrane stays within bounds, and excitation and inhibition get weaker near them",
+        ["membrane_lower", "membrane_upper", "inhibition_range", "excitation_range"],
+    ),
+    "drift": (
+        "the membrane moves without input, since the references of the synaptic inputs do not match to the last code: "
+        "slope per code beside the match at default codes",
+        ["reference_slope"],
+    ),
+    "reset_time_constant": (
+        "the clamp pulls the membrane to the reset potential in a finite time",
+        ["reset_time_constant"],
+    ),
+    "threshold_noise": ("the threshold differs from spike to spike", ["threshold_noise"]),
+    "trial_gain": ("the synapses of a neuron are all stronger or weaker in a trial", ["trial_gain_spread"]),
+    "trial_offset": (
+        "a neuron is read too high or too low in a trial, by CADC and MADC alike",
+        ["trial_offset_spread"],
+    ),
+    "write_noise": ("analog codes are written a little wrong, anew for each run", ["capmem_write_noise"]),
+    "membrane_noise": ("the membrane that the ADCs see fluctuates", ["membrane_noise", "membrane_noise_time"]),
+    "read_noise": ("noise of single reads", ["cadc_noise", "madc_noise"]),
+    "channel_offset": ("CADC channels differ in offset; fixed for a chip", ["cadc_offset_spread"]),
+    "channel_gain": ("CADC channels differ in gain, about 128 LSB; fixed for a chip", ["cadc_gain_spread"]),
+    "sample_jitter": ("CADC samples are not taken in equal steps", ["cadc_jitter"]),
+    "clock_offset": ("the clock that stamps CADC samples is not that of the spikes", ["ppu_clock_offset"]),
+    "quantisation": ("CADC and MADC give whole numbers within 8 and 10 bits", []),
+    "synaptic_delay": ("an input spike takes a time to become a current", ["synaptic_delay"]),
+    "spike_delay": ("a spike takes a time to be stamped", ["spike_delay"]),
+    "spike_jitter": ("this time differs from spike to spike", ["spike_jitter"]),
+    "spike_resolution": ("time stamps of spikes are whole cycles of 8 ns", []),
+}
+
+
+class EffectsTable(SphinxDirective):
+    """List the effects that distinguish the emulated chip from the model, with their numbers."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table; an effect that is missing here, or does not exist, is an error."""
+        from bss2sim import ChipConfiguration
+        from bss2sim.experiment.effects import EFFECTS, SWITCHES
+
+        if tuple(_EFFECTS) != EFFECTS:
+            raise self.error(f"docs/_ext/pages.py describes {tuple(_EFFECTS)}; the effects are {EFFECTS}")
+        numbers = {row["name"]: row for row in ChipConfiguration().describe()}
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 18 40 8 34", ""]
+        lines += _row(["effect", "what it does", "factor", "numbers"])
+        for name, (meaning, fields) in _EFFECTS.items():
+            values = [f"``{field}`` {_with_unit(numbers[field])}" for field in fields]
+            lines += _row(
+                [f"``{name}``", meaning, "on, off" if name in SWITCHES else "any", ", ".join(values) or "\\-"]
+            )
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+# What arguments that the model has too do on a chip.
+_ON_CHIP = {
+    "size": "Number of neurons, 512 circuits at most.",
+    "reset": "What the chip is calibrated to.",
+    "threshold": "What the chip is calibrated to.",
+    "leak": "What the chip is calibrated to.",
+    "tau_mem": "What the chip is calibrated to, with a leak. Without one it has no meaning there: the strength of the synapses says how "
+    "far a spike lifts the membrane.",
+    "tau_syn": "What the chip is calibrated to.",
+    "refractory_time": "What the chip is calibrated to, in cycles of its two clocks.",
+    "holdoff_time": "What the chip is calibrated to, in cycles of its two clocks.",
+    "spike_mask": "The same, in every run.",
+}
+
+
+class ArgumentsTable(SphinxDirective):
+    """List the arguments of populations with their effect in the model and on the chip, from the docstrings."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        import inspect
+
+        import bss2sim as b2
+
+        meanings: dict[str, str] = {}
+        for kind in (b2.LIFNeuron, b2.IAFNeuron):  # the second one says more
+            text = inspect.cleandoc(kind.__doc__ or "").split("Parameters\n----------\n")[1].split("\n\n")[0]
+            for entry in re.split(r"\n(?=\S)", text):
+                names, _, meaning = entry.partition(" : ")
+                meaning = " ".join(meaning.split("\n")[1:])
+                meanings |= dict.fromkeys(names.split(", "), re.sub(r"\s+", " ", meaning).strip())
+        arguments = dict.fromkeys(["size", *b2.LIFNeuron._names, *b2.LIFNeuron._chip_names])
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 40 40", ""]
+        lines += _row(["argument", "in the model", "on the chip"])
+        for name in arguments:
+            of_chip = meanings[name].removeprefix("Chip: ")
+            chip_only = of_chip != meanings[name]
+            meaning = re.sub(r"`(\w+)`", r"``\1``", of_chip)
+            meaning = meaning[0].upper() + meaning[1:]
+            lines += _row([f"``{name}``", "\\-" if chip_only else meaning, meaning if chip_only else _ON_CHIP[name]])
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 class ErrorsTable(SphinxDirective):
     """List the error classes with the builtin they derive from and the first line of their docstring."""
 
@@ -94,6 +195,14 @@ class ChangelogPage(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
+def _with_unit(number: dict) -> str:
+    """Return a number of the chip with its unit, short times in us."""
+    value, units = number["value"], number["units"]
+    if units == "s":
+        return f"{value * 1e6:g} us"
+    return f"{value:g}" if units == "1" else f"{value:g} {units}"
+
+
 def _row(cells: list[str]) -> list[str]:
     """Lines of one row of a list-table."""
     return [f"   {'*' if index == 0 else ' '} - {cell}" for index, cell in enumerate(cells)]
@@ -103,6 +212,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("variables-table", VariablesTable)
     app.add_directive("chip-configuration", ChipConfigurationTable)
+    app.add_directive("effects-table", EffectsTable)
+    app.add_directive("arguments-table", ArgumentsTable)
     app.add_directive("errors-table", ErrorsTable)
     app.add_directive("changelog-page", ChangelogPage)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
