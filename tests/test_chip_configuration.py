@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bss2sim import IAFNeuron, NeuronCalibTarget, Synapse, calibrate, simulate
+from bss2sim.calibration import uniform_registers
 from bss2sim.errors import ParameterError, UnknownKeywordError
 from bss2sim.hardware.chip import EmulatedChip
 from bss2sim.hardware.chip_configuration import STATUSES, ChipConfiguration
@@ -17,6 +19,36 @@ TYPICAL = {
     "synapse_dac_bias_code": 600, "enable_synaptic_input": True, "refractory_time_code": 32, "input_clock_code": 1,
     "clock_scale_fast_code": 3,
 }  # fmt: skip
+
+
+# read by runs on the chip alone
+EXPERIMENT_NUMBERS = (
+    "synapse_gain_spread", "inhibition_range", "excitation_range", "reset_time_constant", "threshold_noise",
+    "trial_gain_spread", "trial_offset_spread", "synaptic_delay", "free_run_time", "madc_start_time",
+    "membrane_noise_time", "cadc_offset_spread", "cadc_gain_spread", "cadc_period", "cadc_period_dram", "cadc_jitter",
+    "ppu_clock_offset", "madc_slope", "madc_offset", "madc_noise", "spike_delay", "spike_jitter",
+)  # fmt: skip
+
+
+def same_experiment(chips):
+    """Whether runs on chips with other numbers send the same: one neuron near each end of its range, and one that fires."""
+    spikes = np.zeros((90, 1, 2), bool)
+    spikes[5:60:5] = True
+    target = NeuronCalibTarget(threshold=150, reset=80)
+    registers = uniform_registers(calibrate(EmulatedChip(1), target).registers)
+    weight = np.array([[60.0, -60.0, 10.0], [60.0, -60.0, 10.0]])
+    for in_dram in (False, True):
+        neurons = IAFNeuron(
+            3, enable_madc_recording=True, record_neuron_id=1, enable_cadc_recording_placement_in_dram=in_dram,
+            placement_constraint=[300, 1, 2],
+        )  # fmt: skip
+        for threshold in (0, 1022):
+            registers["threshold_v_threshold_code"][..., 300] = 385 + threshold // 2
+            options = {"synapse": Synapse(weight), "calibration": registers, "start": "drifted"}
+            one, other = (simulate(neurons, spikes, dt=2e-6, chip=chip, **options) for chip in chips)
+            if not all(one[key].shape == other[key].shape and one[key].equals(other[key]) for key in one):
+                return False
+    return True
 
 
 def typical_registers(**changes):
@@ -85,6 +117,8 @@ def test_configuration__every_number_has_an_effect(name):
         usual, other = (dataclasses.replace(c, leak_level=240) for c in (usual, other))
     chips = [EmulatedChip(1, configuration=configuration) for configuration in (usual, other)]
     same = all(chips[0].parameters[key].equals(chips[1].parameters[key]) for key in chips[0].parameters)
-    if same:
+    if same and name in EXPERIMENT_NUMBERS:
+        same = same_experiment(chips)
+    elif same:
         same = all(chips[0].measure(key, registers).equals(chips[1].measure(key, registers)) for key in NEEDED)
     assert not same

@@ -61,7 +61,10 @@ def calibrated_registers(
     """
     if calibration is None:
         target = NeuronCalibTarget.from_populations([(neurons, placed)])
-        calibration = calibrate(chip, target)
+        with warnings.catch_warnings():
+            # of failed circuits; those of the population are named below
+            warnings.simplefilter("ignore", UserWarning)
+            calibration = calibrate(chip, target)
     if isinstance(calibration, Calibration):
         _warn_of_another_chip(calibration, chip)
         _warn_of_failures(calibration, np.array([neuron.active.enum for neuron in placed]))

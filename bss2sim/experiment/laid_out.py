@@ -104,6 +104,7 @@ def circuit_rows(
         arrays["spike_mask"] = arrays["spike_mask"] & neurons._parameters["spike_mask"][0]
     if neurons.leaks:
         arrays |= {name: parameters[name] for name in ("tau_mem", "leak")}
+    spread: dict[str, Any]
     spread, dims = stack(arrays, trials, neurons.size, {"spike_mask": np.uint8})
     drift: Any = spread.pop("drift") + constant_current
     limits = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..kernels import noise
 from ..recording.cadc import CadcSchedule, cadc_schedule, convert_cadc
-from ..recording.madc import convert_madc, madc_times
+from ..recording.madc import convert_madc, madc_stamps, madc_times
 from ..recording.spike_stamps import stamp_spikes
 from .dynamics import Circuits, TrialArrays, run_circuits
 from .laid_out import Experiment
@@ -67,9 +68,7 @@ def _chunks(e: Experiment, n_sample: int) -> Iterator[np.ndarray]:
 
 def _of(circuits: Circuits, neurons: np.ndarray) -> Circuits:
     """Return the circuits of some neurons."""
-    import dataclasses
-
-    some = {
+    some: dict[str, Any] = {
         f.name: np.ascontiguousarray(getattr(circuits, f.name)[:, neurons])
         for f in dataclasses.fields(circuits)
         if isinstance(getattr(circuits, f.name), np.ndarray)
@@ -145,17 +144,15 @@ def _put(out: np.ndarray, trial: np.ndarray, neurons: np.ndarray, values: np.nda
         out[rows, :, columns] = values
 
 
-def _stamped(e: Experiment, part: _Part, trial: np.ndarray, result: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the spikes of some trials as they arrive: (time, neuron, trial)."""
-    who = e.identity[trial]
-    time = result.spike_time - e.free_time + e.delay
-    # those of the free run come before the recording begins
-    during = time >= 0
+def _stamp(e: Experiment, spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]], found: Observed) -> None:
+    """Keep the spikes as they arrive; those of the free run come before the recording begins."""
+    time, neuron, trial = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
+    who = e.identity
     stamped = stamp_spikes(
-        time[during], result.spike_neuron[during], result.spike_trial[during], duration=e.duration, circuit=part.circuit,
-        seed=who.seed, batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
+        time - e.free_time + e.delay, neuron, trial, duration=e.duration, circuit=e.circuit, seed=who.seed,
+        batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
     )  # fmt: skip
-    return stamped.spike_time, part.neurons[stamped.spike_neuron].astype(np.int32), trial[stamped.spike_trial]
+    found.spike_time, found.spike_neuron, found.spike_trial = stamped[:3]
 
 
 def _convert(e: Experiment, part: _Part, half: int, trial: np.ndarray, analog: np.ndarray, found: Observed) -> None:
@@ -174,14 +171,15 @@ def _observe_madc(e: Experiment, found: Observed) -> None:
     """Run the neuron that the MADC records, and read it."""
     who, c = e.identity, e.chip.configuration
     part = _Part(e, np.array([e.neurons.record_neuron_id]))
-    found.madc_time = madc_times(who.seed, who.batch, who.run, duration=e.duration)
+    times = madc_times(who.seed, who.batch, who.run, duration=e.duration)
+    found.madc_time = madc_stamps(times)
     kind = np.uint16 if e.factors["quantisation"] else np.float64
-    found.madc_value = np.empty(found.madc_time.shape, kind)
-    for sequences in _chunks(e, found.madc_time.shape[1]):
-        for trial, result in part.run(sequences, found.madc_time, False):
+    found.madc_value = np.empty(times.shape, kind)
+    for sequences in _chunks(e, times.shape[1]):
+        for trial, result in part.run(sequences, times, False):
             ids = who[trial]
             found.madc_value[trial] = convert_madc(
-                result.samples[:, :, 0], found.madc_time[trial], circuit=int(part.circuit[0]), seed=ids.seed,
+                result.samples[:, :, 0], times[trial], circuit=int(part.circuit[0]), seed=ids.seed,
                 batch=ids.batch, run=ids.run, configuration=c, factors=e.factors,
             )  # fmt: skip
 
@@ -209,13 +207,12 @@ def observe(e: Experiment) -> Observed:
                 times = None if found.cadc is None else found.cadc.sample_time[:, half]
                 for trial, result in part.run(sequences, times, wants_spikes):
                     if wants_spikes:
-                        spikes.append(_stamped(e, part, trial, result))
+                        neuron = part.neurons[result.spike_neuron].astype(np.int32)
+                        spikes.append((result.spike_time, neuron, trial[result.spike_trial]))
                     if found.cadc is not None:
                         _convert(e, part, half, trial, result.samples, found)
-    if wants_spikes and spikes:
-        time, neuron, trial = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
-        order = np.lexsort((neuron, time, trial))
-        found.spike_time, found.spike_neuron, found.spike_trial = time[order], neuron[order], trial[order]
+    if spikes:
+        _stamp(e, spikes, found)
     if neurons.enable_madc_recording:
         _observe_madc(e, found)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import numbers
 from dataclasses import dataclass
@@ -332,7 +333,8 @@ def _document() -> str:
         about = field.metadata
         lines.append(f"{field.name} : float")
         lines.append(f"    {about['meaning'][0].upper()}{about['meaning'][1:]} [{about['units']}]; {about['status']}.")
-    return (ChipConfiguration.__doc__ or "").replace("{numbers}", "\n    ".join(lines))
+    # without indentation, as Python 3.13 keeps docstrings
+    return inspect.cleandoc(ChipConfiguration.__doc__ or "").replace("{numbers}", "\n".join(lines))
 
 
 ChipConfiguration.__doc__ = _document()
