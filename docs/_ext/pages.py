@@ -124,8 +124,8 @@ _ON_CHIP = {
     "reset": "What the chip is calibrated to.",
     "threshold": "What the chip is calibrated to.",
     "leak": "What the chip is calibrated to.",
-    "tau_mem": "What the chip is calibrated to, with a leak. Without one it has no meaning there: the strength of the synapses says how "
-    "far a spike lifts the membrane.",
+    "tau_mem": "What the chip is calibrated to, with a leak. Without one it has no meaning there: the strength of the "
+    "synapses says how far a spike lifts the membrane.",
     "tau_syn": "What the chip is calibrated to.",
     "refractory_time": "What the chip is calibrated to, in cycles of its two clocks.",
     "holdoff_time": "What the chip is calibrated to, in cycles of its two clocks.",
