@@ -112,7 +112,7 @@ class Bench:
         variables: dict[str, tuple[tuple[Hashable, ...], np.ndarray]] = {}
         for name, value in values.items():
             dims = tuple(dim for dim in (*lead, *own) if dim in value.dims)
-            variables[name] = (dims, np.ascontiguousarray(value.transpose(*dims).values))
+            variables[name] = (dims, np.array(value.transpose(*dims).values, order="C"))
         coords: dict[Hashable, Any] = {}
         for source in (*values.values(), like):
             for key, label in source.coords.items():
@@ -167,10 +167,9 @@ def set_up(
     )  # fmt: skip
 
 
-def mean(values: xr.DataArray, good: xr.DataArray | None = None) -> xr.DataArray:
-    """Return the mean over the neurons, or over the good ones; NaN of none."""
-    if good is None:
-        return values.mean("neuron", skipna=False)
+def mean(values: xr.DataArray, good: xr.DataArray | bool = True) -> xr.DataArray:
+    """Return the mean over the neurons, or over the good ones, less NaN; NaN of none."""
+    good = values.notnull() & good
     number = good.sum("neuron")
     return (values.where(good, 0.0).sum("neuron") / number.where(number > 0)).astype(np.float64)
 

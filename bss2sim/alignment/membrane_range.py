@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import xarray as xr
+
 from ..errors import refuse_unknown_keywords
 from ..neuron import Population
 from .bench import SETTLED, check_neurons, mean, over_trials, set_up

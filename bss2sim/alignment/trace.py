@@ -114,9 +114,8 @@ def trace_scaling(
     >>> rest, threshold = b2.Parameter(model=0.0, hardware=80), b2.Parameter(model=1.0, hardware=125)
     >>> neurons = b2.LIFNeuron(4, leak=rest, reset=rest, threshold=threshold)
     >>> measured = b2.alignment.trace_scaling(neurons, chip=b2.EmulatedChip(seed=7), n_trial=4)
-    >>> 1 / 60 < measured.mean_trace_scale < 1 / 35
-    <xarray.DataArray 'mean_trace_scale' ()> Size: 1B
-    array(True)
+    >>> 1 / 60 < measured.mean_trace_scale.item() < 1 / 35
+    True
     >>> aligned = neurons.replace(trace_offset=measured.trace_offset, trace_scale=measured.trace_scale)
     """
     check_neurons(neurons)
