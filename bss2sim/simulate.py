@@ -57,7 +57,8 @@ def simulate(
         Without `synapse`: jumps of the synaptic current [unit of the membrane], array (time, batch, neuron) or
         (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
         (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
-        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt.
+        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. A chip takes
+        spikes only, dense ones as whole numbers.
     dt : float
         Grid spacing in hardware time [s], above 0.
     synapse : Synapse, optional
@@ -84,10 +85,11 @@ def simulate(
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
     calibration : Calibration or Dataset of registers, optional
-        What the chip is configured with. Default: the chip is calibrated to what the neurons ask for, which takes
-        longer than most runs.
+        What the chip is configured with; parameters of the neurons do not change it any more. Default: the chip is
+        calibrated to what the neurons ask for, which takes longer than most runs.
     run : int or DataArray of int
-        Number of the run on the chip: another run has other noise. With dims of your own: several runs.
+        Number of the run on the chip: another run has other noise. With dims of your own: several runs; entries of
+        dims that are not numbered so, other than those of ``batch``, share their noise.
     effects : float or dict of str to float
         Factor of all effects that distinguish the chip from the model, or of single ones by name, see
         ``docs/experiment``: 1 as the chip's configuration says, 0 off.
@@ -101,9 +103,9 @@ def simulate(
         Recorded variables with dims (batch and sweep dims, time, neuron), see :class:`Recording`. Row k is at time
         k dt: in "exact" the membrane at that time, the current just after the jump of the row, and the spikes of
         [k dt, (k + 1) dt); in "euler" the state after step k of the reference, whose spikes are at k dt. Of a chip:
-        spikes with time stamps of 8 ns, ``cadc_value`` (-128 to 127) at ``cadc_time`` and ``madc_value`` at ``madc_time`` if the
-        neurons enable them, ``membrane``, the CADC's samples on the grid, as the reference converts them, and
-        ``weight_saturated``.
+        spikes with time stamps of 8 ns, ``cadc_value`` (-128 to 127) at ``cadc_time`` and ``madc_value`` at
+        ``madc_time`` if the neurons enable them, ``membrane``, the CADC's samples on the grid as the reference converts
+        them (80 LSB are -48 unless trace_offset=-128), and ``weight_saturated``.
 
     Raises
     ------
@@ -113,6 +115,12 @@ def simulate(
         If the inputs, the state or `out` do not fit, or hold numbers that are not finite.
     UnknownKeywordError
         If an argument does not exist.
+
+    Warns
+    -----
+    UserWarning
+        On a chip: if weights saturate, circuits of the population could not be calibrated, the calibration was made for
+        another chip, or the buffer of the CADC is too small for the run.
 
     Examples
     --------
@@ -126,6 +134,13 @@ def simulate(
     [0, 1]
     >>> (run.spike_time.values * 1e6).round(3).tolist()  # 10 us + 10 us * ln(80/35)
     [18.267, 18.267]
+
+    The same on a chip, where a weight of 1 lifts a membrane by 0.76 LSB:
+
+    >>> chip = b2.EmulatedChip(seed=7)
+    >>> run = b2.simulate(neurons, spikes, synapse=b2.Synapse(np.full((4, 2), 20.0), transform=1.3), chip=chip)
+    >>> run.cadc_value.dims, run.cadc_value.dtype
+    (('batch', 'cadc_sample', 'neuron'), dtype('int16'))
     """
     if not isinstance(neurons, Population):
         raise ParameterError(f"neurons must be an IAFNeuron, LIFNeuron or LINeuron; got {type(neurons).__name__}")
