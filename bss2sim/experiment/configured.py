@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from ..errors import ParameterError
 from ..hardware.chip import EmulatedChip
 from ..hardware.morphology import LogicalNeuronOnDLS
 from ..hardware.neuron_block import configure, disable_spiking
-from ..hardware.registers import check_registers
+from ..hardware.registers import SIZES, check_registers
 from ..neuron import Population
+from .circuits import circuit_parameters
 
 MOST_NAMED = 5
 
@@ -68,18 +70,59 @@ def calibrated_registers(
     if isinstance(calibration, Calibration):
         _warn_of_another_chip(calibration, chip)
         _warn_of_failures(calibration, np.array([neuron.active.enum for neuron in placed]))
-        return calibration.registers, str(calibration.attrs["calibration_id"])
+        return calibration.registers, calibration_id(calibration.registers)
     if isinstance(calibration, xr.Dataset):
-        registers = check_registers(calibration)
-        return registers, calibration_id(registers)
+        return calibration, calibration_id(check_registers(calibration))
     raise ParameterError(
         "calibration must be what calibrate() returns, a Dataset of registers, or None to calibrate to what the neurons ask "
         f"for; got {type(calibration).__name__}"
     )
 
 
-def configured_registers(neurons: Population, placed: list[LogicalNeuronOnDLS], registers: xr.Dataset) -> xr.Dataset:
+def _configured(neurons: Population, placed: list[LogicalNeuronOnDLS], registers: xr.Dataset) -> xr.Dataset:
     """Return registers with a population configured in them; its spike mask has dims of its own and is applied later."""
     recorded = neurons.record_neuron_id if neurons.enable_madc_recording else None
     registers = configure(registers, placed, enable_leak=neurons.leaks, madc_neuron=recorded)
     return registers if neurons.fires else disable_spiking(registers, placed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A population on its chip.
+
+    Attributes
+    ----------
+    placed : list of LogicalNeuronOnDLS
+        Where its neurons are.
+    placement : list of int arrays (circuit,)
+        Numbers of the circuits of each.
+    parameters : Dataset
+        What they do (:func:`~bss2sim.experiment.circuits.circuit_parameters`); not to be written to.
+    calibration_id : str
+        Name of the registers.
+    """
+
+    placed: list[LogicalNeuronOnDLS]
+    placement: list[np.ndarray]
+    parameters: xr.Dataset
+    calibration_id: str
+
+
+def prepare(
+    neurons: Population, chip: EmulatedChip, calibration: Any, factors: dict[str, float], runs: xr.DataArray
+) -> Prepared:
+    """Place a population, configure it and work out what its circuits do; kept for the next run on a single chip."""
+    placed = neurons._kept.get("placed", neurons.place)
+    registers, name = calibrated_registers(neurons, placed, chip, calibration)
+
+    def make() -> Prepared:
+        placement = [np.array([circuit.enum for circuit in neuron.atomic_neurons], np.int64) for neuron in placed]
+        configured = _configured(neurons, placed, registers)
+        parameters = circuit_parameters(
+            chip, configured, placement, leaks=neurons.leaks, fires=neurons.fires, factors=factors, run=runs
+        )
+        return Prepared(placed, placement, parameters, name)
+
+    if chip.sizes or runs.ndim or any(dim not in SIZES for dim in registers.dims):
+        return make()
+    return neurons._kept.get(("prepared", chip, name, factors["write_noise"], factors["drift"], int(runs)), make)

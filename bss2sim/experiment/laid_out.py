@@ -111,7 +111,9 @@ def circuit_rows(
     if factors["membrane_limits"]:
         limits = (c.membrane_lower, c.membrane_upper, c.inhibition_range, c.excitation_range)
     circuits = Circuits(
-        **{"tau_mem": None, "leak": None, **spread},
+        tau_mem=spread.pop("tau_mem", None),
+        leak=spread.pop("leak", None),
+        **spread,
         drift=drift if drift.any() else None,
         reset_time_constant=c.reset_time_constant * factors["reset_time_constant"],
         threshold_noise=c.threshold_noise * factors["threshold_noise"],

@@ -54,7 +54,17 @@ def _sequences(e: Experiment) -> np.ndarray:
     return trial[:, np.newaxis]
 
 
-def _chunks(e: Experiment, n_sample: int) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class _Chunk:
+    """Trials (sequence, batch) that run at a time, with their weights (row, input, neuron) and the row of each."""
+
+    sequences: np.ndarray
+    weight_exc: np.ndarray
+    weight_inh: np.ndarray
+    weight_row: np.ndarray
+
+
+def _chunks(e: Experiment, n_sample: int) -> Iterator[_Chunk]:
     """Cut the sequences so that analog samples and weights stay small; those with the same weights go together."""
     sequences = _sequences(e)
     sequences = sequences[np.argsort(e.weight_row[sequences[:, 0]], kind="stable")]
@@ -63,7 +73,9 @@ def _chunks(e: Experiment, n_sample: int) -> Iterator[np.ndarray]:
     if e.weight_row.any():
         at_once = min(at_once, max(1, MOST_WEIGHT // (8 * e.synapses.n_input * size * sequences.shape[1])))
     for first in range(0, len(sequences), at_once):
-        yield sequences[first : first + at_once]
+        some = sequences[first : first + at_once]
+        rows, weight_row = np.unique(e.weight_row[some], return_inverse=True)
+        yield _Chunk(some, *e.synapses.take(rows), weight_row.reshape(some.shape))
 
 
 def _of(circuits: Circuits, neurons: np.ndarray) -> Circuits:
@@ -98,21 +110,18 @@ class _Part:
         gain *= spread
         return np.exp(gain, out=gain)
 
-    def run(
-        self, sequences: np.ndarray, sample_time: np.ndarray | None, spikes: bool
-    ) -> Iterator[tuple[np.ndarray, Any]]:
-        """Run trials (sequence, batch); yield those of one batch entry and what they did. Times as the ADCs have them."""
-        e = self.e
-        rows, weight_row = np.unique(e.weight_row[sequences], return_inverse=True)
-        exc, inh = (np.ascontiguousarray(w[:, :, self.neurons]) for w in e.synapses.take(rows))
-        weight_row = weight_row.reshape(sequences.shape)
+    def run(self, chunk: _Chunk, sample_time: np.ndarray | None, spikes: bool) -> Iterator[tuple[np.ndarray, Any]]:
+        """Run trials; yield those of one batch entry and what they did. Times as the ADCs have them."""
+        e, sequences = self.e, chunk.sequences
+        columns = _slice(self.neurons)
+        exc, inh = (np.ascontiguousarray(w[:, :, columns]) for w in (chunk.weight_exc, chunk.weight_inh))
         state = None
         for k in range(sequences.shape[1]):
             trial = np.ascontiguousarray(sequences[:, k])
             who = e.identity[trial]
             arrays = TrialArrays(
                 circuit_row=e.circuit_row[trial], input_at=e.input_at[trial],
-                weight_row=np.ascontiguousarray(weight_row[:, k]), seed=who.seed, batch=who.batch, run=who.run,
+                weight_row=np.ascontiguousarray(chunk.weight_row[:, k]), seed=who.seed, batch=who.batch, run=who.run,
                 gain=self.gain(trial), circuit=self.circuit,
             )  # fmt: skip
             times = None
@@ -175,8 +184,8 @@ def _observe_madc(e: Experiment, found: Observed) -> None:
     found.madc_time = madc_stamps(times)
     kind = np.uint16 if e.factors["quantisation"] else np.float64
     found.madc_value = np.empty(times.shape, kind)
-    for sequences in _chunks(e, times.shape[1]):
-        for trial, result in part.run(sequences, times, False):
+    for chunk in _chunks(e, times.shape[1]):
+        for trial, result in part.run(chunk, times, False):
             ids = who[trial]
             found.madc_value[trial] = convert_madc(
                 result.samples[:, :, 0], times[trial], circuit=int(part.circuit[0]), seed=ids.seed,
@@ -202,10 +211,10 @@ def observe(e: Experiment) -> Observed:
     spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     wants_spikes = e.record.spikes is not None
     if wants_spikes or found.cadc is not None:
-        for sequences in _chunks(e, n_sample):
+        for chunk in _chunks(e, n_sample):
             for half, part in both:
                 times = None if found.cadc is None else found.cadc.sample_time[:, half]
-                for trial, result in part.run(sequences, times, wants_spikes):
+                for trial, result in part.run(chunk, times, wants_spikes):
                     if wants_spikes:
                         neuron = part.neurons[result.spike_neuron].astype(np.int32)
                         spikes.append((result.spike_time, neuron, trial[result.spike_trial]))

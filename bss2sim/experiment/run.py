@@ -9,17 +9,15 @@ import numpy as np
 import xarray as xr
 
 from ..arrays import as_seconds
-from ..broadcasting import Trials
+from ..broadcasting import Trials, labels_of
 from ..errors import ParameterError, choose
 from ..extent import extent
-from ..hardware.chip import EmulatedChip
 from ..inputs import read_inputs
 from ..neuron import Population
 from ..options import thread_count
 from ..recording import Recording
 from ..synapse import Synapse
-from .circuits import circuit_parameters
-from .configured import calibrated_registers, configured_registers
+from .configured import prepare
 from .effects import effect_factors
 from .free_run import with_free_run
 from .identity import add_identity, as_run, identify
@@ -64,14 +62,9 @@ def run_on_chip(
     check_counts(inputs, drive)
     n_time, finish = extent(drive, duration, dt, 0.0, 0, "exact")
 
-    placed = neurons.place()
-    placement = [np.array([circuit.enum for circuit in neuron.atomic_neurons], np.int64) for neuron in placed]
-    registers, name = calibrated_registers(neurons, placed, chip, calibration)
-    registers = configured_registers(neurons, placed, registers)
-    parameters = circuit_parameters(
-        chip, registers, placement, leaks=neurons.leaks, fires=neurons.fires, factors=factors, run=runs
-    )
-    synapses = ChipSynapses(synapse, placement, parameters, chip, factors["synapse_gain"])
+    prepared = prepare(neurons, chip, calibration, factors, runs)
+    parameters = prepared.parameters
+    synapses = ChipSynapses(synapse, prepared.placement, parameters, chip, factors["synapse_gain"])
 
     trials = Trials()
     trials.add("inputs", drive.sizes, drive.labels)
@@ -86,7 +79,7 @@ def run_on_chip(
         input_at = trials.spread(tuple(drive.sizes), drive.at)
     else:
         input_at = trials.rows(tuple(drive.sizes))
-    somas = np.array([neuron[0] for neuron in placement])
+    somas = np.array([neuron[0] for neuron in prepared.placement])
     experiment = Experiment(
         neurons=neurons, record=record, chip=chip, factors=factors, trials=trials, identity=identify(trials, chip, runs),
         drive=drive, dt=dt, duration=finish, n_time=n_time, free_rows=free_rows, free_time=free_time,
@@ -95,19 +88,17 @@ def run_on_chip(
         delay=c.synaptic_delay * factors["synaptic_delay"], threads=thread_count(threads),
     )  # fmt: skip
     provenance = {
-        "calibration_id": name,
+        "calibration_id": prepared.calibration_id,
         "effects": json.dumps(factors),
         "start": start,
         "run": int(runs) if runs.ndim == 0 else runs.values.ravel(),
         **chip.provenance,
     }
-    return label_experiment(experiment, observe(experiment), placed, provenance)
+    return label_experiment(experiment, observe(experiment), prepared.placed, provenance)
 
 
 def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population) -> None:
     """Take in the dims of the circuits' parameters and of the spike mask."""
-    from ..broadcasting import labels_of
-
     for variable in parameters.data_vars.values():
         lead = tuple(dim for dim in variable.dims if dim not in ("synaptic_input", "circuit", "neuron"))
         trials.add("chip or calibration", {dim: variable.sizes[dim] for dim in lead}, labels_of(variable, lead))
@@ -115,6 +106,3 @@ def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population)
         mask = neurons._parameters["spike_mask"][0]
         lead = tuple(dim for dim in mask.dims if dim != "neuron")
         trials.add("spike_mask", {dim: mask.sizes[dim] for dim in lead}, labels_of(mask, lead))
-
-
-__all__ = ["EmulatedChip", "run_on_chip"]
