@@ -261,11 +261,12 @@ def run_circuits(
         times = np.empty((n_trial, 0))
     else:
         times = np.ascontiguousarray(sample_time, np.float64)
-        _check_samples(times, begin, finish)
+        _check_samples(times, begin, finish, SNAP * dt)
     own = _kernel_circuits(circuits)
     old = _state_arrays(start, begin)
     new = [np.empty_like(array) if keep_state else array for array in old]
     samples = memory.empty((n_trial, times.shape[1], n_neuron), np.float64)
+    gain = trials.gain if trials.gain is not None else np.ones((n_trial, n_neuron))
     work_per_neuron = times.shape[1] + n_time
     if not dense:
         assert drive.pointer is not None and drive.time is not None
@@ -288,7 +289,7 @@ def run_circuits(
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found, in_order = run_kernel(
                 low, high, part.block, n_neuron, n_time, start_step, dt, float(begin), float(finish),
-                trials.input_at, trials.weight_row, trials.circuit_row, trials.gain,
+                trials.input_at, trials.weight_row, trials.circuit_row, gain,
                 drive.flat if dense else None, drive.time_stride, None if dense else drive.time,
                 None if dense else drive.source, None if dense else drive.pointer, n_input, *weights,
                 *own, trials.circuit, trials.batch, trials.run, trials.seed,
@@ -319,14 +320,14 @@ def run_circuits(
     return CircuitRun(*found, None if sample_time is None else samples, state)
 
 
-def _check_samples(times: np.ndarray, begin: float, finish: float) -> None:
+def _check_samples(times: np.ndarray, begin: float, finish: float, slack: float) -> None:
     """Refuse sample times that descend or lie outside of the run."""
     if not times.size:
         return
     if not (times[:, 1:] >= times[:, :-1]).all():
         trial = int(np.argmin((times[:, 1:] >= times[:, :-1]).all(axis=1)))
         raise InputError(f"sample_time must ascend within each trial; that of trial {trial} does not: sort it")
-    if not (times[:, 0].min() >= begin and times[:, -1].max() <= finish):
+    if not (times[:, 0].min() >= begin and times[:, -1].max() <= finish + slack):
         raise InputError(
             f"sample_time must be from begin = {begin} s to finish = {finish} s; got {times[:, 0].min()} s to "
             f"{times[:, -1].max()} s"

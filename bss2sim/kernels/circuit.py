@@ -70,11 +70,8 @@ def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_e
     for k in range(n):
         m = low + k
         mem, exc, inh = tau_mem[p, m], tau_exc[p, m], tau_inh[p, m]
-        coefficients[STEP + k] = step_exc[p, m] * (mem / exc)
-        coefficients[STEP_INH + k] = step_inh[p, m] * (mem / inh)
-        if gain is not None:
-            coefficients[STEP + k] *= gain[trial, m]
-            coefficients[STEP_INH + k] *= gain[trial, m]
+        coefficients[STEP + k] = gain[trial, m] * step_exc[p, m] * (mem / exc)
+        coefficients[STEP_INH + k] = gain[trial, m] * step_inh[p, m] * (mem / inh)
         coefficients[PER_EXC + k] = 1.0 / exc
         coefficients[PER_INH + k] = 1.0 / inh
         coefficients[PER_MEM + k] = 1.0 / mem
@@ -94,7 +91,7 @@ def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_e
 
 @kernel
 def fill_interval(coefficients, s, n, leaks, tau_reset):
-    """Fill the coefficients of an interval of s [s]."""
+    """Fill the coefficients of an interval of s [s]; return the share of the way to the reset that clamped membranes go."""
     use_wide_registers()
     pull = decay(s / tau_reset)[1]
     for k in range(n):
@@ -114,6 +111,7 @@ def fill_interval(coefficients, s, n, leaks, tau_reset):
         coefficients[GAIN + k] = coefficients[OPEN + k] * coefficients[FREE_GAIN + k]
         coefficients[GAIN_INH + k] = coefficients[OPEN + k] * coefficients[FREE_GAIN_INH + k]
         coefficients[LOSS + k] = coefficients[FREE_LOSS + k] * coefficients[OPEN + k] + coefficients[CLAMP + k] * pull
+    return pull
 
 
 @rule

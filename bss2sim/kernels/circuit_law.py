@@ -1,7 +1,7 @@
 """The free membrane of a circuit with a drift, and the first crossing of a circuit within an interval.
 
-The functions have the arguments of those of ``exact``, so that ``exact.advance`` takes either. Excitatory currents i are at least 0,
-inhibitory ones j at most 0.
+The functions have the arguments of those of ``exact``, so that ``exact.advance`` takes either. Excitatory currents i are at
+least 0, inhibitory ones j at most 0.
 """
 
 from __future__ import annotations
@@ -55,6 +55,20 @@ def _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving,
 
 
 @kernel
+def _share(x, rise, rise_low, rise_high):
+    """Guess the share of an interval after which a share x of its rise is made, by the cubic through both ends and slopes.
+
+    `rise_low` and `rise_high` are what it would rise with the slope of its start and of its end, not all above 0 maybe.
+    """
+    if not (rise_low > 0.0 and rise_high > 0.0):
+        return x
+    a = rise / rise_low
+    b = rise / rise_high
+    guess = x * (a + x * (3.0 - 2.0 * a - b + x * (a + b - 2.0)))
+    return guess if 0.0 < guess < 1.0 else x
+
+
+@kernel
 def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, moving, leaks):
     """Time at which v first rises through a level within some time [s], infinity if it does not.
 
@@ -64,6 +78,11 @@ def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, mov
     """
     if v > level:
         return 0.0
+    most = i + rest
+    if leaks is not None:
+        most = most - v
+    if not v + within / tau_mem * max(most, 0.0) > level:  # soon said, without an exponential
+        return math.inf
     low = 0.0
     width = within
     v_low, i_low, j_low = v, i, j
@@ -81,7 +100,10 @@ def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, mov
         if v_low + length / tau_mem * max(most, 0.0) > level:
             if least >= 0.0 or length <= _FINEST * within:
                 if v_high > level:
-                    s = low + (level - v_low) / (v_high - v_low) * length
+                    s = low + length * _share(
+                        (level - v_low) / (v_high - v_low), (v_high - v_low) * tau_mem,
+                        length * (i_low + j_low + rest - (v_low if leaks is not None else 0.0)),
+                        length * (i_high + j_high + rest - (v_high if leaks is not None else 0.0)))  # fmt: skip
                     return _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving, leaks)
             else:
                 width = 0.5 * length

@@ -25,9 +25,8 @@ from .circuit import (
     step_circuits,
 )
 from .codes import BLOCK, NOT_FINITE
-from .elementary import decay
 from .exact import advance, noisy_threshold, sort_spikes
-from .gather import gather_dense, gather_events
+from .gather import add_graded_row, add_rows, gather_events, is_plain, list_spikes
 from .jit import kernel
 from .vector import nonzero_mask, trailing_zeros, without_lowest
 
@@ -35,11 +34,30 @@ SNAP = 1e-6  # a last bin whose length differs by less, relative, is a whole one
 
 
 @kernel
+def gather_counts(spikes, offset, n_input, weight_exc, weight_inh, row, n_neuron, low, n, index, drive):
+    """Sum the weights of the spikes of a bin, excitatory ones to drive[:n] and inhibitory ones to drive[BLOCK : BLOCK + n]."""
+    drive[:n] = 0
+    drive[BLOCK : BLOCK + n] = 0
+    n_spike = list_spikes(spikes, offset, n_input, index)
+    origin = row * n_input * n_neuron + low
+    if is_plain(spikes, offset, n_input):
+        add_rows(index, np.int64(0), n_spike, weight_exc, origin, n_neuron, n, drive)
+        add_rows(index, np.int64(0), n_spike, weight_inh, origin, n_neuron, n, drive[BLOCK:])
+    else:
+        for k in range(n_spike):
+            count = drive.dtype.type(spikes[offset + index[k]])
+            at = origin + index[k] * n_neuron
+            add_graded_row(count, weight_exc, at, n, drive, None)
+            add_graded_row(count, weight_inh, at, n, drive[BLOCK:], None)
+
+
+@kernel
 def run_circuits(
     first_task, last_task, block, n_neuron, n_step, start_step, dt, begin, finish,
     input_at, weight_row, circuit_row, gain,
     spikes_in, time_stride, event_time, event_source, event_pointer, n_input, weight_exc, weight_inh,
-    moving, crossing, leaks, threshold, reset, rest, tau_mem, tau_exc, tau_inh, step_exc, step_inh, clamp_time, holdoff_time, spike_mask,
+    moving, crossing, leaks, threshold, reset, rest, tau_mem, tau_exc, tau_inh, step_exc, step_inh,
+    clamp_time, holdoff_time, spike_mask,
     limits, tau_reset, noise, circuit, batch, run, seed,
     old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
@@ -49,12 +67,11 @@ def run_circuits(
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
     Task k is block k % n_block of trial k // n_block. Dense input (`spikes_in` not None) has the bins start_step ..
-    start_step + n_step of dt [s]; of sparse input the spikes in [begin, finish) count. Parameters are (circuit row, neuron),
-    `gain` (trial, neuron) multiplies both steps (None: 1), weights are flat (weight row, input, neuron). `moving` and `crossing` go to ``exact.advance``, and
-    `leaks` and `rest` are those of ``circuit``. `limits`: lower and
-    upper bound [LSB], inverse ranges of inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The
-    old state is (trial, neuron) at `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat
-    (trial, sample, neuron).
+    start_step + n_step of dt [s]; of sparse input the spikes in [begin, finish) count. Weights are flat (weight row, input,
+    neuron), parameters (circuit row, neuron); `gain` (trial, neuron) multiplies both steps. `moving` and `crossing`
+    go to ``exact.advance``; `leaks` and `rest` are those of ``circuit``. `limits`: lower and upper bound [LSB], inverse ranges of
+    inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The old state is (trial, neuron) at
+    `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat (trial, sample, neuron).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
@@ -87,8 +104,7 @@ def run_circuits(
             open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], leaks, 0.0)
         pull = 0.0
         if spikes_in is not None:
-            fill_interval(coefficients, dt, n, leaks, tau_reset)
-            pull = decay(dt / tau_reset)[1]
+            pull = fill_interval(coefficients, dt, n, leaks, tau_reset)
 
         t = begin
         step = start_step
@@ -105,10 +121,9 @@ def run_circuits(
         while not is_last:
             if spikes_in is not None:
                 at = input_at[trial] + (step - start_step) * time_stride
-                gather_dense(spikes_in, at, n_input, weight_exc, None, None, weight_row[trial], n_neuron,
-                             low, n, index, drive, None)  # fmt: skip
-                gather_dense(spikes_in, at, n_input, weight_inh, None, None, weight_row[trial], n_neuron,
-                             low, n, index, drive[BLOCK:], None)  # fmt: skip
+                gather_counts(
+                    spikes_in, at, n_input, weight_exc, weight_inh, weight_row[trial], n_neuron, low, n, index, drive
+                )
                 step += 1
                 is_last = step == start_step + n_step
                 end = finish if is_last else step * dt

@@ -81,14 +81,15 @@ def advance(
 ):  # fmt: skip
     """Move one neuron with leak, or with two currents, from t to `end` through everything that happens on the way.
 
-    Times in seconds. Parameters are those of the neuron; `moving` is the free membrane (:func:`move`, or one like it), and
-    `crossing` finds the time to threshold (one of the functions above); `transition` is the end of the phase. `tau_reset` is the time constant [s] of the clamp, which pulls the
-    membrane from the threshold to the reset; None: v = reset in the clamp. `noise` is None, or (level, spread, circuit, batch,
-    run, seed): the present threshold, which is drawn anew after each spike (:func:`noisy_threshold`), `number` having been
-    fired, and the arguments of ``noise.standard_normal``. Spikes before `emit_from` are not put out (infinity: none);
-    those beyond the length of `spike_time` are counted. `status` receives a code, the trial and the neuron if something is
-    wrong. Returns (v, phase, transition, n_found, (number, level, time of the first spike found here, else infinity)); the
-    currents do not depend on what happens here.
+    Times in seconds. Parameters are those of the neuron; `moving` is the free membrane (:func:`move`, or one like it),
+    `crossing` finds the time to threshold (one of the functions above), `transition` is the end of the phase.
+    `tau_reset` is the time constant [s] of the clamp, which pulls the membrane from the threshold to the reset; None:
+    v = reset in the clamp. `noise` is None, or (level, spread, circuit, batch, run, seed): the present threshold, which is
+    drawn anew after each spike (:func:`noisy_threshold`), `number` having been fired, and the arguments of
+    ``noise.standard_normal``. Spikes before `emit_from` are not put out (infinity: none); those beyond the length of
+    `spike_time` are counted. `status` receives a code, the trial and the neuron if something is wrong. Returns (v, phase,
+    transition, n_found, (number, level, time of the first spike found here, else infinity)); the currents do not depend
+    on what happens here.
     """
     level = threshold
     if noise is not None:
