@@ -29,6 +29,8 @@ SETTLED = slice(80, N_TIME)  # rows of the last 20 %
 HIGHEST_WEIGHT = 63  # of a synapse
 
 CURRENT = 60e6  # [CADC LSB/s]
+RISE_TIME = 20e-6  # [s] from rest to threshold without a leak: ten samples of the CADC
+LEAST_HEIGHT = 20.0  # [CADC LSB] of a threshold that is asked for
 FULL_SCALE = 256  # [CADC LSB]: no membrane goes so far from its leak potential
 
 _PROVENANCE = ("bss2sim_version", "effects", "run", "chip_seed", "chip_variation", "chip_configuration")
@@ -65,10 +67,24 @@ class Bench:
     threads: int | None
 
     @property
-    def current(self) -> float:
-        """Constant current that reaches both ends of the membranes against any leak [CADC LSB/s]."""
-        tau_mem = self.neurons.hardware_value("tau_mem")
-        return max(CURRENT, FULL_SCALE / float(np.min(tau_mem))) if self.neurons.leaks else CURRENT
+    def largest_current(self) -> float:
+        """Constant current that takes membranes to both ends of their range against any leak [CADC LSB/s]."""
+        if not self.neurons.leaks:
+            return CURRENT
+        return max(CURRENT, FULL_SCALE / float(np.min(self.neurons.hardware_value("tau_mem"))))
+
+    @property
+    def threshold_current(self) -> float:
+        """Constant current that takes membranes over their thresholds [CADC LSB/s].
+
+        So slowly that the CADC meets them near it: a larger one lets them jump from reset to threshold between two samples.
+        """
+        value = self.neurons.hardware_value
+        height = np.maximum(value("threshold") - value("leak" if self.neurons.leaks else "reset"), LEAST_HEIGHT)
+        current = height / RISE_TIME
+        if self.neurons.leaks:
+            current = current + 2 * height / value("tau_mem")  # against the leak, with room for circuits that differ
+        return float(np.max(current))
 
     def measure(
         self, number: int, *, fires: bool = False, current: float = 0.0, weight: int = 0, from_first: bool = False

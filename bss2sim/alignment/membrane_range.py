@@ -76,6 +76,6 @@ def dynamic_range(
     silent = bench.measure(0)
     values = {"cadc_baseline": over_trials(silent.membrane, ("batch", "time"))}
     for number, (name, sign) in enumerate((("range_upper", 1), ("range_lower", -1)), start=1):
-        found = bench.measure(number, current=sign * bench.current)
+        found = bench.measure(number, current=sign * bench.largest_current)
         values[name] = over_trials(found.membrane.isel(time=SETTLED), ("batch", "time"))
     return bench.dataset({**values, **{f"mean_{name}": mean(value) for name, value in values.items()}}, silent)

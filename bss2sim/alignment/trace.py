@@ -35,7 +35,7 @@ def measure_threshold(bench: Bench, stacklevel: int) -> tuple[dict[str, xr.DataA
     """Measure baseline and threshold; runs 0 and 1 of the bench."""
     silent = bench.measure(0, fires=True)
     baseline = over_trials(silent.membrane, ("batch", "time"))
-    driven = bench.measure(1, fires=True, current=bench.current)
+    driven = bench.measure(1, fires=True, current=bench.threshold_current)
     height = over_trials(driven.membrane.max("time")) - baseline
     reached = (driven.spike_count > 0).all("batch")
     _warn_of_silence(reached, stacklevel + 1)
@@ -104,9 +104,12 @@ def trace_scaling(
     constant current drives all neurons over their thresholds: the height of a threshold is the mean over trials of the highest
     reading less the baseline, and trace_scale = (threshold - rest of the model) / height. In the reference the rest is 0. Rest
     is the leak potential of a LIFNeuron and the reset potential of an IAFNeuron, whose baseline includes its drift in 100 us.
-    The highest of 54 noisy readings of a rising membrane is near its threshold, but not equal to it; if the refractory time is
-    long compared with the 1.85 us between readings, it is too low. The current stands for the reference's offset current of code
-    1000: 60e6 CADC LSB/s, or as much as reaches the ends of the range against the fastest leak.
+    The constant current stands for the reference's offset current of code 1000, which it may be far below: it takes a neuron over
+    its threshold in 20 us without a leak, and a leaking one as fast that the equilibrium is at twice the height and more. Were it
+    larger, the CADC with its 1.85 us between samples would miss the way from reset to threshold: at 60e6 CADC LSB/s, a time
+    constant of 10 us and a refractory time of 2 us the height is 31 LSB rather than 43 of 45, since spikes come at 3/2 of the
+    period of the samples. As in the reference the trace is the grid, whose interpolation takes 1 to 2 LSB off the peaks. Time
+    constants and refractory times near that period take more.
 
     Examples
     --------
