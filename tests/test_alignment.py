@@ -240,13 +240,14 @@ def test_weight_scaling__without_any_threshold_has_no_mean() -> None:
 
 
 def test_trace_scaling__a_threshold_that_is_not_above_the_baseline_has_no_scale() -> None:
-    """After its first spike the neuron stays at a low reset potential, where the CADC finds it."""
-    neurons = LIF.replace(reset=b2.Parameter(0.0, 40.0), threshold=b2.Parameter(1.0, 81.0), refractory_time=120e-6)
-    neurons = neurons.replace(tau_mem=1e-6)
-    registers = calibrated(neurons, PLAIN).registers
-    registers["refractory_time_code"][:], registers["clock_scale_slow_code"] = 255, xr.DataArray(np.int64(9))
-    found = b2.alignment.trace_scaling(neurons, chip=PLAIN, calibration=registers, n_trial=2, effects=0)
-    assert (np.isnan(found.trace_scale) == (found.threshold_height <= 0)).all()
+    """The neuron comes back from a low reset potential to its threshold in less than the CADC needs for a sample."""
+    neurons = LIF.replace(reset=b2.Parameter(0.0, 40.0), threshold=b2.Parameter(1.0, 81.0), tau_mem=1e-6)
+    found = b2.alignment.trace_scaling(
+        neurons, chip=PLAIN, calibration=calibrated(neurons.replace(refractory_time=2e-6), PLAIN), n_trial=2, effects=0
+    )
+    assert (found.threshold_height < 0).all()
+    assert np.isnan(found.trace_scale).all() and np.isnan(found.trace_offset).all()
+    assert np.isnan(found.mean_trace_scale) and np.isnan(found.mean_trace_offset)
 
 
 # what is refused

@@ -10,10 +10,7 @@ import xarray as xr
 
 import bss2sim as b2
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:the calibration failed"),
-    pytest.mark.filterwarnings("ignore:.*did not reach their threshold"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:the calibration failed")
 
 CHIP = b2.EmulatedChip(seed=xr.DataArray(range(12), dims="chip"))
 REST = b2.Parameter(model=0.0, hardware=80)

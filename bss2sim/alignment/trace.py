@@ -84,7 +84,7 @@ def trace_scaling(
         * ``cadc_baseline`` [CADC LSB, signed], ``threshold_height`` [CADC LSB]: what was measured
         * ``reached_threshold`` (bool): whether the neuron fired in every trial
         * ``mean_trace_offset``, ``mean_trace_scale`` (..): one pair for all neurons, from the means of baseline and height over
-          those that fired
+          those that fired in every trial with a height above 0
 
     Raises
     ------
@@ -125,16 +125,16 @@ def trace_scaling(
     height, rest = model_height(neurons), model_rest(neurons)
     bench = set_up(neurons, chip, calibration, run, n_trial, effects, threads)
     measured, silent = measure_threshold(bench, 3)
-    reached = measured["reached_threshold"]
     on_chip = measured["threshold_height"]
+    good = measured["reached_threshold"] & (on_chip > 0)
     scale = height / on_chip.where(on_chip > 0)
-    mean_scale = mean(xr.broadcast(height, on_chip)[0], reached) / mean(on_chip, reached)
-    mean_rest = mean(xr.broadcast(rest, on_chip)[0], reached)
+    mean_scale = mean(xr.broadcast(height, on_chip)[0], good) / mean(on_chip, good)
+    mean_rest = mean(xr.broadcast(rest, on_chip)[0], good)
     values = {
         "trace_offset": measured["cadc_baseline"] - rest / scale,
         "trace_scale": scale,
         **measured,
-        "mean_trace_offset": mean(measured["cadc_baseline"], reached) - mean_rest / mean_scale,
+        "mean_trace_offset": mean(measured["cadc_baseline"], good) - mean_rest / mean_scale,
         "mean_trace_scale": mean_scale,
     }
     return bench.dataset(values, silent)

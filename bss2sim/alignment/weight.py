@@ -80,7 +80,7 @@ def weight_scaling(
         * ``chip_amplitude`` (.., chip_weight, neuron) [CADC LSB]
         * ``cadc_baseline``, ``threshold_height``, ``reached_threshold``: of :func:`trace_scaling`
         * ``mean_weight_scale`` (..): one factor for all neurons: the mean of model_slope / chip_slope, times the ratio of the
-          mean heights of the thresholds, over neurons that reached it
+          mean heights of the thresholds, over neurons that reached it in every trial, with a height above 0
 
     Raises
     ------
@@ -100,9 +100,9 @@ def weight_scaling(
     spike in row 10, through the first input of the neuron. The amplitude is the mean over trials of the largest reading, for
     negative weights the lowest, less that of the first row; of an IAFNeuron, which keeps its charge, the mean of the last 20 %
     of the rows less the first. A straight line through 0 is fitted. The same is done in the model with weights -1 to 1, where
-    the reference takes Euler steps and this is exact, which makes 5 % at tau_mem = tau_syn = 10 us. An extremum of noisy
-    readings lies 1 to 2 LSB too far out, as on hardware: chip_slope of a LIFNeuron is high by about 0.05. Both effects make
-    weight_scale smaller. The drift of an IAFNeuron falls out if weights are symmetric.
+    the reference takes Euler steps and this is exact, which makes 5 % at tau_mem = tau_syn = 10 us. The
+    extremum of noisy readings lies about 1 LSB too far out, as on hardware, which adds some 0.02 to the 0.27 of the chip_slope of
+    a default LIFNeuron. The drift of an IAFNeuron falls out if weights are symmetric.
 
     Examples
     --------
@@ -124,15 +124,16 @@ def weight_scaling(
         amplitudes.append(over_trials(amplitude(found.membrane, not neurons.leaks, one < 0)))
     on_chip = xr.concat(amplitudes, weights.chip_weight)
     slope, model = slope_through_zero(on_chip, weights), model_slope(neurons)
-    reached, threshold_height = measured["reached_threshold"], measured["threshold_height"]
+    threshold_height = measured["threshold_height"]
+    good = measured["reached_threshold"] & (threshold_height > 0)
     ratio = model / slope.where(slope != 0)
-    heights = [mean(xr.broadcast(one, slope)[0], reached) for one in (threshold_height, height)]
+    heights = [mean(xr.broadcast(one, slope)[0], good) for one in (threshold_height, height)]
     values = {
         "weight_scale": ratio * threshold_height.where(threshold_height > 0) / height,
         "chip_slope": slope,
         "model_slope": model,
         "chip_amplitude": on_chip,
         **measured,
-        "mean_weight_scale": mean(ratio, reached) * heights[0] / heights[1],
+        "mean_weight_scale": mean(ratio, good) * heights[0] / heights[1],
     }
     return bench.dataset(values, silent)
