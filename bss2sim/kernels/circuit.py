@@ -7,7 +7,8 @@ time constant of its own, and a threshold stays as it is from spike to spike.
 A clamped circuit takes part in the loops below as one without currents that leaks to the reset. A circuit whose screen is passed
 by a bound of its membrane, or whose phase ends, goes through ``exact.advance`` afterwards.
 
-`rest` is the potential of the leak, or, of circuits without (`leaks` None), tau_mem times the drift, both [LSB].
+With leak, `rest` is its potential [LSB], and currents are those of ``exact``. Without (`leaks` None), `rest` is the drift
+[LSB/s], and a current is what it adds to the membrane in all [LSB].
 """
 
 from __future__ import annotations
@@ -66,18 +67,19 @@ def inject(v, i, j, drive, drive_inh, step, step_inh, lower, upper, per_inhibiti
 
 @kernel
 def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial):
-    """Fill what stays as it is in a trial. A membrane without leak rises by i tau_syn/tau_mem in all."""
+    """Fill what stays as it is in a trial."""
     for k in range(n):
         m = low + k
         mem, exc, inh = tau_mem[p, m], tau_exc[p, m], tau_inh[p, m]
-        coefficients[STEP + k] = gain[trial, m] * step_exc[p, m] * (mem / exc)
-        coefficients[STEP_INH + k] = gain[trial, m] * step_inh[p, m] * (mem / inh)
+        coefficients[STEP + k] = gain[trial, m] * step_exc[p, m]
+        coefficients[STEP_INH + k] = gain[trial, m] * step_inh[p, m]
         coefficients[PER_EXC + k] = 1.0 / exc
         coefficients[PER_INH + k] = 1.0 / inh
-        coefficients[PER_MEM + k] = 1.0 / mem
-        coefficients[RATIO + k] = exc / mem
-        coefficients[RATIO_INH + k] = inh / mem
         if leaks is not None:
+            # Without leak a membrane would rise by i tau_syn/tau_mem.
+            coefficients[STEP + k] *= mem / exc
+            coefficients[STEP_INH + k] *= mem / inh
+            coefficients[PER_MEM + k] = 1.0 / mem
             # exp(-s slow) (1 - exp(-s apart)) ratio, as ``elementary.leaky_gain``
             apart = max(abs(exc - mem) / (exc * mem), _EQUAL / mem)
             apart_inh = max(abs(inh - mem) / (inh * mem), _EQUAL / mem)
@@ -99,12 +101,11 @@ def fill_interval(coefficients, s, n, leaks, tau_reset):
         kept_inh, lost_inh = decay(s * coefficients[PER_INH + k])
         coefficients[KEPT + k] = kept
         coefficients[KEPT_INH + k] = kept_inh
-        coefficients[CHORD + k] = s * coefficients[PER_MEM + k]
-        if leaks is None:
-            coefficients[FREE_GAIN + k] = lost * coefficients[RATIO + k]
-            coefficients[FREE_GAIN_INH + k] = lost_inh * coefficients[RATIO_INH + k]
+        coefficients[FREE_GAIN + k] = lost
+        coefficients[FREE_GAIN_INH + k] = lost_inh
     if leaks is not None:
         for k in range(n):
+            coefficients[CHORD + k] = s * coefficients[PER_MEM + k]
             coefficients[FREE_GAIN + k], coefficients[FREE_GAIN_INH + k] = leaky_gains(coefficients, s, k)
             coefficients[FREE_LOSS + k] = decay(coefficients[CHORD + k])[1]
     for k in range(n):
@@ -144,11 +145,24 @@ def open_gates(coefficients, k, phase, level, reset, rest, leaks, pull):
 
 @kernel
 def step_circuits(
-    before, after, coefficients, drive, transition, end, lower, upper, per_inhibition, per_excitation, leaks, flag, n
+    before,
+    after,
+    coefficients,
+    drive,
+    transition,
+    length,
+    end,
+    lower,
+    upper,
+    per_inhibition,
+    per_excitation,
+    leaks,
+    flag,
+    n,
 ):
-    """Move a row of circuits over one interval that ends at `end` [s]; flag those to look at.
+    """Move a row of circuits over one interval of a length [s] that ends at `end` [s]; flag those to look at.
 
-    With r = i + j exp(-s/tau_inh) + rest, less v with leak, the bound is v + max(r, 0) s/tau_mem: j <= 0.
+    As i >= 0 and j <= 0, the slope is at most that of the start with the last j: the bound is v plus what it then rises.
     """
     use_wide_registers()
     for k in range(n):
@@ -159,17 +173,16 @@ def step_circuits(
         new = exact_membrane(v, i, coefficients[GAIN + k])
         new = exact_membrane(new, j, coefficients[GAIN_INH + k])
         new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
-        rate = i + kept
+        rise = 0.0
         if leaks is not None:
-            rate = rate + (coefficients[LEAK + k] - v)
+            rise = coefficients[CHORD + k] * (i + kept + (coefficients[LEAK + k] - v))
         if leaks is None:
-            rate = rate + coefficients[REST + k]
-            new = exact_membrane(new, coefficients[REST + k], coefficients[CHORD + k])
+            new = exact_membrane(new, coefficients[REST + k], length)
+            rise = length * (i * coefficients[PER_EXC + k] + kept * coefficients[PER_INH + k] + coefficients[REST + k])
         after[MEMBRANE + k] = new
         after[CURRENT + k] = i * coefficients[KEPT + k]
         after[INHIBITORY + k] = kept
-        bound = v + coefficients[CHORD + k] * max(rate, 0.0)
-        flag[k] = (bound > coefficients[SCREEN + k]) | (transition[k] < end)
+        flag[k] = (v + max(rise, 0.0) > coefficients[SCREEN + k]) | (transition[k] < end)
 
 
 @kernel
@@ -184,19 +197,16 @@ def sample_circuits(
         v, i, j = inject(
             before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
             coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition, per_excitation)  # fmt: skip
-        chord = s * coefficients[PER_MEM + k]
         clamped = coefficients[CLAMP + k] * pull
         if leaks is not None:
             gain, gain_inh = leaky_gains(coefficients, s, k)
             new = exact_membrane(v, i, coefficients[OPEN + k] * gain)
             new = exact_membrane(new, j, coefficients[OPEN + k] * gain_inh)
-            loss = decay(chord)[1] * coefficients[OPEN + k] + clamped
+            loss = decay(s * coefficients[PER_MEM + k])[1] * coefficients[OPEN + k] + clamped
             new = exact_leaky_membrane(new, v, coefficients[LEAK + k], loss)
         if leaks is None:
-            gain = decay(s * coefficients[PER_EXC + k])[1] * coefficients[RATIO + k]
-            gain_inh = decay(s * coefficients[PER_INH + k])[1] * coefficients[RATIO_INH + k]
-            new = exact_membrane(v, i, coefficients[OPEN + k] * gain)
-            new = exact_membrane(new, j, coefficients[OPEN + k] * gain_inh)
+            new = exact_membrane(v, i, coefficients[OPEN + k] * decay(s * coefficients[PER_EXC + k])[1])
+            new = exact_membrane(new, j, coefficients[OPEN + k] * decay(s * coefficients[PER_INH + k])[1])
             new = exact_leaky_membrane(new, v, coefficients[LEAK + k], clamped)
-            new = exact_membrane(new, coefficients[REST + k], chord)
+            new = exact_membrane(new, coefficients[REST + k], s)
         to[k] = bounded(new, lower, upper)

@@ -21,11 +21,22 @@ _FINEST = 2.0**-40  # of an interval: no maximum is looked for in less
 
 @kernel
 def move_drift(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
-    """Membrane without leak and currents after a time s [s]; `rest` / `tau_mem` is its slope without currents."""
+    """Membrane without leak and currents after a time s [s].
+
+    `rest` is its slope without currents [LSB/s]; currents are what they add to it in all [LSB]. `tau_mem` is not used.
+    """
     kept, lost = decay(s / tau_syn)
     kept_inh, lost_inh = decay(s / tau_inh)
-    change = tau_syn / tau_mem * lost * i + tau_inh / tau_mem * lost_inh * j
-    return v + (change + rest * (s / tau_mem)), i * kept, j * kept_inh
+    return v + (lost * i + lost_inh * j + rest * s), i * kept, j * kept_inh
+
+
+@kernel
+def _slope(v, i, j, rest, tau_mem, tau_syn, tau_inh, leaks):
+    """Slope of a free membrane [LSB/s]."""
+    slope = i / tau_syn + j / tau_inh + rest
+    if leaks is not None:
+        slope = (i + j + (rest - v)) / tau_mem
+    return slope
 
 
 @kernel
@@ -38,12 +49,10 @@ def _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving,
             high = s
         else:
             low = s
-        slope = i_now + j_now + rest
-        if leaks is not None:
-            slope = slope - v_now
+        slope = _slope(v_now, i_now, j_now, rest, tau_mem, tau_syn, tau_inh, leaks)
         following = math.inf
         if slope > 0.0:
-            following = s - excess * tau_mem / slope
+            following = s - excess / slope
             if abs(following - s) <= max(_SETTLED * tau_syn, _EPSILON * s):
                 return min(max(following, low), high)
         if not low < following < high or step >= _STEPS:
@@ -72,16 +81,14 @@ def _share(x, rise, rise_low, rise_high):
 def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, moving, leaks):
     """Time at which v first rises through a level within some time [s], infinity if it does not.
 
-    In a piece of the interval the slope times tau_mem is at most i(start) + j(end) + rest, and at least i(end) + j(start) + rest,
-    with leak less v, or less the level. A piece that cannot reach the level is left out, one that only rises is decided by its
-    end, and any other is halved.
+    In a piece of the interval the slope is at most that with i of its start and j of its end, and at least that with i of
+    its end and j of its start, v being at its start, or at the level. A piece that cannot reach the level is left out, one
+    that only rises is decided by its end, and any other is halved.
     """
     if v > level:
         return 0.0
-    most = i + rest
-    if leaks is not None:
-        most = most - v
-    if not v + within / tau_mem * max(most, 0.0) > level:  # soon said, without an exponential
+    most = _slope(v, i, 0.0, rest, tau_mem, tau_syn, tau_inh, leaks)
+    if not v + within * max(most, 0.0) > level:  # soon said, without an exponential
         return math.inf
     low = 0.0
     width = within
@@ -91,19 +98,16 @@ def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, mov
         if high >= within:
             high = within
         v_high, i_high, j_high = moving(v, i, j, high, rest, tau_mem, tau_syn, tau_inh)
-        most = i_low + j_high + rest
-        least = i_high + j_low + rest
-        if leaks is not None:
-            most = most - v_low
-            least = least - level
+        most = _slope(v_low, i_low, j_high, rest, tau_mem, tau_syn, tau_inh, leaks)
+        least = _slope(level, i_high, j_low, rest, tau_mem, tau_syn, tau_inh, leaks)
         length = high - low
-        if v_low + length / tau_mem * max(most, 0.0) > level:
+        if v_low + length * max(most, 0.0) > level:
             if least >= 0.0 or length <= _FINEST * within:
                 if v_high > level:
-                    s = low + length * _share(
-                        (level - v_low) / (v_high - v_low), (v_high - v_low) * tau_mem,
-                        length * (i_low + j_low + rest - (v_low if leaks is not None else 0.0)),
-                        length * (i_high + j_high + rest - (v_high if leaks is not None else 0.0)))  # fmt: skip
+                    start = _slope(v_low, i_low, j_low, rest, tau_mem, tau_syn, tau_inh, leaks)
+                    stop = _slope(v_high, i_high, j_high, rest, tau_mem, tau_syn, tau_inh, leaks)
+                    rise = v_high - v_low
+                    s = low + length * _share((level - v_low) / rise, rise, length * start, length * stop)
                     return _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving, leaks)
             else:
                 width = 0.5 * length

@@ -133,7 +133,7 @@ def run_circuits(
                 is_last = not (event < last_event and event_time[event] < finish)
                 end = finish if is_last else event_time[event]
                 fill_interval(coefficients, end - t, n, leaks, tau_reset)
-            step_circuits(before, after, coefficients, drive, transition, end,
+            step_circuits(before, after, coefficients, drive, transition, end - t, end,
                           lower, upper, per_inhibition, per_excitation, leaks, flag, n)  # fmt: skip
 
             first_sample = sample
@@ -156,32 +156,38 @@ def run_circuits(
                         before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
                         coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition,
                         per_excitation)  # fmt: skip
-                    emit_from = math.inf
-                    if emits and spike_mask[p, m]:
-                        emit_from = -math.inf
                     own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
-                    new, now_phase, ends, n_found, (fired, now_level, first) = advance(
-                        t, end, v, i, j, phase[k], transition[k],
-                        moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m], tau_inh[p, m],
-                        clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
-                        emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                    first = min(first, transition[k])
-                    for q in range(first_sample, sample):
-                        when = sample_time[trial, q]
-                        if when > first:  # before that the row holds what is right
-                            seen, _, _, _, _ = advance(
-                                t, when, v, i, j, phase[k], transition[k],
-                                moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m],
-                                tau_inh[p, m], clamp_time[p, m], holdoff_time[p, m], tau_reset, number[k], own,
-                                math.inf, trial, m, spike_time, spike_neuron, np.int64(0), status)  # fmt: skip
-                            samples[(trial * n_sample + q) * n_neuron + m] = bounded(seen, lower, upper)
-                    after[MEMBRANE + k] = new
-                    transition[k] = ends
-                    if now_phase != phase[k] or fired != number[k]:
-                        phase[k] = now_phase
-                        number[k] = fired
-                        level[k] = now_level
-                        open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
+                    was, was_until, fired = phase[k], transition[k], number[k]
+                    first = math.inf
+                    # The interval first, then copies up to the samples; one call, as it is compiled into this function.
+                    for q in range(first_sample - 1, sample):
+                        commits = q < first_sample
+                        emit_from = math.inf
+                        when = end
+                        if commits:
+                            if emits and spike_mask[p, m]:
+                                emit_from = -math.inf
+                        else:
+                            when = sample_time[trial, q]
+                            if when <= first:  # the row holds what is right
+                                continue
+                        new, now_phase, ends, found, (now_number, now_level, spike) = advance(
+                            t, when, v, i, j, was, was_until,
+                            moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m],
+                            tau_inh[p, m], clamp_time[p, m], holdoff_time[p, m], tau_reset, fired, own,
+                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                        if not commits:
+                            samples[(trial * n_sample + q) * n_neuron + m] = bounded(new, lower, upper)
+                            continue
+                        n_found = found
+                        first = min(spike, was_until)
+                        after[MEMBRANE + k] = new
+                        transition[k] = ends
+                        if now_phase != was or now_number != fired:
+                            phase[k] = now_phase
+                            number[k] = now_number
+                            level[k] = now_level
+                            open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
             if status[0] != 0:
                 return n_found, is_sorted
             if n_found > found_before + 1 and n_found <= spike_time.size:

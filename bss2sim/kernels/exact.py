@@ -65,6 +65,12 @@ def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within
 
 
 @kernel
+def pulled(v, reset, s, tau_reset):
+    """Clamped membrane after a time s [s]."""
+    return reset + (v - reset) * decay(s / tau_reset)[0]
+
+
+@kernel
 def noisy_threshold(threshold, number, noise):
     """Threshold of spike `number`, counted from 0, of a circuit; `noise` as in :func:`advance`."""
     _, spread, circuit, batch, run, seed = noise
@@ -95,10 +101,11 @@ def advance(
     if noise is not None:
         level = noise[0]
     if phase == CLAMPED and transition >= end:
-        pulled = reset
+        if tau_reset is None:
+            v = reset
         if tau_reset is not None:
-            pulled = reset + (v - reset) * decay((end - t) / tau_reset)[0]
-        return pulled, phase, transition, n_found, (number, level, math.inf)
+            v = pulled(v, reset, end - t, tau_reset)
+        return v, phase, transition, n_found, (number, level, math.inf)
     last = -math.inf
     first = math.inf
     n_fired = 0
@@ -110,7 +117,7 @@ def advance(
                 v = reset
             if stop > t:
                 if tau_reset is not None:
-                    v = reset + (v - reset) * decay((stop - t) / tau_reset)[0]
+                    v = pulled(v, reset, stop - t, tau_reset)
             if transition >= end:
                 return v, phase, transition, n_found, (number, level, first)
             if transition > t:
@@ -156,7 +163,7 @@ def advance(
             n_found += 1
         if transition >= end:
             if tau_reset is not None:
-                v = reset + (v - reset) * decay((end - t) / tau_reset)[0]
+                v = pulled(v, reset, end - t, tau_reset)
             return v, phase, transition, n_found, (number, level, first)
 
 
