@@ -237,8 +237,11 @@ def test_slope_through_zero__is_the_least_squares_fit(weights: list[int], slope:
 
 def test_trace_scaling__warns_of_neurons_that_never_fire() -> None:
     registers = disable_spiking(calibrated(LIF).registers, [1])
-    with pytest.warns(UserWarning, match=r"1 of 3 neurons did not reach their threshold in every trial \(neuron 1\)"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 neurons did not reach their threshold in every trial \(neuron 1\)"
+    ) as said:
         found = b2.alignment.trace_scaling(LIF, chip=CHIP, calibration=registers, n_trial=2)
+    assert said[0].filename == __file__
     assert found.reached_threshold.values.tolist() == [True, False, True]
     others = float(found.threshold_height.isel(neuron=[0, 2]).mean())
     assert float(found.mean_trace_scale) == pytest.approx(1 / others)

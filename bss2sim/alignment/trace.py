@@ -16,7 +16,7 @@ from .model import model_height, model_rest
 MOST_NAMED = 5
 
 
-def _warn_of_silence(reached: xr.DataArray, stacklevel: int) -> None:
+def _warn_of_silence(reached: xr.DataArray) -> None:
     """Warn of neurons that did not fire in every trial."""
     if reached.all():
         return
@@ -27,18 +27,18 @@ def _warn_of_silence(reached: xr.DataArray, stacklevel: int) -> None:
         f"{int(silent.sum())} of {silent.size} neurons did not reach their threshold in every trial (neuron {listed}); their "
         "threshold_height is none, and means are over the others. reached_threshold says which; a calibration that succeeds for "
         "them, or a threshold within the range that dynamic_range measures, is the remedy",
-        stacklevel=stacklevel,
+        stacklevel=5,  # who called the verb
     )
 
 
-def measure_threshold(bench: Bench, stacklevel: int) -> tuple[dict[str, xr.DataArray], xr.Dataset]:
+def measure_threshold(bench: Bench) -> tuple[dict[str, xr.DataArray], xr.Dataset]:
     """Measure baseline and threshold; runs 0 and 1 of the bench."""
     silent = bench.measure(0, fires=True)
     baseline = over_trials(silent.membrane, ("batch", "time"))
     driven = bench.measure(1, fires=True, current=bench.threshold_current)
     height = over_trials(driven.membrane.max("time")) - baseline
     reached = (driven.spike_count > 0).all("batch")
-    _warn_of_silence(reached, stacklevel + 1)
+    _warn_of_silence(reached)
     return {"cadc_baseline": baseline, "threshold_height": height, "reached_threshold": reached}, silent
 
 
@@ -124,7 +124,7 @@ def trace_scaling(
     check_neurons(neurons)
     height, rest = model_height(neurons), model_rest(neurons)
     bench = set_up(neurons, chip, calibration, run, n_trial, effects, threads)
-    measured, silent = measure_threshold(bench, 3)
+    measured, silent = measure_threshold(bench)
     on_chip = measured["threshold_height"]
     good = measured["reached_threshold"] & (on_chip > 0)
     scale = height / on_chip.where(on_chip > 0)

@@ -117,7 +117,7 @@ def weight_scaling(
     check_neurons(neurons)
     height, weights = model_height(neurons), _weights(weight)
     bench = set_up(neurons, chip, calibration, run, n_trial, effects, threads)
-    measured, silent = measure_threshold(bench, 3)
+    measured, silent = measure_threshold(bench)
     amplitudes = []
     for number, one in enumerate(weights.values.tolist()):
         found = bench.measure(2 + number, weight=one, from_first=True)
