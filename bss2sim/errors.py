@@ -1,4 +1,4 @@
-"""Errors of the package, and the one place that refuses unknown keywords.
+"""Errors and warnings of the package, and the one place that refuses unknown keywords.
 
 Every message says what is wrong, where, the value with its unit, the allowed range and the remedy.
 """
@@ -8,10 +8,14 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_PACKAGE = str(Path(__file__).parent)
 
 
 class Bss2SimError(Exception):
@@ -59,6 +63,16 @@ def refuse_unknown_keywords(function: _F) -> _F:
         return function(*args, **kwargs)
 
     return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
+
+
+def warn(message: str) -> None:
+    """Warn of something in the line that called the package, however deep in the package it was found."""
+    frame = sys._getframe(1)
+    level = 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def choose(what: str, value: object, allowed: Iterable[Any]) -> Any:

@@ -148,6 +148,10 @@ def simulate(
         raise ParameterError(f"synapse must be a Synapse(weight); got {type(synapse).__name__}")
     if synapse is not None and synapse.n_neuron != neurons.size:
         raise ParameterError(f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}")
+    if get_options()["cache"]:
+        from .kernels import jit
+
+        jit.enable_cache()
     if chip is not None:
         from .experiment.request import refuse_model_only
         from .experiment.run import run_on_chip
@@ -162,11 +166,6 @@ def simulate(
     dt = as_seconds("dt", dt)
     if not isinstance(return_state, bool | np.bool_):
         raise ParameterError(f"return_state must be True or False; got {return_state!r}")
-    if get_options()["cache"]:
-        from .kernels import jit
-
-        jit.enable_cache()
-
     begin, step = read_start(state, integrator, dt)
     f = _check_dtype(dtype, integrator, inputs, synapse)
     jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))

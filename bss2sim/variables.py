@@ -81,7 +81,9 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("madc_time", (TRIAL, "madc_sample"), "float64", "s", "time stamp of the sample"),
     Variable("weight_saturated", (TRIAL, "input", "neuron"), "bool", "", "weight larger than a synapse can hold"),
     Variable("chip_weight", ("chip_weight",), "int64", "", "weight of a synapse"),
-    Variable("trace_offset", (TRIAL, "neuron"), "float64", "LSB", "reading of the CADC less 128 where the model is at 0"),
+    Variable(
+        "trace_offset", (TRIAL, "neuron"), "float64", "LSB", "reading of the CADC less 128 where the model is at 0"
+    ),
     Variable("trace_scale", (TRIAL, "neuron"), "float64", "1/LSB", "unit of the model per LSB of the CADC"),
     Variable("cadc_baseline", (TRIAL, "neuron"), "float64", "LSB", "reading of the CADC less 128 without input"),
     Variable("threshold_height", (TRIAL, "neuron"), "float64", "LSB", "threshold less baseline as the CADC reads them"),

@@ -276,6 +276,29 @@ def test_saturated_weights__are_masked_and_told(chip, calibration):
     assert_same(scaled, run(chip=chip, calibration=calibration))
 
 
+def test_weights__that_are_all_rounded_to_0_are_told(chip, calibration):
+    with pytest.warns(
+        UserWarning, match=r"all weights are rounded to 0: .*the largest is 0\.4 LSB.*transform=50"
+    ) as caught:
+        run(synapse=b2.Synapse(np.full((N_INPUT, N), 0.4)), chip=chip, calibration=calibration)
+    assert caught[0].filename == __file__  # the line that called the package
+
+
+def test_labels_of_the_batch__that_are_the_same_are_told(chip, calibration):
+    spikes = xr.DataArray(SPIKES[:, [0, 0]], {"batch": [-5, -5]}, dims=("time", "batch", "input"))
+    with pytest.warns(UserWarning, match="same label more than once"):
+        found = run(spikes=spikes, chip=chip, calibration=calibration)
+    assert_same(found.isel(batch=0), found.isel(batch=1))
+
+
+@pytest.mark.parametrize("start", ["reset", "carried"])
+def test_empty_batch__gives_an_empty_result(chip, calibration, start):
+    neurons = NEURONS.replace(enable_madc_recording=True, record_neuron_id=1)
+    found = run(neurons, SPIKES[:, :0], chip=chip, calibration=calibration, start=start)
+    assert found.sizes["batch"] == 0 and found.sizes["spike"] == 0 and found.membrane.shape == (0, N_TIME, N)
+    assert found.attrs["madc_neuron"] == 1
+
+
 def test_larger_neurons__take_more_inputs(chip):
     spikes = np.zeros((N_TIME, 1, 200), bool)
     spikes[5, 0, 150] = True
@@ -298,9 +321,22 @@ def test_layers__chain_by_their_spikes(chip):
     assert not set(first.atomic_neuron.values.tolist()) & set(second.atomic_neuron.values.tolist())
 
 
+@pytest.mark.filterwarnings("ignore:calibration failed")  # of circuits that are not used
 def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration):
     with pytest.warns(UserWarning, match="made for the chip of seed 7, this is the chip of seed 8"):
         run(chip=b2.EmulatedChip(seed=8), calibration=calibration)
+    several = b2.EmulatedChip(seed=xr.DataArray([7, 8], dims="chip"))
+    with pytest.warns(UserWarning, match="made for the chip of seed 7"):
+        run(chip=several, calibration=calibration)
+    pair = b2.calibrate(several, b2.NeuronCalibTarget.from_populations([NEURONS]))
+    turned = b2.EmulatedChip(seed=xr.DataArray([8, 7], dims="chip"))
+    with pytest.warns(UserWarning, match="made for the chip of seed 7, this is the chip of seed 8"):
+        run(chip=turned, calibration=pair)
+    renamed = b2.EmulatedChip(seed=xr.DataArray([7, 8], dims="seed"))
+    with pytest.warns(
+        UserWarning, match="dim 'seed' and the calibration has 'chip': every chip runs with the calibration of every"
+    ):
+        run(chip=renamed, calibration=pair)
     impossible = NEURONS.replace(tau_syn=0.31e-6)
     with pytest.warns(UserWarning, match=r"the calibration failed for \d+ of 12 circuits .*placement_constraint"):
         run(impossible, chip=chip)
@@ -316,12 +352,15 @@ def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration
         ({"return_state": True}, r"return_state=True does not go with chip=.*start='carried'"),
         ({"synapse": None}, r"give synapse=Synapse\(weight\)"),
         ({"calibration": 3}, r"calibration must be what calibrate\(\) returns.*got int"),
+        ({"calibration": "chip7.nc"}, r"got str; read a file with load_calibration\(path\)"),
+        ({"calibration": xr.Dataset()}, r"a Dataset of registers.*of this Dataset: "),
+        ({"effects": {"drift": 1e6}}, r"effects of drift must be a number of 0 to 100"),
         ({"run": -1}, r"run must be 0 to 4294967295"),
         ({"run": 1.5}, r"run must be a whole number"),
         ({"run": True}, r"run must be a whole number"),
         ({"run": xr.DataArray([1], dims="batch")}, r"run has a dim 'batch'"),
         ({"run": xr.DataArray([1], dims="time")}, r"run has a dim 'time'"),
-        ({"effects": -1}, r"effects must be a finite number"),
+        ({"effects": -1}, r"effects must be a number of 0 to 100"),
         ({"effects": {"drifts": 1}}, r"no effect 'drifts'; did you mean 'drift'"),
         ({"start": "rest"}, r"start must be one of 'reset', 'drifted', 'carried'; got 'rest'; did you mean 'reset'"),
         ({"record": b2.Recording(None, current=True)}, r"cannot record its synaptic currents"),

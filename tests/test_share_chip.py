@@ -109,9 +109,11 @@ def test_share_chip__what_agrees_is_fine():
 def test_from_populations__places_those_without_circuits():
     hidden = b2.IAFNeuron(3, threshold=[100.0, 101.0, 102.0], refractory_time=3e-6)
     readout = b2.LINeuron(2, leak=70.0, placement_constraint=[1, 300])
-    target = TARGET([hidden, readout])
     shared = b2.share_chip(hidden, readout)
-    assert target == TARGET(shared) == TARGET([(one, one.place()) for one in shared]) == TARGET(one for one in shared)
+    target = TARGET(shared)
+    with pytest.raises(b2.ParameterError, match=r"population 0 comes to .*but runs at .*share_chip\(hidden, readout\)"):
+        TARGET([hidden, readout])
+    assert target == TARGET([(one, one.place()) for one in shared]) == TARGET(one for one in shared)
     np.testing.assert_array_equal(target.threshold.values[:5], [100, 125, 101, 102, 125])
     assert target.leak.values[300] == 70 and target.leak.values[1] == 70
     assert TARGET(hidden) == TARGET([hidden])
@@ -119,6 +121,7 @@ def test_from_populations__places_those_without_circuits():
 
 def test_from_populations__mixes_both_ways():
     hidden, readout = b2.IAFNeuron(2, threshold=100.0), b2.LINeuron(2, leak=70.0)
+    readout = readout.replace(placement_constraint=[1, 3])
     target = TARGET([readout, (hidden, [0, 2]), ({"leak": 60.0}, [4])])
     np.testing.assert_array_equal(target.threshold.values[:4], [100, 125, 100, 125])
     np.testing.assert_array_equal(target.leak.values[:6], [80, 70, 80, 70, 60, 80])

@@ -24,7 +24,7 @@ def labelled(weight):
     return xr.DataArray(weight, dims=("sweep", "input", "neuron")[-weight.ndim :])
 
 
-@pytest.mark.filterwarnings("ignore:.* of .* weights saturate")
+@pytest.mark.filterwarnings("ignore:.* of .* weights saturate", "ignore:all weights are rounded to 0")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(data=st.data())
 def test_weights__as_the_twin(dtype, data):

@@ -72,8 +72,8 @@ def _is_placed_by_itself(population: Any) -> bool:
     return callable(getattr(population, "place", None)) and callable(getattr(population, "hardware_value", None))
 
 
-def _entries(populations: Any) -> list[tuple[Any, Any]]:
-    """Return populations with their circuits; those that come without are placed beside the others."""
+def _entries(populations: Any) -> list[tuple[Any, Any, bool]]:
+    """Return populations with their circuits; those that come without are placed beside the others and marked."""
     if _is_placed_by_itself(populations):
         populations = [populations]
     try:
@@ -94,7 +94,17 @@ def _entries(populations: Any) -> list[tuple[Any, Any]]:
         ]
         placed = place_together([given[index] for index in plain], [f"population {index}" for index in plain], used)
         pairs |= {index: (given[index], where) for index, where in zip(plain, placed, strict=True)}
-    return [pairs[index] for index in range(len(given))]
+    return [(*pairs[index], index in plain) for index in range(len(given))]
+
+
+def _check_own_place(index: int, population: Any, where: list[Any]) -> None:
+    """Refuse a population that would be elsewhere when it runs: there it does not know of the others."""
+    alone = population.place()
+    if alone != where:
+        raise ParameterError(
+            f"population {index} comes to {where[0]!r} ... beside the others, but runs at {alone[0]!r} ...: first give every "
+            "population its place, e.g. hidden, readout = share_chip(hidden, readout), and make the target of what comes back"
+        )
 
 
 def _per_neuron(where: str, name: str, value: Any, size: int) -> xr.DataArray:
@@ -198,7 +208,7 @@ def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
     owner = np.full(N_ATOMIC_NEURON, -1)
     of_chip: dict[str, tuple[int, Any]] = {}
     entries = _entries(populations)
-    for index, (population, circuits) in enumerate(entries):
+    for index, (population, circuits, _) in enumerate(entries):
         where = f"population {index}"
         placed, owners = _circuits_of(where, circuits)
         numbers, counts = np.unique(placed, return_counts=True)
@@ -235,6 +245,9 @@ def place_populations(populations: Iterable[Any]) -> dict[str, Any]:
                 raise ParameterError(
                     f"{name} is one of the whole chip: population {first} asks for {known}, {where} for {value}"
                 )
+    for index, (population, circuits, by_itself) in enumerate(entries):
+        if by_itself:
+            _check_own_place(index, population, circuits)
     chip = {name: of_chip.get(name, (0, FIELDS[name].default))[1] for name in _OF_CHIP}
     whole = {
         name: array.transpose(..., *(d for d in FIELDS[name].dims if d in array.dims)) for name, array in fields.items()

@@ -15,7 +15,8 @@ __all__ = ["uniform_registers"]
 def uniform_registers(registers: xr.Dataset) -> xr.Dataset:
     """Return registers whose code is the same for all circuits of a chip: the median of the given ones.
 
-    What the chip makes of them shows its variation, and by comparison what a calibration does about it.
+    What the chip makes of them shows its variation, and by comparison what a calibration does about it. Medians are over all 512
+    circuits: registers that are calibrated to something for a few circuits only lose it; calibrate all of them to it before.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import xarray as xr
 from ..calibration.calibrate import calibrate
 from ..calibration.result import Calibration, calibration_id
 from ..calibration.target import NeuronCalibTarget
-from ..errors import ParameterError
+from ..errors import ParameterError, warn
 from ..hardware.chip import EmulatedChip
 from ..hardware.morphology import LogicalNeuronOnDLS
 from ..hardware.neuron_block import configure, disable_spiking
@@ -30,27 +31,34 @@ def _warn_of_failures(calibration: Calibration, somas: np.ndarray) -> None:
         return
     failed = somas[~success.reshape(-1, somas.size).all(axis=0)]
     names = ", ".join(map(str, failed[:MOST_NAMED].tolist())) + (", ..." if failed.size > MOST_NAMED else "")
-    warnings.warn(
+    warn(
         f"the calibration failed for {int((~success).sum())} of {success.size} circuits of the population (atomic_neuron "
         f"{names}); they run with the codes that come nearest. calibration.reason says why, placement_constraint chooses "
-        "other circuits",
-        stacklevel=5,
+        "other circuits"
     )
 
 
 def _warn_of_another_chip(calibration: Calibration, chip: EmulatedChip) -> None:
-    """Warn if a calibration was made for other chips."""
+    """Warn if a calibration was made for other chips, or its chips do not go with these one by one."""
     made_for = calibration.attrs.get("chip_seed")
-    seed = chip.provenance["chip_seed"]
-    if made_for is None or np.isscalar(made_for) != np.isscalar(seed):
+    if made_for is None:
         return
-    theirs, ours = (
-        np.unique(np.fromstring(x, np.int64, sep=" ") if isinstance(x, str) else x) for x in (made_for, seed)
-    )
-    if not np.isin(ours, theirs).all():
-        warnings.warn(
-            f"the calibration was made for the chip of seed {theirs[0]}, this is the chip of seed {ours[0]}: every circuit differs",
-            stacklevel=5,
+    theirs = np.atleast_1d(np.array(made_for.split(), np.int64) if isinstance(made_for, str) else made_for)
+    seed = chip.seed if isinstance(chip.seed, xr.DataArray) else xr.DataArray(chip.seed)
+    own = {dim: size for dim, size in calibration.registers.sizes.items() if dim not in SIZES}
+    across = [dim for dim in seed.dims if dim not in own]
+    if theirs.size > 1 and across:
+        warn(
+            f"the chips have a dim {across[0]!r} and the calibration has {', '.join(map(repr, own))}: every chip runs with the "
+            "calibration of every other. Name both dims alike to pair them"
+        )
+    elif not np.array_equal(np.unique(theirs), np.unique(seed)) or (
+        theirs.size == seed.size and not np.array_equal(theirs, seed.values.ravel())
+    ):
+        other = np.flatnonzero(theirs != seed.values.ravel()) if theirs.size == seed.size else [0]
+        warn(
+            f"the calibration was made for the chip of seed {theirs[other[0]]}, this is the chip of seed "
+            f"{seed.values.ravel()[other[0]]}: every circuit differs"
         )
 
 
@@ -71,12 +79,15 @@ def calibrated_registers(
         _warn_of_another_chip(calibration, chip)
         _warn_of_failures(calibration, np.array([neuron.active.enum for neuron in placed]))
         return calibration.registers, calibration_id(calibration.registers)
+    wanted = "calibration must be what calibrate() returns, a Dataset of registers, or None to calibrate to what the neurons ask for"
     if isinstance(calibration, xr.Dataset):
-        return calibration, calibration_id(check_registers(calibration))
-    raise ParameterError(
-        "calibration must be what calibrate() returns, a Dataset of registers, or None to calibrate to what the neurons ask "
-        f"for; got {type(calibration).__name__}"
-    )
+        try:
+            registers = check_registers(calibration)
+        except ParameterError as reason:
+            raise ParameterError(f"{wanted}; of this Dataset: {reason}") from reason
+        return calibration, calibration_id(registers)
+    hint = "; read a file with load_calibration(path)" if isinstance(calibration, str | os.PathLike) else ""
+    raise ParameterError(f"{wanted}; got {type(calibration).__name__}{hint}")
 
 
 def _configured(neurons: Population, placed: list[LogicalNeuronOnDLS], registers: xr.Dataset) -> xr.Dataset:

@@ -34,6 +34,8 @@ EFFECTS = (
 #: Effects that are on or off; a factor other than 0 is on.
 SWITCHES = ("membrane_limits", "quantisation", "spike_resolution")
 
+LARGEST = 100.0  # factor; far beyond any chip, and numbers stay finite
+
 
 def effect_factors(effects: Any) -> dict[str, float]:
     """Return the factor of every effect.
@@ -52,7 +54,7 @@ def effect_factors(effects: Any) -> dict[str, float]:
     Raises
     ------
     ParameterError
-        If an effect does not exist, or a factor is no finite number of at least 0.
+        If an effect does not exist, or a factor is no number of 0 to 100.
 
     Examples
     --------
@@ -66,10 +68,10 @@ def effect_factors(effects: Any) -> dict[str, float]:
     for name, value in given.items():
         if name not in EFFECTS:
             raise ParameterError(f"effects has no effect {name!r}{suggestion(str(name), EFFECTS)}")
-        if not is_finite(value) or value < 0:
+        if not is_finite(value) or not 0 <= value <= LARGEST:
             where = f" of {name}" if isinstance(effects, Mapping) else ""
             raise ParameterError(
-                f"effects{where} must be a finite number of at least 0: 0 is off, 1 as configured; got {value!r}"
+                f"effects{where} must be a number of 0 to {LARGEST:g}: 0 is off, 1 as configured; got {value!r}"
             )
         factors[name] = float(value != 0) if name in SWITCHES else float(value)
     return factors

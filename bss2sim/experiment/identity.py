@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 
 from ..broadcasting import Trials, labels_of
-from ..errors import ParameterError
+from ..errors import ParameterError, warn
 from ..hardware.chip import EmulatedChip
 from ..variables import RESERVED_DIMS
 
-MOST = 2**32  # numbers of runs and batch entries that differ
+MOST = 2**32  # numbers of runs that differ
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,23 @@ class Identity:
         return Identity(self.seed[trials], self.batch[trials], self.run[trials])
 
 
+def _short(value: Any) -> str:
+    """A value for a message; of an array its numbers only."""
+    return str(value.values) if isinstance(value, xr.DataArray) else repr(value)
+
+
 def as_run(run: Any) -> xr.DataArray:
     """Return the numbers of runs, int64; ParameterError if they are none."""
     array = run if isinstance(run, xr.DataArray) else xr.DataArray(np.asarray(run))
     if array.dtype.kind not in "iu" or (array.ndim and not isinstance(run, xr.DataArray)):
-        raise ParameterError(f"run must be a whole number of at least 0, or a DataArray of them; got {run!r}")
+        raise ParameterError(f"run must be a whole number of at least 0, or a DataArray of them; got {_short(run)}")
     if array.chunks is not None:
         raise ParameterError("run is chunked (dask); call .compute() on it first")
     wrong = [dim for dim in array.dims if dim in RESERVED_DIMS or dim == "batch"]
     if wrong:
         raise ParameterError(f"run has a dim {wrong[0]!r}; give it dims of your own, e.g. 'run'")
     if array.size == 0 or array.min() < 0 or array.max() >= MOST:
-        raise ParameterError(f"run must be 0 to {MOST - 1}, at least one number; got {run!r}")
+        raise ParameterError(f"run must be 0 to {MOST - 1}, at least one number; got {_short(run)}")
     return array.astype(np.int64)
 
 
@@ -55,9 +60,12 @@ def _batch_numbers(trials: Trials) -> np.ndarray:
     labels = trials.labels.get("batch")
     if labels is None or labels.dtype.kind not in "iu":
         return np.arange(size, dtype=np.int64)
-    numbers = np.array(labels.values, np.int64)
-    if numbers.min(initial=0) < 0 or numbers.max(initial=0) >= MOST:
-        return np.arange(size, dtype=np.int64)
+    numbers = np.array(labels.values).astype(np.int64)
+    if np.unique(numbers).size < size:
+        warn(
+            "batch has the same label more than once: such trials draw the same random numbers. Give each entry a label of its "
+            "own, or drop the labels"
+        )
     return numbers
 
 

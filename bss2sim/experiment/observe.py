@@ -48,7 +48,7 @@ class Observed:
 def _sequences(e: Experiment) -> np.ndarray:
     """Return the trials (sequence, batch) of which each begins as the one before it ended; else (trial, 1)."""
     trial = np.arange(e.trials.size)
-    if e.carries and "batch" in e.trials.sizes:
+    if trial.size and e.carries and "batch" in e.trials.sizes:
         axis = e.trials.dims.index("batch")
         return np.moveaxis(trial.reshape(e.trials.shape), axis, -1).reshape(-1, e.trials.sizes["batch"])
     return trial[:, np.newaxis]

@@ -76,6 +76,6 @@ def check_counts(inputs: Any, drive: Drive) -> None:
     bad = ~np.isfinite(values) | (values < 0) | (values != np.rint(values))
     if bad.any():
         raise InputError(
-            f"a chip takes whole spikes: inputs must be 0, 1, 2 ... spikes in a bin; got {values[bad].flat[0]!r}. Graded inputs "
+            f"a chip takes whole spikes: inputs must be 0, 1, 2 ... spikes in a bin; got {values[bad].flat[0]:g}. Graded inputs "
             "run in the model only, without chip="
         )

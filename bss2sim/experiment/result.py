@@ -99,6 +99,11 @@ def label_experiment(
         coords[name] = as_variable(("neuron",), label.values[e.circuit[selected]], label.attrs)
     general = {"bss2sim_version": __version__, "integrator": "exact", "dt": e.dt, "dtype": "float64", "device": "cpu"}
     length = float(f"{e.duration:.15g}")
-    extra = {"cadc_cut": found.cadc.cut} if found.cadc is not None and found.cadc.cut else {}
+    extra: dict[str, Any] = {"cadc_cut": found.cadc.cut} if found.cadc is not None and found.cadc.cut else {}
+    if e.neurons.enable_madc_recording:
+        extra["madc_neuron"] = int(e.neurons.record_neuron_id)
     attrs = {**general, "start_time": 0.0, "duration": length, **provenance, **extra}
-    return create_dataset(variables, coords, attrs)
+    result = create_dataset(variables, coords, attrs)
+    if "membrane" in result and (e.neurons.trace_values("trace_scale", placed) == 1).all():
+        result["membrane"].attrs["units"] = "LSB"
+    return result

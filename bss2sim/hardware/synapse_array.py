@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bss2sim.arrays import as_variable
-from bss2sim.errors import ParameterError
+from bss2sim.errors import ParameterError, warn
 from bss2sim.hardware.coordinates import N_ATOMIC_NEURON
 from bss2sim.hardware.draws import lognormal, on_grid
 from bss2sim.hardware.synapse_drivers import N_SYNAPSE_ROW
@@ -95,21 +94,20 @@ def synapse_circuits(placement: Sequence[np.ndarray], n_input: int) -> np.ndarra
     return np.ascontiguousarray(table.reshape(len(placement), n_block).T[block])
 
 
-def _warn_saturated(weight: xr.DataArray, size: np.ndarray, saturated: np.ndarray, stacklevel: int) -> None:
+def _warn_saturated(weight: xr.DataArray, size: np.ndarray, saturated: np.ndarray) -> None:
     """Say how many weights saturate, the largest one, and what to do."""
     index = np.unravel_index(int(np.argmax(size)), size.shape)
     where = ", ".join(f"{dim} {place}" for dim, place in zip(weight.dims, index, strict=True))
     largest = float(weight.values[index])
-    warnings.warn(
+    warn(
         f"{int(np.count_nonzero(saturated))} of {size.size} weights saturate at -{HIGHEST_WEIGHT} or {HIGHEST_WEIGHT} LSB, the "
         f"ends of 6 bits and a sign; the largest is {largest:g} LSB ({where}). Scale the weights by "
         f"{HIGHEST_WEIGHT / abs(largest):.3g} or less and make synapses stronger (i_synin_gm, synapse_dac_bias), or split an "
-        "input into several",
-        stacklevel=stacklevel + 1,
+        "input into several"
     )
 
 
-def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray], *, stacklevel: int = 2) -> ChipWeights:
+def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipWeights:
     """Turn weights into those that synapses can hold.
 
     A weight is clamped to +-63 and rounded to the nearest whole number, half away from zero. Source:
@@ -121,8 +119,6 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray], *, stack
         Finite weights [weight LSB].
     placement : list of int array (circuit,)
         Numbers of the circuits of each neuron.
-    stacklevel : int, optional
-        Whose line the warning names, as in :func:`warnings.warn`.
 
     Returns
     -------
@@ -137,7 +133,7 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray], *, stack
     Warns
     -----
     UserWarning
-        If weights saturate: how many, and the largest.
+        If weights saturate: how many, and the largest. If there are weights and all of them are rounded to 0.
 
     Examples
     --------
@@ -160,10 +156,15 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray], *, stack
     size = np.abs(value)
     saturated = size >= HIGHEST_WEIGHT + 0.5
     if saturated.any():
-        _warn_saturated(weight, size, saturated, stacklevel)
+        _warn_saturated(weight, size, saturated)
     size = np.minimum(size, HIGHEST_WEIGHT)
     whole = np.floor(size)
     whole += size - whole >= 0.5  # exact; size + 0.5 would be 1 just below 0.5
+    if size.any() and not whole.any():
+        warn(
+            f"all weights are rounded to 0: a chip has whole numbers, and the largest is {size.max():g} LSB. Scale them to those of "
+            "the chip, e.g. Synapse(weight, transform=50)"
+        )
     code = np.copysign(whole, value).astype(np.int8)
     coords = {dim: weight.coords[dim].variable for dim in weight.dims if dim in weight.coords}
     return ChipWeights(

@@ -7,14 +7,13 @@ all neurons of its hemisphere at once. Facts 6.1: CX:hagen/neuron_helpers.py:113
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ParameterError, warn
 from .chip_time import CYCLES_PER_SECOND, run_cycles
 from .converter import read_samples
 
@@ -159,7 +158,7 @@ def cadc_schedule(
             f"the CADC's buffer in {'DRAM' if in_dram else 'SRAM'} holds {most} samples of each neuron: they reach to "
             f"{until * 1e6:.4g} us of {duration * 1e6:.4g} us, and later ones are lost; take {remedy}"
         )
-        warnings.warn(cut, UserWarning, stacklevel=2)
+        warn(cut)
     return CadcSchedule(stamps - ahead[:, :, None], stamps, count.astype(np.int64), sure, cut)
 
 

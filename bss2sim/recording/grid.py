@@ -154,7 +154,7 @@ def cadc_to_grid(
     if hemisphere.shape != (n_neuron,) or ((hemisphere < 0) | (hemisphere >= n_group)).any():
         raise InputError(f"hemisphere must be {n_neuron} numbers 0 to {n_group - 1}, one a neuron; got {hemisphere}")
     counts = np.full((*leading, n_group), n_sample) if count is None else np.asarray(count)
-    counts = counts.reshape(n_trial, -1) if counts.size == n_trial * n_group else counts
+    counts = counts.reshape(n_trial, n_group) if counts.size == n_trial * n_group else counts
     if counts.shape != (n_trial, n_group) or ((counts < 0) | (counts > n_sample)).any():
         raise InputError(
             f"count must be 0 to {n_sample} samples, one number for each row of stamp; got {np.asarray(count)}"

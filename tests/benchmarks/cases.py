@@ -152,6 +152,26 @@ def make_cases(long: bool = True) -> dict[str, Callable[[], Case]]:
             "tiny: T=100, B=1, N=1", x.size, lambda: b2.simulate(one, x, dt=DT, integrator="euler"), torch_of(x)
         )
 
+    def chip() -> Case:
+        rng = np.random.default_rng(2)
+        spikes = rng.random((100, 100, 128)) < 0.05
+        weight = rng.normal(0.0, 0.057, (128, N)).astype(np.float32)  # sqrt 2 of those of half as many inputs
+        tensor, matrix = torch.from_numpy(spikes.astype(np.float32)), torch.from_numpy(weight)
+
+        def theirs() -> object:
+            with torch.no_grad():
+                return torch_loop(tensor @ matrix)
+
+        emulated = b2.EmulatedChip(seed=7)
+        on_chip = b2.IAFNeuron(N, refractory_time=STEPS * DT)
+        calibration = b2.calibrate(emulated, b2.NeuronCalibTarget.from_populations([on_chip]))
+        synapse = b2.Synapse(weight, transform=45 / 0.82)  # the same rise in shares of the way to threshold
+
+        def ours() -> object:
+            return b2.simulate(on_chip, spikes, synapse=synapse, dt=DT, chip=emulated, calibration=calibration)
+
+        return Case("emulated chip with CADC, 128 x 512 weights", 100 * 100 * N, ours, theirs)
+
     cases = {
         "reused": reused,
         "fresh": fresh,
@@ -161,5 +181,6 @@ def make_cases(long: bool = True) -> dict[str, Callable[[], Case]]:
         "exact_spikes": exact(b2.Recording(), "sparse spikes"),
         "exact_membrane": exact(b2.Recording(membrane=True), "spikes and membrane"),
         "tiny": tiny,
+        "chip": chip,
     }
-    return cases if long else {name: cases[name] for name in ("reused", "from_spikes", "exact_spikes", "tiny")}
+    return cases if long else {name: cases[name] for name in ("reused", "from_spikes", "exact_spikes", "tiny", "chip")}
