@@ -118,13 +118,16 @@ def test_run_circuits__drift_like_twin(change):
     assert compare(*network(9, **changes.get(change, {}))) > 30
 
 
-@pytest.mark.parametrize("change", ["none", "mixed", "no drift"])
+@pytest.mark.parametrize("change", ["none", "mixed", "no drift", "equal"])
 def test_run_circuits__leak_like_twin(change):
     arguments, keywords = network(2, leak=True, sparse=True, drift=change != "no drift")
     if change == "mixed":  # the leaks of some circuits are off
         tau_mem = arguments[0].tau_mem.copy()
         tau_mem[:, ::2] = np.inf
         arguments[0] = dataclasses.replace(arguments[0], tau_mem=tau_mem)
+    if change == "equal":  # time constants of membrane and synapses
+        tau = {name: np.full((2, 7), 6e-6) for name in ("tau_mem", "tau_exc", "tau_inh")}
+        arguments[0] = dataclasses.replace(arguments[0], **tau)
     assert compare(arguments, keywords) > 10
 
 

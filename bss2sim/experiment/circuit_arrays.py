@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from ..kernels.codes import FREE
 
 
 @dataclass(frozen=True)
@@ -126,3 +130,23 @@ class CircuitRun:
     row_size: np.ndarray
     samples: np.ndarray | None
     state: CircuitState | None
+
+
+def plain(array: Any, dtype: Any = np.float64) -> np.ndarray:
+    """Return an array of the one kind for which the kernel is compiled; a copy only if it is of another."""
+    return np.require(array, dtype, ["C", "W"])
+
+
+def state_arrays(start: np.ndarray | CircuitState, begin: float) -> list[np.ndarray]:
+    """Return the state at the start in the kernel's order, phases ending at times of this run."""
+    if isinstance(start, CircuitState):
+        count = start.spike_count if begin > 0 else np.zeros_like(start.spike_count)
+        return [
+            start.membrane, start.current_exc, start.current_inh, start.phase, start.remaining + begin, count,
+        ]  # fmt: skip
+    membrane = plain(start)
+    shape = membrane.shape
+    return [
+        membrane, np.zeros(shape), np.zeros(shape), np.full(shape, FREE, np.int8), np.full(shape, math.inf),
+        np.zeros(shape, np.int64),
+    ]  # fmt: skip

@@ -22,14 +22,14 @@ import numpy as np
 from .. import memory
 from ..errors import InputError, ParameterError
 from ..inputs import SNAP, Drive
-from ..kernels import circuit_law, exact
+from ..kernels import circuit_law
 from ..kernels.circuit import N_COEFFICIENT_ROW, N_STATE_ROW
 from ..kernels.circuit_run import run_circuits as run_kernel
-from ..kernels.codes import BLOCK, FINE, FREE, TOO_FAST
+from ..kernels.codes import BLOCK, FINE, TOO_FAST
 from ..partition import partition
 from ..spike_buffers import SpikeBuffers
 from ..threads import run_chunks
-from .circuit_arrays import CircuitRun, Circuits, CircuitState, TrialArrays
+from .circuit_arrays import CircuitRun, Circuits, CircuitState, TrialArrays, plain, state_arrays
 
 # Time constant of a membrane whose leak is off among others that leak [s]: in 1 ms it loses 1e-6 of its way from the reset.
 TAU_OFF = 1e3
@@ -141,13 +141,15 @@ def run_circuits(
     if sample_time is None:
         times = np.empty((n_trial, 0))
     else:
-        times = np.ascontiguousarray(sample_time, np.float64)
+        times = plain(sample_time)
         _check_samples(times, begin, finish, SNAP * dt)
     own = _kernel_circuits(circuits)
-    old = _state_arrays(start, begin)
+    old = state_arrays(start, begin)
     new = [np.empty_like(array) if keep_state else array for array in old]
     samples = memory.empty((n_trial, times.shape[1], n_neuron), np.float64)
-    gain = trials.gain if trials.gain is not None else np.ones((n_trial, n_neuron))
+    gain = plain(np.ones((n_trial, n_neuron)) if trials.gain is None else trials.gain)
+    where = [plain(x, np.int64) for x in (trials.input_at, trials.weight_row, trials.circuit_row)]
+    who = [plain(x, np.int64) for x in (trials.circuit, trials.batch, trials.run, trials.seed)]
     work_per_neuron = times.shape[1] + n_time
     if not dense:
         assert drive.pointer is not None and drive.time is not None
@@ -161,7 +163,7 @@ def run_circuits(
     status = np.zeros((part.n_chunk, 3), np.int64)
     n_input = weight_exc.shape[1]
     scratch = [_scratch(n_input) for _ in range(part.threads)]
-    weights = [np.ascontiguousarray(w, np.float32).reshape(-1) for w in (weight_exc, weight_inh)]
+    weights = [plain(w, np.float32).reshape(-1) for w in (weight_exc, weight_inh)]
 
     def work(chunk: int, worker: int) -> None:
         low, high = part.bounds[chunk], part.bounds[chunk + 1]
@@ -170,10 +172,10 @@ def run_circuits(
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found, in_order = run_kernel(
                 low, high, part.block, n_neuron, n_time, start_step, dt, float(begin), float(finish),
-                trials.input_at, trials.weight_row, trials.circuit_row, gain,
+                *where, gain,
                 drive.flat if dense else None, drive.time_stride, None if dense else drive.time,
                 None if dense else drive.source, None if dense else drive.pointer, n_input, *weights,
-                *own, trials.circuit, trials.batch, trials.run, trials.seed,
+                *own, *who,
                 *old, keep_state, *new,
                 times, samples.reshape(-1), spikes, time, neuron, per_task, status[chunk], *scratch[worker],
             )  # fmt: skip
@@ -218,8 +220,9 @@ def _check_samples(times: np.ndarray, begin: float, finish: float, slack: float)
 def _kernel_circuits(c: Circuits) -> list[Any]:
     """Return what the kernel needs of the circuits, in its order: from the search of crossings to the noise."""
     clamp_time = c.refractory_time - c.holdoff_time
-    if not (clamp_time >= 0).all():
-        row, n = (int(k) for k in np.argwhere(~(clamp_time >= 0))[0])
+    wrong = ~(clamp_time >= -SNAP * c.refractory_time) & np.isfinite(c.threshold)
+    if wrong.any():
+        row, n = (int(k) for k in np.argwhere(wrong)[0])
         raise ParameterError(
             f"refractory_time must be at least holdoff_time; of neuron {n} (row {row}) they are {c.refractory_time[row, n]} s "
             f"and {c.holdoff_time[row, n]} s"
@@ -238,28 +241,17 @@ def _kernel_circuits(c: Circuits) -> list[Any]:
         law = circuit_law.move_drift, circuit_law.cross_drift, None
         tau_mem, rest = c.tau_exc, drift  # that of the membrane is not used
     else:
-        law = exact.move, circuit_law.cross_leak, True
+        law = circuit_law.move_leak, circuit_law.cross_leak, True
         off = np.isinf(c.tau_mem)
         tau_mem = np.where(off, TAU_OFF, c.tau_mem)
         rest = np.where(off, c.reset, c.leak) + drift * tau_mem
+    arrays = (
+        c.threshold, c.reset, rest, tau_mem, c.tau_exc, c.tau_inh, c.step_exc, c.step_inh, np.maximum(clamp_time, 0.0),
+        c.holdoff_time,
+    )  # fmt: skip
     return [
-        *law, c.threshold, c.reset, rest, tau_mem, c.tau_exc, c.tau_inh, c.step_exc, c.step_inh, clamp_time, c.holdoff_time,
-        c.spike_mask, limits, float(c.reset_time_constant) or _AT_ONCE, float(c.threshold_noise),
-    ]  # fmt: skip
-
-
-def _state_arrays(start: np.ndarray | CircuitState, begin: float) -> list[np.ndarray]:
-    """Return the state at the start in the kernel's order, phases ending at times of this run."""
-    if isinstance(start, CircuitState):
-        count = start.spike_count if begin > 0 else np.zeros_like(start.spike_count)
-        return [
-            start.membrane, start.current_exc, start.current_inh, start.phase, start.remaining + begin, count
-        ]  # fmt: skip
-    membrane = np.ascontiguousarray(start, np.float64)
-    shape = membrane.shape
-    return [
-        membrane, np.zeros(shape), np.zeros(shape), np.full(shape, FREE, np.int8), np.full(shape, math.inf),
-        np.zeros(shape, np.int64),
+        *law, *(plain(array) for array in arrays), plain(c.spike_mask, np.uint8), limits,
+        float(c.reset_time_constant) or _AT_ONCE, float(c.threshold_noise),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The free membrane of a circuit with a drift, and the first crossing of a circuit within an interval.
+"""The free membrane of a circuit, and its first crossing within an interval.
 
 The functions have the arguments of those of ``exact``, so that ``exact.advance`` takes either. Excitatory currents i are at
 least 0, inhibitory ones j at most 0.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .elementary import decay
-from .exact import move
+from .crossing import _decay, _response
 from .jit import kernel
 
 _STEPS = 64
@@ -25,9 +24,17 @@ def move_drift(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
 
     `rest` is its slope without currents [LSB/s]; currents are what they add to it in all [LSB]. `tau_mem` is not used.
     """
-    kept, lost = decay(s / tau_syn)
-    kept_inh, lost_inh = decay(s / tau_inh)
+    kept, lost = _decay(s / tau_syn)
+    kept_inh, lost_inh = _decay(s / tau_inh)
     return v + (lost * i + lost_inh * j + rest * s), i * kept, j * kept_inh
+
+
+@kernel
+def move_leak(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
+    """Membrane that leaks to `rest`, and currents, after a time s [s]: ``exact.move`` with fewer exponentials."""
+    gain, kept = _response(s, tau_mem, tau_syn)
+    gain_inh, kept_inh = _response(s, tau_mem, tau_inh)
+    return v + (gain * i + gain_inh * j - (v - rest) * _decay(s / tau_mem)[1]), i * kept, j * kept_inh
 
 
 @kernel
@@ -126,4 +133,4 @@ def cross_drift(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
 @kernel
 def cross_leak(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
     """The same for a membrane that leaks to `rest`."""
-    return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move, True)
+    return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move_leak, True)

@@ -24,8 +24,8 @@ from .circuit import (
     sample_circuits,
     step_circuits,
 )
-from .codes import BLOCK, NOT_FINITE
-from .exact import advance, noisy_threshold, sort_spikes
+from .codes import BLOCK, FREE, NOT_FINITE
+from .exact import advance, noisy_threshold, pulled, sort_spikes
 from .gather import add_graded_row, add_rows, gather_events, is_plain, list_spikes
 from .jit import kernel
 from .vector import nonzero_mask, trailing_zeros, without_lowest
@@ -170,6 +170,10 @@ def run_circuits(
                         else:
                             when = sample_time[trial, q]
                             if when <= first:  # the row holds what is right
+                                continue
+                            if was == FREE and when <= first + clamp_time[p, m]:  # clamped since the first spike
+                                seen = pulled(threshold[p, m], reset[p, m], when - first, tau_reset)
+                                samples[(trial * n_sample + q) * n_neuron + m] = bounded(seen, lower, upper)
                                 continue
                         new, now_phase, ends, found, (now_number, now_level, spike) = advance(
                             t, when, v, i, j, was, was_until,
