@@ -86,8 +86,7 @@ def run_circuits(
     threads : int
         Threads to use.
     keep_state : bool
-        Whether to return the state at the end. A run cut in two equals the whole to rounding, and to the bit where all bins are on
-        the grid and no circuit is clamped or in its holdoff at the cut.
+        Whether to return the state at the end. A run cut in two equals the whole to rounding.
 
     Returns
     -------
