@@ -105,7 +105,7 @@ class Plan:
         return self.buffers
 
 
-def _place(trials: Trials, trial: int, neuron: int) -> str:
+def name_place(trials: Trials, trial: int, neuron: int) -> str:
     """Name a trial and a neuron."""
     index = np.unravel_index(trial, trials.shape) if trials.shape else ()
     parts = [f"{dim} {int(k)}" for dim, k in zip(trials.dims, index, strict=True)]
@@ -118,7 +118,7 @@ def raise_status(plan: Plan, status: np.ndarray) -> None:
         return
     code, trial, neuron = (int(x) for x in status)
     _refuse_not_finite(plan.drive)
-    where = _place(plan.trials, trial, neuron)
+    where = name_place(plan.trials, trial, neuron)
     if code == TOO_FAST:
         raise InputError(
             f"{where} fires faster than can be resolved (more than {MOST_SPIKES} spikes between two inputs, or two spikes "

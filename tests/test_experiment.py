@@ -387,6 +387,14 @@ def test_arguments_of_chips__need_a_chip(name, calibration):
         run(**{name: value})
 
 
+def test_endless_firing__is_told_with_its_place(chip, calibration):
+    registers = calibration.registers.copy(deep=True)
+    registers["threshold_v_threshold_code"][258] = 0  # neuron 9: below its reset, with no refractory time
+    registers["refractory_time_code"][258] = 0
+    with pytest.raises(b2.InputError, match=r"^batch [012], neuron 9 fires endlessly.*refractory_time above 0"):
+        run(chip=chip, calibration=registers, effects={"reset_time_constant": 0, "threshold_noise": 0})
+
+
 def test_fitted_chips__cannot_be_run():
     class Measured:
         parameters = xr.Dataset()

@@ -15,6 +15,7 @@ Equations, of one circuit with membrane v, excitatory current i >= 0 and inhibit
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ def run_circuits(
     spikes: bool,
     threads: int,
     keep_state: bool = False,
+    place: Callable[[int, int], str] | None = None,
 ) -> CircuitRun:
     """Run circuits of the emulated chip.
 
@@ -191,7 +193,7 @@ def run_circuits(
     if part.n_task:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
-        _raise_status(report)
+        _raise_status(report, place or "trial {}, neuron {}".format)
     found = (np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(n_trial, np.int64))
     if buffers is not None:
         found = buffers.collect()
@@ -269,18 +271,16 @@ def _scratch(n_input: int) -> list[np.ndarray]:
     ]
 
 
-def _raise_status(status: np.ndarray) -> None:
+def _raise_status(status: np.ndarray, place: Callable[[int, int], str]) -> None:
     """Turn what the kernel reported into an error."""
     if status[0] == FINE:
         return
-    code, trial, neuron = (int(x) for x in status)
-    if code == TOO_FAST:
+    where = place(int(status[1]), int(status[2]))
+    if status[0] == TOO_FAST:
         raise InputError(
-            f"trial {trial}, neuron {neuron} fires endlessly: its threshold is not above the potential "
-            "at which it leaves the clamp. "
+            f"{where} fires endlessly: its threshold is not above the potential at which it leaves the clamp. "
             "Give a refractory_time above 0, a reset below the threshold, or a threshold_noise of effect 0"
         )
     raise InputError(
-        f"the membrane or a current of trial {trial}, neuron {neuron} is no longer finite: counts of spikes or "
-        "weights are too large"
+        f"the membrane or a current of {where} is no longer finite: counts of spikes or weights are too large"
     )

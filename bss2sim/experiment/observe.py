@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..kernels import noise
+from ..plan import name_place
 from ..recording.cadc import CadcSchedule, cadc_schedule, convert_cadc
 from ..recording.madc import convert_madc, madc_stamps, madc_times
 from ..recording.spike_stamps import stamp_spikes
@@ -110,6 +112,10 @@ class _Part:
         gain *= spread
         return np.exp(gain, out=gain)
 
+    def _name(self, trial: np.ndarray, k: int, neuron: int) -> str:
+        """Name the k-th of some trials and a neuron of this part, for messages."""
+        return name_place(self.e.trials, int(trial[k]), int(self.neurons[neuron]))
+
     def run(self, chunk: _Chunk, sample_time: np.ndarray | None, spikes: bool) -> Iterator[tuple[np.ndarray, Any]]:
         """Run trials; yield those of one batch entry and what they did. Times as the ADCs have them."""
         e, sequences = self.e, chunk.sequences
@@ -132,6 +138,7 @@ class _Part:
                 start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,
                 n_time=e.free_rows + e.n_time, finish=e.free_time + e.duration, sample_time=times, spikes=spikes,
                 threads=e.threads, keep_state=e.carries,
+                place=partial(self._name, trial),
             )  # fmt: skip
             state = result.state
             yield trial, result
