@@ -19,7 +19,7 @@ from .dynamics import Circuits, TrialArrays, run_circuits
 from .laid_out import Experiment
 
 MOST_ANALOG = 2**26  # bytes of analog samples at a time
-MOST_WEIGHT = 2**27  # bytes of weights at a time
+MOST_WEIGHT = 2**25  # bytes of weights at a time: fresh memory costs more than working in chunks
 
 
 @dataclass

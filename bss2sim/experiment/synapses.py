@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 import xarray as xr
 
+from .. import memory
 from ..broadcasting import Trials, labels_of
 from ..hardware.chip import EmulatedChip
 from ..hardware.synapse_array import INPUTS_PER_CIRCUIT, chip_weights, synapse_gains
@@ -76,11 +77,9 @@ class ChipSynapses:
 
     def lay_out(self, trials: Trials) -> np.ndarray:
         """Return the row of weights of every trial; all dims of the run are known."""
-        seed = self._chip.seed
-        self._seeds = seed if isinstance(seed, xr.DataArray) else xr.DataArray(np.int64(seed))
         dims: dict[str, tuple[Hashable, ...]] = {"code": self._code.dims[:-2]}
         if self._spread:
-            dims["gain"] = self._seeds.dims
+            dims["gain"] = self._chip._seeds.dims
         if self._ratio is not None:
             self._ratio = self._ratio.transpose(..., "synaptic_input", "circuit", "neuron")
             dims["ratio"] = self._ratio.dims[:-3]
@@ -92,16 +91,26 @@ class ChipSynapses:
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return excitatory and inhibitory weights of some rows, each float32 (row, input, neuron), at least 0."""
         n_input, n_neuron = self._code.shape[-2:]
-        code = self._code.values.reshape(-1, n_input, n_neuron)[self._parts["code"][rows]].astype(np.float32)
-        exc, inh = np.maximum(code, 0), np.maximum(-code, 0)
-        if "gain" in self._parts:
-            seeds, where = np.unique(self._parts["gain"][rows], return_inverse=True)
-            gains = synapse_gains(self._seeds.values.reshape(-1)[seeds], self._placement, n_input, self._spread)
-            exc *= gains[where, 0]
-            inh *= gains[where, 1]
-        if self._ratio is not None:
-            ratio = self._ratio.values.reshape(-1, *self._ratio.shape[-3:])[self._parts["ratio"][rows]]
-            circuit = np.arange(n_input) // INPUTS_PER_CIRCUIT
-            exc *= ratio[:, 0, circuit].astype(np.float32)
-            inh *= ratio[:, 1, circuit].astype(np.float32)
-        return exc, inh
+        codes = self._code.values.reshape(-1, n_input, n_neuron)
+        both = [memory.empty((rows.size, n_input, n_neuron), np.float32) for _ in range(2)]
+        signed: dict[int, list[np.ndarray]] = {}  # of most runs one
+        circuit = np.arange(n_input) // INPUTS_PER_CIRCUIT
+        # row by row: what is worked out for all chips at once does not fit into the caches, and takes three times as long
+        for k, row in enumerate(rows):
+            of_code = int(self._parts["code"][row])
+            if of_code not in signed:
+                code = codes[of_code].astype(np.float32)
+                signed = {of_code: [np.maximum(code, 0), np.maximum(-code, 0)]}
+            factors = []
+            if "gain" in self._parts:
+                seed = self._chip._seeds.values.reshape(-1)[self._parts["gain"][row]]
+                factors.append(synapse_gains(seed, self._placement, n_input, self._spread))
+            if self._ratio is not None:
+                ratio = self._ratio.values.reshape(-1, *self._ratio.shape[-3:])[self._parts["ratio"][row]]
+                factors.append(ratio[:, circuit].astype(np.float32))
+            for sign in range(2):
+                out = both[sign][k]
+                out[...] = signed[of_code][sign]
+                for factor in factors:
+                    out *= factor[sign]
+        return both[0], both[1]
