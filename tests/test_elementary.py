@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bss2sim.kernels.elementary import decay, leaky_gain, log1p
+from bss2sim.kernels.elementary import SOON, decay, leaky_gain, log1p, lost_soon
 
 FUNCTIONS = {
     "compiled": (decay, log1p, leaky_gain),
@@ -174,3 +174,10 @@ def test_leaky_gain__exchange_of_time_constants():
     # convolving two exponentials is symmetric; each is normed by its own time constant
     for a, b in ((1e-5, 2e-5), (1e-5, 1e-5 * (1 + 1e-9)), (1e-6, 1e-3)):
         assert leaky_gain(3e-6, a, b) * a == pytest.approx(leaky_gain(3e-6, b, a) * b, rel=1e-14)
+
+
+@given(st.one_of(st.floats(0.0, SOON), st.sampled_from([0.0, 5e-324, 1e-300, 1e-9, SOON])))
+def test_lost_soon__has_the_bits_of_decay(x):
+    remaining, lost = decay(np.float64(x))
+    assert lost_soon(np.float64(x)) == lost
+    assert 1.0 - lost == remaining

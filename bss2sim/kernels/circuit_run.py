@@ -98,7 +98,7 @@ def run_circuits(
             if noise > 0.0:
                 own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
                 level[k] = noisy_threshold(threshold[p, m], number[k], own)
-        fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial)
+        fastest = fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial)
         for k in range(n):
             m = low + k
             open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], leaks, 0.0)
@@ -140,7 +140,8 @@ def run_circuits(
             while sample < n_sample and (is_last or sample_time[trial, sample] < end):
                 sample_circuits(
                     samples, (trial * n_sample + sample) * n_neuron + low, before, coefficients, drive,
-                    sample_time[trial, sample] - t, lower, upper, per_inhibition, per_excitation, leaks, tau_reset, n)  # fmt: skip
+                    sample_time[trial, sample] - t, lower, upper, per_inhibition, per_excitation, leaks, tau_reset,
+                    fastest, n)  # fmt: skip
                 sample += 1
 
             found_before = n_found

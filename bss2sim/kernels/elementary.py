@@ -91,6 +91,22 @@ def decay(x):
     return remaining, (1.0 - power) - power * p
 
 
+# Up to here :func:`lost_soon` has the bits of :func:`decay`, which takes 0 for k there.
+SOON = 0.34
+
+
+@rule
+def lost_soon(x):
+    """1 - exp(-x) for 0 <= x <= SOON: the bits of the second result of :func:`decay` in a third of the operations."""
+    r = -x
+    r2 = r * r
+    r4 = r2 * r2
+    low = (_P0 + _P1 * r) + (_P2 + _P3 * r) * r2
+    middle = (_P4 + _P5 * r) + (_P6 + _P7 * r) * r2
+    high = (_P8 + _P9 * r) + _P10 * r2
+    return -(r + r2 * (low + r4 * (middle + r4 * high)))
+
+
 @kernel
 def log1p(x):
     """
