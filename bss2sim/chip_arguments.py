@@ -13,11 +13,11 @@ import xarray as xr
 from .errors import ParameterError, choose
 from .parameter_pair import Parameter
 from .parameter_values import as_labelled, read_only, refuse_bad, split_pair
+from .recording.grid import INTERPOLATION_MODES, whole_shift
 from .trace_values import check_trace
 
 HIGHEST_CODE = {"i_synin_gm": 1022, "synapse_dac_bias": 1022, "membrane_capacitance": 63}  # HA:capmem.h:117-138
 OF_CHIP = ("i_synin_gm", "synapse_dac_bias")  # of which the chip has one: no neuron can have its own
-INTERPOLATION_MODES = ("linear", "nn")
 
 # Defaults of hxtorch's IAFNeuron. Source: HS:modules/iaf_neuron.py:42-70
 DEFAULTS: dict[str, Any] = {
@@ -91,17 +91,6 @@ def _flag(name: str, value: Any, size: int) -> bool:
     return bool(value)
 
 
-def _whole(name: str, value: Any, size: int) -> int:
-    """Take a whole number of either sign."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool | np.bool_):
-        raise ParameterError(f"{name} must be a whole number of bins; got {value!r}")
-    return number
-
-
 def _neuron_id(name: str, value: Any, size: int) -> int:
     """Take the index of a neuron."""
     try:
@@ -172,7 +161,7 @@ _CHECKS: dict[str, Callable[[str, Any, int], Any]] = {
     "record_neuron_id": _neuron_id,
     "trace_offset": check_trace,
     "trace_scale": check_trace,
-    "cadc_time_shift": _whole,
+    "cadc_time_shift": lambda name, value, size: whole_shift(value),
     "interpolation_mode": lambda name, value, size: choose(name, value, INTERPOLATION_MODES),
     "neuron_structure": _structure,
 }

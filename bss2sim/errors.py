@@ -75,6 +75,13 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
+def first_few(items: Iterable[Any], most: int = 8) -> str:
+    """Name the first items of many: ``3, 4 and 10 more``."""
+    names = [str(item) for item in items]
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def choose(what: str, value: object, allowed: Iterable[Any]) -> Any:
     """Return `value` if it is one of `allowed`, else raise ParameterError with the nearest one."""
     allowed = list(allowed)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from .arrays import as_array
 from .errors import ParameterError, refuse_unknown_keywords
-from .parameter_values import short
+from .parameter_values import same_value, short
 
 __all__ = ["Parameter"]
 
@@ -54,16 +54,6 @@ def _apply(function: Callable[[Any], Any], model: Any) -> Any:
     if value is None:
         raise ParameterError(f"hardware: the function {function!r} returns None for {model!r}; let it return a number")
     return value
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two frozen values are the same."""
-    if isinstance(one, tuple) or isinstance(other, tuple):
-        both = isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other)
-        return both and all(_same(a, b) for a, b in zip(one, other, strict=True))
-    if isinstance(one, xr.DataArray) or isinstance(other, xr.DataArray):
-        return isinstance(one, xr.DataArray) and isinstance(other, xr.DataArray) and one.identical(other)
-    return np.shape(one) == np.shape(other) and bool(np.all(one == other))
 
 
 class Parameter:
@@ -135,7 +125,7 @@ class Parameter:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parameter):
             return NotImplemented
-        return _same(self._model, other._model) and _same(self._hardware, other._hardware)
+        return same_value(self._model, other._model) and same_value(self._hardware, other._hardware)
 
     __hash__ = None  # type: ignore[assignment]  # may hold arrays
 

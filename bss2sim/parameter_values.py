@@ -163,6 +163,17 @@ def public_pair(values: tuple[xr.DataArray, ...]) -> Any:
     return parts if len(parts) == 2 else parts[0]
 
 
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two checked arguments are the same: of arrays shape, labels and all numbers."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(same_value(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, xr.DataArray) or isinstance(other, xr.DataArray):
+        return isinstance(one, xr.DataArray) and isinstance(other, xr.DataArray) and one.identical(other)
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.array_equal(one, other)
+    return bool(one == other)
+
+
 def short(value: Any) -> str:
     """Text of an argument for messages and descriptions: of arrays the shape alone."""
     if isinstance(value, tuple):

@@ -13,7 +13,7 @@ from .chip_arguments import DEFAULTS, HIGHEST_CODE, check_chip_arguments, place_
 from .errors import ParameterError, suggestion
 from .kept import Kept
 from .parameter_pair import Parameter
-from .parameter_values import check_holdoff, labelled, public, public_pair, short, split_pair
+from .parameter_values import check_holdoff, labelled, public, public_pair, same_value, short, split_pair
 from .trace_values import TRACE_ARGUMENTS, trace_values
 
 MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
@@ -29,15 +29,6 @@ def _checked(name: str, value: Any, size: int, what: str) -> Values:
     if any(isinstance(part, Parameter) for part in pair):
         raise ParameterError(f"{what} is a pair of Parameter; give one Parameter whose values are pairs")
     return tuple(labelled(name, part, size, what) for part in pair)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two checked arguments are the same."""
-    if isinstance(one, xr.DataArray) or isinstance(other, xr.DataArray):
-        return isinstance(one, xr.DataArray) and isinstance(other, xr.DataArray) and one.identical(other)
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
-    return bool(one == other)
 
 
 class Population:
@@ -129,7 +120,7 @@ class Population:
         given = {name: getattr(self, name) for name in self._names}
         for name in self._chip_names:
             value = self._public_argument(name)
-            if not _same(value, DEFAULTS[name]):
+            if not same_value(value, DEFAULTS[name]):
                 given[name] = value
         return given
 
@@ -144,7 +135,7 @@ class Population:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, Population):
             return NotImplemented
-        return _same(self._meaning(), other._meaning())
+        return same_value(self._meaning(), other._meaning())
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from .arrays import as_array
-from .errors import ParameterError, choose
+from .errors import ParameterError, choose, first_few
 from .parameter_values import as_labelled, read_only, refuse_bad
 
 TRACE_ARGUMENTS = ("trace_offset", "trace_scale")
-MOST_NAMED = 8  # neurons that a message lists
 
 
 def check_trace(name: str, value: Any, size: int) -> Any:
@@ -87,9 +86,8 @@ def trace_values(name: str, value: Any, placement: Sequence[Any], size: int) -> 
     found = [value.get(neuron, value.get(neuron.active)) for neuron in placement]
     missing = [f"neuron {k} ({placement[k]!r})" for k, number in enumerate(found) if number is None]
     if missing:
-        rest = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
         raise ParameterError(
-            f"{name} has no entry for {', '.join(missing[:MOST_NAMED])}{rest}; add them, by LogicalNeuronOnDLS or by the "
+            f"{name} has no entry for {first_few(missing)}; add them, by LogicalNeuronOnDLS or by the "
             "AtomicNeuronOnDLS of their first circuit, or give placement_constraint"
         )
     return np.array(found, dtype=np.float64)

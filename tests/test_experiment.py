@@ -1,5 +1,6 @@
 """Runs on the emulated chip: the model when everything is off, the same bits however it is cut, and what is refused."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_bits__do_not_depend_on_threads(chip, calibration):
     assert_same(one, two)
 
 
+@pytest.mark.parametrize("start", ["reset", "carried"])
+def test_bits__do_not_depend_on_the_order_of_neurons_and_dims(chip, calibration, start):
+    options = {"chip": chip, "calibration": calibration, "start": start}
+    order = [0, 7, 1, 8, 2, 9, 3, 10, 4, 11, 5, 6]  # the hemispheres take turns
+    mixed = NEURONS.replace(placement_constraint=[NEURONS.placement_constraint[k] for k in order])
+    spikes = xr.DataArray(np.stack([SPIKES, SPIKES[::-1]]), dims=("stimulus", "time", "batch", "input"))
+    whole = run(spikes=spikes.transpose("time", "batch", "stimulus", "input"), **options)
+    found = run(
+        mixed, spikes.transpose("time", "stimulus", "batch", "input"), synapse=b2.Synapse(CODE[:, order]), **options
+    )
+    for name in ("cadc_value", "membrane"):
+        expected = whole[name].isel(neuron=order).transpose(*found[name].dims)
+        assert np.array_equal(found[name], expected, equal_nan=True)
+    assert found.spike_time.size == whole.spike_time.size > 0
+
+
 @pytest.mark.filterwarnings("ignore:calibration failed")  # of circuits that are not used
 def test_bits__do_not_depend_on_the_chips_run_together():
     seeds = xr.DataArray([5, 7, 9], dims="chip")
@@ -129,10 +146,11 @@ def test_runs__have_other_noise_and_the_same_again(chip, calibration):
     assert (both.cadc_value.isel(repetition=1).values == first.cadc_value.values).all()
 
 
-def test_sparse_inputs__are_the_dense_ones(chip, calibration):
+@pytest.mark.parametrize("start", ["reset", "drifted"])
+def test_sparse_inputs__are_the_dense_ones(chip, calibration, start):
     time, batch, source = np.nonzero(SPIKES)
     sparse = b2.sparse_spikes(time * 1e-6, source, batch, n_batch=N_BATCH, duration=N_TIME * 1e-6)
-    options = {"chip": chip, "calibration": calibration, "effects": {"membrane_limits": 0}}
+    options = {"chip": chip, "calibration": calibration, "effects": {"membrane_limits": 0}, "start": start}
     one, two = run(spikes=sparse, **options), run(**options)
     assert np.array_equal(one.spike_neuron, two.spike_neuron)
     assert np.abs(one.spike_time.values - two.spike_time.values).max() < 9e-9  # a rounding may step over a cycle
@@ -212,6 +230,8 @@ def test_recordings__tell_the_same(chip, calibration):
     bins = np.zeros((N_BATCH, N_TIME + 1, N), np.uint8)
     bins[place[0], np.floor(sparse.spike_time.values / 1e-6 + 0.5).astype(int), place[1]] = 1
     assert np.array_equal(dense.spikes, bins[:, :N_TIME])
+    few = run(record=b2.Recording("dense", membrane=False, neuron=[9, 2]), **options)
+    assert np.array_equal(few.spikes, dense.spikes.sel(neuron=[9, 2]))
     some = run(record=b2.Recording("count", membrane=True, neuron=[9, 2]), **options)
     assert some.neuron.values.tolist() == [9, 2] and some.atomic_neuron.values.tolist() == [258, 2]
     assert np.array_equal(some.cadc_value, run(**options).cadc_value.sel(neuron=[9, 2]))
@@ -329,8 +349,12 @@ def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration
     with pytest.warns(UserWarning, match="made for the chip of seed 7"):
         run(chip=several, calibration=calibration)
     pair = b2.calibrate(several, b2.NeuronCalibTarget.from_populations([NEURONS]))
+    with pytest.warns(UserWarning, match="made for the chip of seed 7, 8, this is the chip of seed 7:"):
+        run(chip=chip, calibration=pair)
+    unknown = dataclasses.replace(calibration, attrs={"calibration_id": "of another program"})
+    assert_same(run(chip=chip, calibration=unknown), run(chip=chip, calibration=calibration))
     turned = b2.EmulatedChip(seed=xr.DataArray([8, 7], dims="chip"))
-    with pytest.warns(UserWarning, match="made for the chip of seed 7, this is the chip of seed 8"):
+    with pytest.warns(UserWarning, match="made for the chip of seed 7, 8, this is the chip of seed 8, 7"):
         run(chip=turned, calibration=pair)
     renamed = b2.EmulatedChip(seed=xr.DataArray([7, 8], dims="seed"))
     with pytest.warns(
@@ -338,7 +362,9 @@ def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration
     ):
         run(chip=renamed, calibration=pair)
     impossible = NEURONS.replace(tau_syn=0.31e-6)
-    with pytest.warns(UserWarning, match=r"the calibration failed for \d+ of 12 circuits .*placement_constraint"):
+    with pytest.warns(
+        UserWarning, match=r"the calibration failed for \d+ of 12 circuits .* \(atomic_neuron \d+.*placement_"
+    ):
         run(impossible, chip=chip)
 
 
@@ -358,8 +384,11 @@ def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration
         ({"run": -1}, r"run must be 0 to 4294967295"),
         ({"run": 1.5}, r"run must be a whole number"),
         ({"run": True}, r"run must be a whole number"),
-        ({"run": xr.DataArray([1], dims="batch")}, r"run has a dim 'batch'"),
-        ({"run": xr.DataArray([1], dims="time")}, r"run has a dim 'time'"),
+        (
+            {"run": xr.DataArray([1], dims="batch")},
+            r"run has a dim 'batch', whose entries draw numbers of their own anyway",
+        ),
+        ({"run": xr.DataArray([1], dims="time")}, r"run has a dim 'time'; give it dims of your own, e.g. 'run'"),
         ({"effects": -1}, r"effects must be a number of 0 to 100"),
         ({"effects": {"drifts": 1}}, r"no effect 'drifts'; did you mean 'drift'"),
         ({"start": "rest"}, r"start must be one of 'reset', 'drifted', 'carried'; got 'rest'; did you mean 'reset'"),

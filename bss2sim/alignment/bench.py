@@ -26,7 +26,6 @@ N_TIME = 100  # rows
 DT = 1e-6  # [s]
 SPIKE_ROW = 10
 SETTLED = slice(80, N_TIME)  # rows of the last 20 %
-HIGHEST_WEIGHT = 63  # of a synapse
 
 CURRENT = 60e6  # [CADC LSB/s]
 RISE_TIME = 20e-6  # [s] from rest to threshold without a leak: ten samples of the CADC

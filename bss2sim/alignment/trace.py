@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..errors import refuse_unknown_keywords, warn
+from ..errors import first_few, refuse_unknown_keywords, warn
 from ..neuron import Population
 from .bench import Bench, check_neurons, mean, over_trials, set_up
 from .model import model_height, model_rest
-
-MOST_NAMED = 5
 
 
 def _warn_of_silence(reached: xr.DataArray) -> None:
@@ -20,10 +18,9 @@ def _warn_of_silence(reached: xr.DataArray) -> None:
     if reached.all():
         return
     silent = ~reached.transpose(..., "neuron").values.reshape(-1, reached.sizes["neuron"])
-    names = np.flatnonzero(silent.any(axis=0))
-    listed = ", ".join(map(str, names[:MOST_NAMED].tolist())) + (", ..." if names.size > MOST_NAMED else "")
+    names = first_few(np.flatnonzero(silent.any(axis=0)))
     warn(
-        f"{int(silent.sum())} of {silent.size} neurons did not reach their threshold in every trial (neuron {listed}); their "
+        f"{int(silent.sum())} of {silent.size} neurons did not reach their threshold in every trial (neuron {names}); their "
         "threshold_height is none, and means are over the others. reached_threshold says which; a calibration that succeeds for "
         "them, or a threshold within the range that dynamic_range measures, is the remedy"
     )

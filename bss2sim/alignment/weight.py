@@ -9,8 +9,9 @@ import xarray as xr
 
 from ..arrays import as_array
 from ..errors import ParameterError, refuse_unknown_keywords
+from ..hardware.synapse_array import HIGHEST_WEIGHT
 from ..neuron import Population
-from .bench import HIGHEST_WEIGHT, check_neurons, mean, over_trials, set_up
+from .bench import check_neurons, mean, over_trials, set_up
 from .model import amplitude, model_height, model_slope, slope_through_zero
 from .trace import measure_threshold
 

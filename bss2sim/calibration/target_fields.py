@@ -11,11 +11,9 @@ import numpy as np
 import xarray as xr
 
 from bss2sim.arrays import as_array, as_variable
-from bss2sim.errors import ParameterError
+from bss2sim.errors import ParameterError, first_few
 from bss2sim.hardware.registers import N_ATOMIC_NEURON
 from bss2sim.variables import RESERVED_DIMS, SYNAPTIC_INPUTS, VARIABLES
-
-MOST_NAMED = 8  # circuits that a message lists
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,7 @@ _LABELS = {"synaptic_input": np.array(SYNAPTIC_INPUTS), "atomic_neuron": np.aran
 
 def name_circuits(circuits: np.ndarray) -> str:
     """Name circuits for a message: ``atomic_neuron 3, 4 and 10 more``."""
-    shown = ", ".join(str(int(circuit)) for circuit in circuits[:MOST_NAMED])
-    rest = len(circuits) - MOST_NAMED
-    return f"atomic_neuron {shown}" + (f" and {rest} more" if rest > 0 else "")
+    return f"atomic_neuron {first_few(circuits)}"
 
 
 def bad_circuits(bad: xr.DataArray) -> str:

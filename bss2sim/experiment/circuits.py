@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.arrays import as_variable
-from bss2sim.errors import ParameterError
-from bss2sim.hardware.alignment import Alignment
-from bss2sim.hardware.chip import EmulatedChip
-from bss2sim.hardware.coordinates import atomic_neuron_coords
-from bss2sim.hardware.draws import normal
-from bss2sim.hardware.quantities import NEEDED, Quantities
-from bss2sim.hardware.registers import SIZES, check_registers
-from bss2sim.variables import LABEL_ATTRS, SYNAPTIC_INPUTS, TRIAL, VARIABLES
+from ..arrays import as_variable
+from ..errors import ParameterError
+from ..hardware.alignment import Alignment
+from ..hardware.chip import EmulatedChip
+from ..hardware.coordinates import atomic_neuron_coords
+from ..hardware.draws import normal
+from ..hardware.quantities import NEEDED, Quantities
+from ..hardware.registers import SIZES, check_registers
+from ..variables import LABEL_ATTRS, SYNAPTIC_INPUTS, TRIAL, VARIABLES
 
 #: Stream of the write noise of each CapMem code. A number stays with its register for ever.
 WRITE_STREAMS = {
@@ -202,17 +202,16 @@ def circuit_parameters(
     if not len(placement):
         raise ParameterError("no neuron is placed on the chip; place at least one")
     registers = check_registers(registers[list(_REGISTERS)] if _has_all(registers) else registers, names=_REGISTERS)
-    seeds = chip.seed if isinstance(chip.seed, xr.DataArray) else xr.DataArray(np.int64(chip.seed))
     runs = run if isinstance(run, xr.DataArray) else xr.DataArray(np.int64(run))
     alignment = Alignment()
-    alignment.add("seed", seeds)
+    alignment.add("seed", chip._seeds)
     arrays = {name: registers[name] for name in _REGISTERS}
     for name, array in arrays.items():
         alignment.add(name, array)
     alignment.add("run", runs)
     codes = {name: alignment.values(array) for name, array in arrays.items()}
     noise = factors["write_noise"] * chip.configuration.capmem_write_noise
-    written = _written(codes, alignment.values(seeds), alignment.values(runs), noise)
+    written = _written(codes, alignment.values(chip._seeds), alignment.values(runs), noise)
     parameters = {str(name): alignment.values(array) for name, array in chip.parameters.data_vars.items()}
     values = _neurons(_Circuits(written, parameters), placement)
     first = np.array([circuits[0] for circuits in placement], dtype=np.int64)

@@ -13,15 +13,14 @@ import xarray as xr
 from ..calibration.calibrate import calibrate
 from ..calibration.result import Calibration, calibration_id
 from ..calibration.target import NeuronCalibTarget
-from ..errors import ParameterError, warn
+from ..calibration.target_fields import name_circuits
+from ..errors import ParameterError, first_few, warn
 from ..hardware.chip import EmulatedChip
 from ..hardware.morphology import LogicalNeuronOnDLS
 from ..hardware.neuron_block import configure, disable_spiking
 from ..hardware.registers import SIZES, check_registers
 from ..neuron import Population
 from .circuits import circuit_parameters
-
-MOST_NAMED = 5
 
 
 def _warn_of_failures(calibration: Calibration, somas: np.ndarray) -> None:
@@ -30,11 +29,10 @@ def _warn_of_failures(calibration: Calibration, somas: np.ndarray) -> None:
     if success.all():
         return
     failed = somas[~success.reshape(-1, somas.size).all(axis=0)]
-    names = ", ".join(map(str, failed[:MOST_NAMED].tolist())) + (", ..." if failed.size > MOST_NAMED else "")
     warn(
-        f"the calibration failed for {int((~success).sum())} of {success.size} circuits of the population (atomic_neuron "
-        f"{names}); they run with the codes that come nearest. calibration.reason says why, placement_constraint chooses "
-        "other circuits"
+        f"the calibration failed for {int((~success).sum())} of {success.size} circuits of the population "
+        f"({name_circuits(failed)}); they run with the codes that come nearest. calibration.reason says why, "
+        "placement_constraint chooses other circuits"
     )
 
 
@@ -44,7 +42,7 @@ def _warn_of_another_chip(calibration: Calibration, chip: EmulatedChip) -> None:
     if made_for is None:
         return
     theirs = np.atleast_1d(np.array(made_for.split(), np.int64) if isinstance(made_for, str) else made_for)
-    seed = chip.seed if isinstance(chip.seed, xr.DataArray) else xr.DataArray(chip.seed)
+    seed = chip._seeds
     own = {dim: size for dim, size in calibration.registers.sizes.items() if dim not in SIZES}
     across = [dim for dim in seed.dims if dim not in own]
     if theirs.size > 1 and across:
@@ -55,10 +53,12 @@ def _warn_of_another_chip(calibration: Calibration, chip: EmulatedChip) -> None:
     elif not np.array_equal(np.unique(theirs), np.unique(seed)) or (
         theirs.size == seed.size and not np.array_equal(theirs, seed.values.ravel())
     ):
-        other = np.flatnonzero(theirs != seed.values.ravel()) if theirs.size == seed.size else [0]
+        mine = seed.values.ravel()
+        if theirs.size == mine.size:
+            theirs, mine = theirs[theirs != mine], mine[theirs != mine]
         warn(
-            f"the calibration was made for the chip of seed {theirs[other[0]]}, this is the chip of seed "
-            f"{seed.values.ravel()[other[0]]}: every circuit differs"
+            f"the calibration was made for the chip of seed {first_few(theirs)}, this is the chip of seed "
+            f"{first_few(mine)}: every circuit differs"
         )
 
 
@@ -79,7 +79,10 @@ def calibrated_registers(
         _warn_of_another_chip(calibration, chip)
         _warn_of_failures(calibration, np.array([neuron.active.enum for neuron in placed]))
         return calibration.registers, calibration_id(calibration.registers)
-    wanted = "calibration must be what calibrate() returns, a Dataset of registers, or None to calibrate to what the neurons ask for"
+    wanted = (
+        "calibration must be what calibrate() returns, a Dataset of registers, or None to calibrate to what the neurons "
+        "ask for"
+    )
     if isinstance(calibration, xr.Dataset):
         try:
             registers = check_registers(calibration)

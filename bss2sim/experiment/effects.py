@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bss2sim.errors import ParameterError, suggestion
-from bss2sim.hardware.chip_configuration import is_finite
+from ..errors import ParameterError, suggestion
+from ..hardware.chip_configuration import is_finite
 
 #: Names of the effects. With all off and a chip of variation 0 an experiment is the model, to rounding.
 EFFECTS = (

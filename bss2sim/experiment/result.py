@@ -20,6 +20,13 @@ from .observe import Observed
 Variables = dict[str, tuple[tuple[Any, ...], np.ndarray]]
 
 
+def _chosen(array: np.ndarray, selected: np.ndarray) -> np.ndarray:
+    """Return some neurons, the last axis, in an order; the array itself if it is all in theirs."""
+    if np.array_equal(selected, np.arange(array.shape[-1])):
+        return array
+    return np.ascontiguousarray(array[..., selected])
+
+
 def _add_spikes(variables: Variables, e: Experiment, found: Observed, selected: np.ndarray) -> None:
     """Add the spikes as the recording wants them."""
     kind, dims, shape, size = e.record.spikes, e.trials.dims, e.trials.shape, e.neurons.size
@@ -32,8 +39,7 @@ def _add_spikes(variables: Variables, e: Experiment, found: Observed, selected: 
         variables["row_size"] = (dims, np.bincount(trial, minlength=n_trial).astype(np.int64).reshape(shape))
     elif kind == "dense":
         bins = spikes_to_grid(time, neuron, trial, n_trial=n_trial, n_time=e.n_time, n_neuron=size, dt=e.dt)
-        if selected.size < size or (np.diff(selected) != 1).any():
-            bins = np.ascontiguousarray(bins[:, :, selected])
+        bins = _chosen(bins, selected)
         variables["spikes"] = ((*dims, "time", "neuron"), bins.reshape(*shape, e.n_time, selected.size))
     elif kind is not None:
         place = trial * size + neuron
@@ -50,12 +56,11 @@ def _add_cadc(
     variables: Variables, e: Experiment, found: Observed, placed: list[LogicalNeuronOnDLS], selected: np.ndarray
 ) -> None:
     """Add the samples of the CADC, and the grid made of them."""
-    cadc, value = found.cadc, found.cadc_value
-    assert cadc is not None and value is not None
+    cadc = found.cadc
+    assert cadc is not None and found.cadc_value is not None
     dims, shape, n = e.trials.dims, e.trials.shape, cadc.n
     stamp, hemisphere = cadc.stamp, e.hemisphere[selected]
-    if selected.size < e.neurons.size or (np.diff(selected) != 1).any():
-        value = np.ascontiguousarray(value[:, :, selected])
+    value = _chosen(found.cadc_value, selected)
     if e.record.membrane:
         neurons = e.neurons
         grid = cadc_to_grid(
@@ -85,12 +90,9 @@ def label_experiment(
         for name, array in (("madc_value", found.madc_value), ("madc_time", found.madc_time)):
             variables[name] = ((*e.trials.dims, "madc_sample"), array.reshape(*e.trials.shape, size))
     saturated = e.synapses.saturated
-    variables["weight_saturated"] = (saturated.dims, saturated.values)
+    variables["weight_saturated"] = (saturated.dims, _chosen(saturated.values, selected))
     labelled = {dim for dims, _ in variables.values() for dim in dims}
-    coords["neuron"] = np.arange(e.neurons.size)
-    if selected.size < e.neurons.size or (np.diff(selected) != 1).any():
-        coords["neuron"] = selected
-        variables["weight_saturated"] = (saturated.dims, saturated.values[..., selected])
+    coords["neuron"] = selected
     if "time" in labelled:
         coords["time"] = np.arange(e.n_time) * e.dt
     if "hemisphere" in labelled:

@@ -12,6 +12,7 @@ from ..arrays import as_seconds
 from ..broadcasting import Trials, labels_of
 from ..errors import ParameterError, choose
 from ..extent import extent
+from ..hardware.coordinates import N_COLUMN
 from ..inputs import read_inputs
 from ..neuron import Population
 from ..options import thread_count
@@ -84,7 +85,7 @@ def run_on_chip(
         neurons=neurons, record=record, chip=chip, factors=factors, trials=trials, identity=identify(trials, chip, runs),
         drive=drive, dt=dt, duration=finish, n_time=n_time, free_rows=free_rows, free_time=free_time,
         carries=start == "carried", input_at=input_at, weight_row=synapses.lay_out(trials), circuit_row=circuit_row,
-        synapses=synapses, circuits=circuits, circuit=somas, hemisphere=somas // 256,
+        synapses=synapses, circuits=circuits, circuit=somas, hemisphere=somas // N_COLUMN,
         delay=c.synaptic_delay * factors["synaptic_delay"], threads=thread_count(threads),
     )  # fmt: skip
     provenance = {

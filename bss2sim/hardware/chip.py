@@ -22,28 +22,30 @@ from bss2sim.hardware.registers import check_registers, is_own_dim
 MOST_SEED = 2**63 - 1
 
 
-def _whole_numbers(what: str, value: Any) -> xr.DataArray:
-    """Turn a number or a DataArray into int64, each at least 0."""
+def whole_numbers(what: str, value: Any, most: int = MOST_SEED) -> xr.DataArray:
+    """Turn a number or a DataArray into int64, each of 0 to `most`; ParameterError otherwise."""
     if isinstance(value, xr.DataArray):
         if value.chunks is not None:
             raise ParameterError(f"{what} is chunked (dask); call .compute() on it first")
         wrong = [dim for dim in value.dims if not is_own_dim(dim)]
         if wrong:
-            raise ParameterError(f"{what} has a dim {wrong[0]!r}; give it dims of your own, e.g. 'chip'")
+            raise ParameterError(
+                f"{what} has a dim {wrong[0]!r}; give it dims of your own, e.g. {'chip' if what == 'seed' else what!r}"
+            )
         array = value.values
         if array.size == 0:
             raise ParameterError(f"{what} is empty, of shape {array.shape}; give at least one number")
     else:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise ParameterError(f"{what} must be a whole number of at least 0, or a DataArray of them; got {value!r}")
-        if not 0 <= int(value) <= MOST_SEED:
-            raise ParameterError(f"{what} must be 0 to {MOST_SEED}; got {value}")
+        if not 0 <= int(value) <= most:
+            raise ParameterError(f"{what} must be 0 to {most}; got {value}")
         return xr.DataArray(np.int64(value))
     if array.dtype.kind not in "iu":
         raise ParameterError(f"{what} must be whole numbers; got dtype {array.dtype}")
-    bad = (array < 0) | (array > MOST_SEED)
+    bad = (array < 0) | (array > most)
     if bad.any():
-        raise ParameterError(f"{what} must be 0 to {MOST_SEED}; got {array[bad][0]}")
+        raise ParameterError(f"{what} must be 0 to {most}; got {array[bad][0]}")
     return value.astype(np.int64)
 
 
@@ -108,7 +110,7 @@ class EmulatedChip:
         variation: float | Mapping[str, float] = 1.0,
         configuration: ChipConfiguration | None = None,
     ) -> None:
-        seeds = _whole_numbers("seed", seed).copy()
+        seeds = whole_numbers("seed", seed).copy()
         seeds.values.setflags(write=False)
         if configuration is not None and not isinstance(configuration, ChipConfiguration):
             raise ParameterError(f"configuration must be a ChipConfiguration; got {type(configuration).__name__}")
@@ -252,7 +254,7 @@ class EmulatedChip:
         '0.9'
         """
         choose("quantity", quantity, NEEDED)
-        runs = _whole_numbers("run", run)
+        runs = whole_numbers("run", run)
         alignment, codes, parameters = self._align(registers, NEEDED[quantity], runs)
         seeds, numbers_of_runs = alignment.values(self._seeds), alignment.values(runs)
         values = read(quantity, codes, parameters, self.configuration, seeds, numbers_of_runs)

@@ -162,8 +162,8 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipW
     whole += size - whole >= 0.5  # exact; size + 0.5 would be 1 just below 0.5
     if size.any() and not whole.any():
         warn(
-            f"all weights are rounded to 0: a chip has whole numbers, and the largest is {size.max():g} LSB. Scale them to those of "
-            "the chip, e.g. Synapse(weight, transform=50)"
+            f"all weights are rounded to 0: a chip has whole numbers, and the largest is {size.max():g} LSB. Scale them to "
+            "those of the chip, e.g. Synapse(weight, transform=50)"
         )
     code = np.copysign(whole, value).astype(np.int8)
     coords = {dim: weight.coords[dim].variable for dim in weight.dims if dim in weight.coords}

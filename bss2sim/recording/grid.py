@@ -52,12 +52,15 @@ def grid_rows(duration: float, dt: float) -> int:
     return (nearest if abs(ratio - nearest) <= SNAP * max(nearest, 1) else math.ceil(ratio)) + 1
 
 
-def _shift(cadc_time_shift: Any) -> int:
-    """Check a number of rows."""
+def whole_shift(cadc_time_shift: Any) -> int:
+    """Return a whole number of rows, of either sign; ParameterError otherwise."""
     try:
-        return operator.index(cadc_time_shift)
-    except TypeError as reason:
-        raise ParameterError(f"cadc_time_shift must be a whole number of rows; got {cadc_time_shift!r}") from reason
+        number = operator.index(cadc_time_shift)
+    except TypeError:
+        number = None
+    if number is None or isinstance(cadc_time_shift, bool | np.bool_):
+        raise ParameterError(f"cadc_time_shift must be a whole number of rows; got {cadc_time_shift!r}")
+    return number
 
 
 def _of_neurons(name: str, value: Any, n_neuron: int) -> np.ndarray:
@@ -159,7 +162,7 @@ def cadc_to_grid(
         raise InputError(
             f"count must be 0 to {n_sample} samples, one number for each row of stamp; got {np.asarray(count)}"
         )
-    shift = _shift(cadc_time_shift)
+    shift = whole_shift(cadc_time_shift)
     offset = _of_neurons("trace_offset", trace_offset, n_neuron)
     scale = _of_neurons("trace_scale", trace_scale, n_neuron)
     out = memory.empty((n_trial, n_time, n_neuron), np.float32)
@@ -226,7 +229,7 @@ def post_process(
     """
     grid = np.asarray(grid)
     n_time, n_neuron = grid.shape[-2:]
-    shift = _shift(cadc_time_shift)
+    shift = whole_shift(cadc_time_shift)
     offset = _of_neurons("trace_offset", trace_offset, n_neuron)
     scale = _of_neurons("trace_scale", trace_scale, n_neuron)
     if n_time and shift:
