@@ -14,6 +14,8 @@ from .circuit import (
     CURRENT,
     INHIBITORY,
     MEMBRANE,
+    PER_EXC,
+    PER_INH,
     STEP,
     STEP_INH,
     bounded,
@@ -158,6 +160,10 @@ def run_circuits(
                         coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition,
                         per_excitation)  # fmt: skip
                     own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
+                    # as the functions of ``circuit_law`` take them
+                    exc, inh = coefficients[PER_EXC + k], coefficients[PER_INH + k]
+                    if leaks is not None:
+                        exc, inh = tau_exc[p, m], tau_inh[p, m]
                     was, was_until, fired = phase[k], transition[k], number[k]
                     first = math.inf
                     # The interval first, then copies up to the samples; one call, as it is compiled into this function.
@@ -178,8 +184,8 @@ def run_circuits(
                                 continue
                         new, now_phase, ends, found, (now_number, now_level, spike) = advance(
                             t, when, v, i, j, was, was_until,
-                            moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], tau_exc[p, m],
-                            tau_inh[p, m], clamp_time[p, m], holdoff_time[p, m], tau_reset, fired, own,
+                            moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], exc, inh,
+                            clamp_time[p, m], holdoff_time[p, m], tau_reset, fired, own,
                             emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
                         if not commits:
                             samples[(trial * n_sample + q) * n_neuron + m] = bounded(new, lower, upper)

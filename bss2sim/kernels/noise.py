@@ -36,7 +36,7 @@ _M1 = np.uint64(0xCD9E8D57)
 _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _MASK = 0xFFFFFFFF  # for signed numbers
-_STREAM_BITS = 16
+STREAM_BITS = 16
 _STEP = 2.0**-32
 
 # AS 241, PPND16: |p - 1/2| <= 0.425
@@ -77,7 +77,7 @@ def random_words(index, circuit, stream, batch, run, seed):
     """Return the four words, uint64 below 2^32, of an index; arguments int64, see the module."""
     return philox(
         np.uint64(index & _MASK),
-        np.uint64((circuit | stream << _STREAM_BITS) & _MASK),
+        np.uint64((circuit | stream << STREAM_BITS) & _MASK),
         np.uint64(batch & _MASK),
         np.uint64(run & _MASK),
         np.uint64(seed & _MASK),
