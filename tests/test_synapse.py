@@ -1,0 +1,104 @@
+"""Weights of a population: what turns those of the model into those of a chip."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+import xarray as xr
+
+import bss2sim as b2
+
+WEIGHT = np.array([[0.5, -1.0, 0.0], [0.25, 2.0, -0.125]])
+
+
+def negated(weight):
+    return -10 * weight
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (None, WEIGHT),
+        (40, 40 * WEIGHT),
+        (np.float32(0.5), WEIGHT / 2),
+        (negated, -10 * WEIGHT),
+        (np.rint, np.rint(WEIGHT)),
+    ],
+)
+def test_chip_weight__is_the_transform_of_the_weight(transform, expected):
+    sweep = xr.DataArray(np.stack([WEIGHT, WEIGHT]), dims=("setting", "input", "neuron"), coords={"setting": [3, 5]})
+    for weight in (WEIGHT, WEIGHT.tolist(), scipy.sparse.csr_array(WEIGHT), sweep):
+        synapse = b2.Synapse(weight, transform=transform)
+        found = synapse.chip_weight()
+        assert found.dims[-2:] == ("input", "neuron") and found.dtype == np.float64
+        assert np.array_equal(found, np.broadcast_to(expected, found.shape))
+        own = synapse.weight
+        assert np.array_equal(
+            own.toarray() if scipy.sparse.issparse(own) else own, np.broadcast_to(WEIGHT, found.shape)
+        )
+    assert found.setting.values.tolist() == [3, 5]
+
+
+def test_transform__does_not_act_in_the_model():
+    spikes = np.zeros((20, 1, 2), bool)
+    spikes[3] = True
+    runs = [
+        b2.simulate(b2.IAFNeuron(3), spikes, synapse=b2.Synapse(40 * WEIGHT, transform=transform))
+        for transform in (None, 0.0, negated)
+    ]
+    assert runs[0].identical(runs[1]) and runs[0].identical(runs[2])
+
+
+def test_transform__cannot_change_the_weight():
+    def spoil(weight):
+        weight.coords["input"] = [7, 8]
+        weight.values[...] = 0
+        return weight
+
+    synapse = b2.Synapse(WEIGHT, transform=spoil)
+    with pytest.raises(ValueError, match="read-only"):
+        synapse.chip_weight()
+    assert "input" not in synapse.weight.coords and np.array_equal(synapse.weight, WEIGHT)
+
+
+def test_transform__is_pickled_and_shown():
+    synapse = b2.Synapse(WEIGHT, transform=40)
+    again = pickle.loads(pickle.dumps(synapse))
+    assert again.transform == 40.0 and np.array_equal(again.chip_weight(), synapse.chip_weight())
+    assert repr(synapse) == "Synapse(<input: 2, neuron: 3>, transform=40.0)"
+    with pytest.raises(AttributeError, match="Synapse is immutable; make a new one"):
+        synapse.transform = 41
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        ("strong", r"transform must be a number or a function of the weights; got 'strong'"),
+        ([1.0, 2.0], r"transform must be a number or a function of the weights; got \[1.0, 2.0\]"),
+        (True, r"transform must be a finite number or a function of the weights; got True"),
+        (np.nan, r"transform must be a finite number or a function of the weights; got nan"),
+    ],
+)
+def test_transform__must_be_a_number_or_a_function(transform, message):
+    with pytest.raises(b2.ParameterError, match=message):
+        b2.Synapse(WEIGHT, transform=transform)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (
+            lambda weight: weight.values[0],
+            r"transform must return weights \{'input': 2, 'neuron': 3\}; it returned dims .*, shape \(3,\)",
+        ),
+        (lambda weight: weight.T, r"it returned dims \('neuron', 'input'\), shape \(3, 2\)"),
+        (lambda weight: None, r"transform must return"),
+        (lambda weight: weight / 0, r"transform must return finite real numbers; it returned dtype float64"),
+        (lambda weight: 1j * weight, r"transform must return finite real numbers; it returned dtype complex128"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_transform__must_return_weights(transform, message):
+    with pytest.raises(b2.ParameterError, match=message):
+        b2.Synapse(WEIGHT, transform=transform).chip_weight()
