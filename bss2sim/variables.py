@@ -17,6 +17,7 @@ from .coordinates import assemble, index_coordinate
 TRIAL = "..."  # stands for `batch` and every sweep dim
 RESERVED_DIMS = (
     "time", "sample_time", "neuron", "input", "spike", "synaptic_input", "hemisphere", "cadc_sample", "madc_sample",
+    "circuit", "atomic_neuron", "row", "column", "quadrant",
 )  # fmt: skip
 SYNAPTIC_INPUTS = ("excitatory", "inhibitory")
 

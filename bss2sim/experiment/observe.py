@@ -132,7 +132,7 @@ class _Part:
             )  # fmt: skip
             times = None
             if sample_time is not None:
-                times = np.clip(sample_time[trial] - e.delay, 0.0, e.duration) + e.free_time
+                times = np.clip(sample_time[trial] - e.delay, -e.free_time, e.duration) + e.free_time
             result = run_circuits(
                 self.circuits, arrays, e.drive, exc, inh,
                 start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,

@@ -59,10 +59,11 @@ def chip_recording(record: Any, neurons: Population) -> Recording:
             "membrane=True needs the CADC; make the neurons with enable_cadc_recording=True, or record with membrane=False"
         )
     if record.spikes is not None and not sends_spikes:
-        remedy = "make them with enable_spike_recording=True" if neurons.fires else "they never fire"
-        raise ParameterError(
-            f"spikes={record.spikes!r}: the neurons send no spikes; {remedy}, or record with spikes=None"
-        )
+        reason = f"{type(neurons).__name__} never fires;"
+        if neurons.fires:
+            reason = "the neurons send no spikes; make them with enable_spike_recording=True, or"
+        raise ParameterError(f"spikes={record.spikes!r}: {reason} record with spikes=None")
+    record.selected(neurons.size)  # so that an error comes before the run
     return record
 
 

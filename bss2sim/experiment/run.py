@@ -65,6 +65,11 @@ def run_on_chip(
 
     prepared = prepare(neurons, chip, calibration, factors, runs)
     parameters = prepared.parameters
+    if start == "carried" and "batch" in parameters.dims:
+        raise ParameterError(
+            "start='carried' goes on where the batch entry before ended, but chips or registers differ along 'batch': rename "
+            "that dim, e.g. to 'chip', or start otherwise"
+        )
     synapses = ChipSynapses(synapse, prepared.placement, parameters, chip, factors["synapse_gain"])
 
     trials = Trials()
