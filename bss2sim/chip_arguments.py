@@ -59,7 +59,7 @@ trace_offset, trace_scale : float, array (neuron,), DataArray or mapping
     Chip: the CADC trace of the run is (sample - trace_offset) * trace_scale; the offset is in signed CADC LSB, -128 to
     127. A mapping has AtomicNeuronOnDLS or LogicalNeuronOnDLS as keys, those of other neurons too.
 cadc_time_shift : int
-    Chip: bins by which the CADC trace is shifted to earlier times, negative to later ones; the edge is repeated.
+    Chip: rows by which the CADC trace is shifted to earlier times, negative to later ones; the edge is repeated.
 shift_cadc_to_first : bool
     Chip: subtract the first row of each CADC trace in place of `trace_offset`.
 interpolation_mode : {"linear", "nn"}

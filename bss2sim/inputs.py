@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from .arrays import as_array, as_seconds, as_whole
-from .broadcasting import labels_of
+from .broadcasting import Trials, labels_of
 from .errors import InputError, ParameterError, refuse_unknown_keywords
 from .synapse import Synapse
 from .variables import RESERVED_DIMS, create_dataset
@@ -49,6 +49,11 @@ class Drive:
     source: np.ndarray | None = None
     pointer: np.ndarray | None = None
     attrs: dict[Any, Any] = field(default_factory=dict)
+
+    def rows(self, trials: Trials) -> np.ndarray:
+        """Return where each trial reads, int64 (trial,): its first element of `flat`, or its row of `pointer`."""
+        dims = tuple(self.sizes)
+        return trials.rows(dims) if self.at is None else trials.spread(dims, self.at)
 
 
 def _flat_view(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -24,6 +24,7 @@ from .recording import Recording
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
 from .weights import flat_weights, packed_weights
+from .worlds import refuse_chip_only, refuse_model_only
 
 
 @refuse_unknown_keywords
@@ -153,14 +154,13 @@ def simulate(
 
         jit.enable_cache()
     if chip is not None:
-        from .experiment.request import refuse_model_only
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
                           return_state=(return_state, False), out=(out, None))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
-    _refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
+    refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
@@ -196,13 +196,6 @@ def simulate(
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
     return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
-
-
-def _refuse_chip_only(**given: Any) -> None:
-    """Refuse arguments of a run on a chip where there is none; each is given with its default."""
-    for name, (value, usual) in given.items():
-        if value is not usual and not (isinstance(value, type(usual)) and value == usual):
-            raise ParameterError(f"{name} acts on a chip only; give chip=EmulatedChip(...), or leave {name} out")
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:
@@ -273,10 +266,6 @@ def _make_plan(
     lead: tuple[Hashable, ...] = ()
     if synapse is not None and isinstance(synapse._weight, xr.DataArray):
         lead = synapse._weight.dims[:-2]
-    if drive.at is not None:
-        input_row = trials.spread(tuple(drive.sizes), drive.at)
-    else:
-        input_row = trials.rows(tuple(drive.sizes))
     selected = record.selected(neurons.size)
     wanted = wanted_outputs(record, neurons, trials, pair, n_time, selected, f)
     read = [array for array in (drive.flat, drive.time, weight, packed) if array is not None]
@@ -284,7 +273,7 @@ def _make_plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
         trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
-        parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=input_row,
+        parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=drive.rows(trials),
         packed=packed, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip

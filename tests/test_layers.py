@@ -46,6 +46,7 @@ LAYERS = [
         "spike_buffers",
         "state",
         "weights",
+        "worlds",
     ],
     ["alignment.*"],
     ["runs"],

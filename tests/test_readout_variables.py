@@ -18,7 +18,7 @@ def test_readouts__leave_through_the_door():
             "madc_time": (("batch", "madc_sample"), np.zeros((1, 4))),
             "membrane": (("batch", "time", "neuron"), np.zeros((1, 5, 2), np.float32)),
         },
-        {"hemisphere": np.arange(2), "cadc_sample": np.arange(3)},
+        {"hemisphere": np.arange(2)},
         {},
     ).assign_coords(atomic_neuron=("neuron", neurons), row=("neuron", neurons // 256))
     assert data.hemisphere.attrs["long_name"] == "half of the chip: 0 top, 1 bottom"

@@ -27,20 +27,6 @@ def check_chip(chip: Any) -> EmulatedChip:
     raise ParameterError(f"chip must be an EmulatedChip, e.g. EmulatedChip(seed=0); got {chip!r}")
 
 
-def refuse_model_only(**given: Any) -> None:
-    """Refuse arguments of the model world that a chip does not have; each is given with its default."""
-    remedies = {
-        "integrator": "a chip has its own dynamics, which are always solved exactly; leave integrator out",
-        "dtype": "a chip is solved in float64; leave dtype out",
-        "state": "a chip keeps no state between calls; start='carried' carries it from one batch entry to the next",
-        "return_state": "a chip keeps no state between calls; start='carried' carries it from one batch entry to the next",
-        "out": "results of a chip are not written into those of an earlier run; leave out= out",
-    }
-    for name, (value, usual) in given.items():
-        if value is not usual and not (isinstance(value, type(usual)) and value == usual):
-            raise ParameterError(f"{name}={value!r} does not go with chip=: {remedies[name]}")
-
-
 def chip_recording(record: Any, neurons: Population) -> Recording:
     """Return what is recorded; by default all that the population's arguments enable."""
     sends_spikes = neurons.fires and neurons.enable_spike_recording

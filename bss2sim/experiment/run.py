@@ -81,15 +81,11 @@ def run_on_chip(
     free = 0.0 if start == "reset" else c.free_run_time + neurons.enable_madc_recording * c.madc_start_time
     drive, free_rows, free_time = with_free_run(drive, free, dt)
     circuits, circuit_row = circuit_rows(parameters, neurons, chip, factors, trials, constant_current)
-    if drive.at is not None:
-        input_at = trials.spread(tuple(drive.sizes), drive.at)
-    else:
-        input_at = trials.rows(tuple(drive.sizes))
     somas = np.array([neuron[0] for neuron in prepared.placement])
     experiment = Experiment(
         neurons=neurons, record=record, chip=chip, factors=factors, trials=trials, identity=identify(trials, chip, runs),
         drive=drive, dt=dt, duration=finish, n_time=n_time, free_rows=free_rows, free_time=free_time,
-        carries=start == "carried", input_at=input_at, weight_row=synapses.lay_out(trials), circuit_row=circuit_row,
+        carries=start == "carried", input_at=drive.rows(trials), weight_row=synapses.lay_out(trials), circuit_row=circuit_row,
         synapses=synapses, circuits=circuits, circuit=somas, hemisphere=somas // N_COLUMN,
         delay=c.synaptic_delay * factors["synaptic_delay"], threads=thread_count(threads),
     )  # fmt: skip

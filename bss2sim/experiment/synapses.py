@@ -14,16 +14,6 @@ from ..hardware.synapse_array import INPUTS_PER_CIRCUIT, chip_weights, synapse_g
 from ..synapse import Synapse
 
 
-def _rows_of(sizes: dict[Hashable, int], dims: tuple[Hashable, ...]) -> np.ndarray:
-    """Return, for every row over `sizes`, its entry in an array over some of these dims, in C order."""
-    order = [dim for dim in sizes if dim in dims]
-    number = np.arange(int(np.prod([sizes[dim] for dim in dims])), dtype=np.int64)
-    number = number.reshape([sizes[dim] for dim in dims])
-    number = np.transpose(number, [dims.index(dim) for dim in order])
-    number = number.reshape([size if dim in dims else 1 for dim, size in sizes.items()])
-    return np.broadcast_to(number, tuple(sizes.values())).reshape(-1)
-
-
 class ChipSynapses:
     """Weights of a population on a chip, made for some trials at a time.
 
@@ -67,7 +57,6 @@ class ChipSynapses:
             first = circuits["strength"]
             # 0 where the input of the first circuit is off: there is no current that the others could be a part of
             self._ratio = xr.where(first == 0, 0.0, circuits["circuit_strength"] / first.where(first != 0, 1.0))
-        self._rows = np.empty(0, np.int64)
         self._parts: dict[str, np.ndarray] = {}
 
     def add_to(self, trials: Trials) -> None:
@@ -84,9 +73,9 @@ class ChipSynapses:
             self._ratio = self._ratio.transpose(..., "synaptic_input", "circuit", "neuron")
             dims["ratio"] = self._ratio.dims[:-3]
         used = {dim for part in dims.values() for dim in part}
-        sizes = {dim: size for dim, size in trials.sizes.items() if dim in used}
-        self._parts = {name: _rows_of(sizes, part) for name, part in dims.items()}
-        return trials.rows(tuple(sizes))
+        rows = Trials({dim: size for dim, size in trials.sizes.items() if dim in used})
+        self._parts = {name: rows.rows(part) for name, part in dims.items()}
+        return trials.rows(rows.dims)
 
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return excitatory and inhibitory weights of some rows, each float32 (row, input, neuron), at least 0."""

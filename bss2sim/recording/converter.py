@@ -16,8 +16,6 @@ from .chip_time import rows_between, segments
 if TYPE_CHECKING:
     from ..hardware.chip_configuration import ChipConfiguration
 
-STREAM_BITS = 16  # of the word of the counter that holds circuit and stream
-
 
 @functools.lru_cache(maxsize=1)
 def noise_table() -> np.ndarray:
@@ -96,7 +94,7 @@ def read_samples(
     configuration, factors, threads
         As those of :func:`~bss2sim.recording.cadc.convert_cadc`.
     """
-    from ..kernels import readout
+    from ..kernels import noise, readout
 
     n_trial, n_sample, n_neuron = analog.shape
     analog = np.ascontiguousarray(analog, np.float64)
@@ -108,7 +106,7 @@ def read_samples(
     seed, batch, run = (np.ascontiguousarray(number, np.int64) for number in trials)
     circuit = np.ascontiguousarray(circuit, np.int64)
     offset = trial_offsets(circuit, seed, batch, run, configuration, factors)
-    word = (circuit | stream << STREAM_BITS).astype(np.uint32)
+    word = (circuit | stream << noise.STREAM_BITS).astype(np.uint32)
     segment, segment_group = segments(group)
     row, base, gain = line
     whole = None if dtype is np.float64 else True
