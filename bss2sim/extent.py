@@ -14,7 +14,28 @@ MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
 
 def extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, integrator: str) -> tuple[int, float]:
-    """Return the rows of time and the end of the run [s]."""
+    """Return the rows of time and the end of the run [s].
+
+    Parameters
+    ----------
+    drive : Drive
+        Input. One with rows of its own lasts as long as they do.
+    duration : float or None
+        Length of a run with sparse spikes [s]; None: up to where their attributes reach.
+    dt : float
+        Grid spacing [s].
+    begin, step : float, int
+        Start of the run [s], and the number of the step that it is; -1 if it lies between two.
+    integrator : {"exact", "euler"}
+        Euler steps need a whole number of them.
+
+    Raises
+    ------
+    ParameterError
+        If there is no duration, or it does not fit the input, the grid or the start.
+    InputError
+        If an input with rows would start between two steps.
+    """
     if drive.n_time is not None:
         if duration is not None:
             raise ParameterError(
