@@ -248,9 +248,9 @@ def test_trace_scaling__warns_of_neurons_that_never_fire() -> None:
 
 
 def test_weight_scaling__without_any_threshold_has_no_mean() -> None:
-    neurons = LIF.replace(size=7)
+    neurons = LIF.replace(size=9)
     registers = disable_spiking(calibrated(neurons).registers, range(512))
-    with pytest.warns(UserWarning, match=r"7 of 7 neurons .* \(neuron 0, 1, 2, 3, 4, \.\.\.\)"):
+    with pytest.warns(UserWarning, match=r"9 of 9 neurons .* \(neuron 0, 1, 2, 3, 4, 5, 6, 7 and 1 more\)"):
         found = b2.alignment.weight_scaling(neurons, chip=CHIP, calibration=registers, weight=[60], n_trial=2)
     assert np.isnan(found.mean_weight_scale)
 
