@@ -89,6 +89,19 @@ def test_population__that_ran_on_one_chip_is_another_on_the_next(chip, registers
     assert found.cadc_value.equals(alone.cadc_value)
 
 
+def test_population__that_ran_once_is_written_anew_in_the_next_run(chip, registers):
+    spikes = np.ones((N_TIME, 1, N_INPUT), bool)
+    options = {"chip": chip, "calibration": registers, "effects": OFF | {"write_noise": 1.0}, "start": "drifted"}
+    weight = np.full((N_INPUT, N), 5.0)
+    first = run(NEURONS, spikes, weight, **options)
+    found = run(NEURONS, spikes, weight, run=1, **options)
+    alone = run(NEURONS.replace(), spikes, weight, run=1, **options)
+    assert found.cadc_value.equals(alone.cadc_value)
+    # codes of reset potentials, which nothing but their noise tells apart
+    assert not np.isclose(found.cadc_value.values[0, 0], first.cadc_value.values[0, 0], atol=1e-3).any()
+    assert found.attrs["start"] == "drifted" and found.attrs["run"] == 1
+
+
 def test_registers__that_are_changed_in_place_are_new(chip, registers):
     spikes = np.ones((N_TIME, 1, N_INPUT), bool)
     weight = np.full((N_INPUT, N), 5.0)
