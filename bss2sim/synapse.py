@@ -103,7 +103,7 @@ class Synapse:
         Raises
         ------
         ParameterError
-            If the function returns other dims or lengths, or numbers that are not real and finite.
+            If the function fails, or returns other dims or lengths, or numbers that are not real and finite.
 
         Examples
         --------
@@ -117,7 +117,10 @@ class Synapse:
             return dense.astype(np.float64)
         if not callable(self.transform):
             return dense.astype(np.float64) * self.transform
-        found = self.transform(dense.copy(deep=False))
+        try:
+            found = self.transform(dense.copy(deep=False))
+        except Exception as reason:
+            raise ParameterError(f"transform failed for weights {dict(dense.sizes)}: {reason}") from reason
         array = as_array("what transform returns", found, "an array (input, neuron)", ParameterError)
         dims = found.dims if isinstance(found, xr.DataArray) else dense.dims
         if array.shape != dense.shape or dims != dense.dims:

@@ -102,3 +102,9 @@ def test_transform__must_be_a_number_or_a_function(transform, message):
 def test_transform__must_return_weights(transform, message):
     with pytest.raises(b2.ParameterError, match=message):
         b2.Synapse(WEIGHT, transform=transform).chip_weight()
+
+
+def test_transform__that_fails_is_told():
+    synapse = b2.Synapse(np.ones((2, 3)), transform=lambda weight: weight / object())
+    with pytest.raises(b2.ParameterError, match=r"transform failed for weights \{'input': 2, 'neuron': 3\}: "):
+        synapse.chip_weight()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..hardware.draws import lognormal
 from ..kernels import noise
 from ..plan import name_place
 from ..recording.cadc import CadcSchedule, cadc_schedule, convert_cadc
@@ -109,8 +110,7 @@ class _Part:
         who = e.identity[trial]
         zero = np.zeros(self.neurons.size, np.int64)
         noise.fill_normals(gain, zero, self.circuit, noise.TRIAL_GAIN, who.batch, who.run, who.seed)
-        gain *= spread
-        return np.exp(gain, out=gain)
+        return lognormal(gain, spread)
 
     def _name(self, trial: np.ndarray, k: int, neuron: int) -> str:
         """Name the k-th of some trials and a neuron of this part, for messages."""
