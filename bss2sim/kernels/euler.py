@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED
-from .gather import gather_dense, gather_events, gather_packed, list_tile, list_tile_events, order_tile
+from .gather import gather_dense, gather_events
 from .jit import kernel, rule
 from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
 from .membrane import (
@@ -24,6 +24,7 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
+from .packed import gather_packed, list_dense, list_events
 from .vector import LINE, clear_row, copy_row, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
@@ -55,7 +56,7 @@ def run_euler(
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, traces, fired, drive, index, grade, first, order, bins,
+    floats, integers, traces, fired, drive, index, grade, count, order, lists, bins,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
@@ -68,7 +69,7 @@ def run_euler(
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
-    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (group, sign, step, neuron of the group).
+    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
@@ -120,12 +121,11 @@ def run_euler(
                         copy_row(drive, t * DRIVE_ROW, jumps, at + t * time_stride + low, n)
             if packed is not None:
                 if spikes_in is not None:
-                    plain = list_tile(
-                        spikes_in, at, time_stride, t_last - t_first, n_input, width, index, grade, first)  # fmt: skip
+                    plain = list_dense(spikes_in, at, time_stride, t_last - t_first, n_input, width,
+                                       index, grade, count, order, lists, bins)  # fmt: skip
                 if event_step is not None:
-                    event = list_tile_events(event_step, event_source, event, last_event, t_first, t_last - t_first,
-                                             n_input, width, index, grade, first)  # fmt: skip
-                order_tile(first, t_last - t_first, order, bins)
+                    event = list_events(event_step, event_source, event, last_event, t_first, t_last - t_first, n_input, width,
+                                        index, count, order, lists, bins)  # fmt: skip
             if weight is not None:
                 for t in range(t_last - t_first):
                     jump = drive[t * DRIVE_ROW : (t + 1) * DRIVE_ROW]
@@ -165,19 +165,11 @@ def run_euler(
                 x_stride = np.int64(DRIVE_ROW)
                 x_inh_at = np.int64(g + BLOCK)
                 if packed is not None:
-                    size = (t_last - t_first) * width
-                    if g // width % 2 == 0:
-                        here = (low + g) * (n_input + 1)
-                        there = here
-                        if g + width < n:
-                            there = (low + g + width) * (n_input + 1)
-                        gather_packed(packed, here, there, index, grade, plain, first, order,
-                                      t_last - t_first, drive, k_inh)  # fmt: skip
-                    x_at = (g // width % 2) * size
-                    if k_inh is not None:
-                        x_at = 2 * x_at
+                    gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
+                                  drive, k_inh)  # fmt: skip
+                    x_at = np.int64(0)
                     x_stride = np.int64(width)
-                    x_inh_at = x_at + size
+                    x_inh_at = (t_last - t_first) * x_stride
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:
