@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import InputError
 from .euler_coefficients import euler_coefficients
-from .euler_scratch import TRACE_TILE, Scratch, borrow
+from .euler_scratch import TILE, Scratch, borrow
 from .inputs import step_of
 from .kernels import euler
 from .kernels.codes import AT_ONCE, ROWS
@@ -14,9 +14,7 @@ from .partition import partition
 from .plan import Plan, raise_status
 from .threads import run_chunks
 
-# Steps a group of neurons takes at a time; measured with 512 neurons. Packed weights of a group are loaded once a tile. Rows far
-# apart in memory often share a set of the first-level cache, which holds eight lines: those of a tile and those fetched ahead.
-TILE, TILE_APART, PACKED_TILE = 8, 4, 128
+PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes is recorded: they are loaded once a tile
 
 
 def run_euler(plan: Plan) -> None:
@@ -39,10 +37,8 @@ def run_euler(plan: Plan) -> None:
     # Dense spikes are rows like any other; all else goes through buffers.
     buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
     how = plan.row_mode(part.block)
-    # Rows that follow one another in memory are fetched by the hardware.
-    apart = jumps is not None and drive.time_stride != part.block
-    tile = _tile(plan, packed is not None, apart)
-    ahead = tile * drive.time_stride if apart else 0
+    traces = "membrane" in outputs.dense or "current" in outputs.dense
+    tile = min(TILE if packed is None or traces else PACKED_TILE, plan.n_time)
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
     n_listed, most = _listed(plan, tile, event_step, event_pointer) if packed is not None else (0, 0)
@@ -55,7 +51,7 @@ def run_euler(plan: Plan) -> None:
             found = euler.run_euler(
                 part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
                 plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, drive.time_stride, ahead,
+                jumps, drive.time_stride,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 weighted, plan.weight, plan.column, plan.pointer, packed,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
@@ -77,17 +73,6 @@ def run_euler(plan: Plan) -> None:
             run_chunks(part.n_chunk, part.threads, lambda chunk, worker: work(chunk, sets[worker]))
     for report in status:
         raise_status(plan, report)
-
-
-def _tile(plan: Plan, packed: bool, apart: bool) -> int:
-    """Steps that a group of neurons takes at a time.
-
-    Many, while packed weights of the group stay in the first-level cache; few, if rows of traces are written to memory,
-    which takes them best one after the other.
-    """
-    if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
-        return TRACE_TILE
-    return min(PACKED_TILE if packed else TILE_APART if apart else TILE, plan.n_time)
 
 
 def _listed(plan: Plan, tile: int, step: np.ndarray | None, pointer: np.ndarray | None) -> tuple[int, int]:

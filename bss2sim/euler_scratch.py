@@ -11,7 +11,9 @@ from . import memory
 from .kernels.codes import BLOCK, ROWS
 from .kernels.euler import DRIVE_ROW, N_FLOAT_ROW, N_INTEGER_ROW, N_TRACE
 
-TRACE_TILE = 4  # steps of a tile whose traces are recorded: few, because memory takes rows best one after the other
+# Steps a group of neurons takes at a time; measured with 512 neurons. Few, because memory gives and takes rows best one after
+# the other, and rows of some distance share a set of the first-level cache: eight lines, those of a tile and of the next.
+TILE = 4
 
 Scratch = tuple[np.ndarray, ...]
 _MOST_IDLE = 64 * 2**20  # bytes of the sets of one shape that wait for a run
@@ -25,7 +27,7 @@ def _make(dtype: np.dtype, tile: int, n_input: int, n_listed: int, most: int) ->
     return (
         memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
         memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
-        memory.empty((N_TRACE * min(tile, TRACE_TILE) * BLOCK,), dtype),
+        memory.empty((N_TRACE * min(tile, TILE) * BLOCK,), dtype),
         memory.empty((tile * BLOCK,), np.uint8),
         memory.zeros((tile * DRIVE_ROW,), dtype),
         np.empty(max(n_listed, n_input, 1), np.int32),

@@ -50,7 +50,7 @@ def _put(target, at, value, scratch, row, whole, how):
 def run_euler(
     first_task, last_task, block, n_neuron, n_time, tile,
     input_at, weight_row, parameter_row,
-    jumps, time_stride, ahead,
+    jumps, time_stride,
     spikes_in, n_input, event_step, event_source, event_pointer, weighted, weight, column, pointer, packed,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
@@ -61,9 +61,9 @@ def run_euler(
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
-    rows of time are `time_stride` elements apart; rows `ahead` elements further on are asked for early if that is
-    above 0), or the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`). Spikes and events go
-    through weights, `weighted` not None: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or,
+    rows of time are `time_stride` elements apart), or the events (`event_step`, `event_source`; trial from
+    `event_pointer[input_at]`). Spikes and events go through weights, `weighted` not None: `packed` (group of neurons, input and
+    a last one of zeros, neuron of the group), or,
     if that is None, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
@@ -174,8 +174,8 @@ def run_euler(
                     if jumps is not None:
                         if whole:
                             x = load_lanes(jumps, at + t * time_stride + low + g)
-                            if ahead > 0:  # rows far apart are invisible to the hardware
-                                prefetch_line(jumps, at + t * time_stride + low + g + ahead)
+                            # The processor foresees neither rows far apart nor a tile taken group by group.
+                            prefetch_line(jumps, at + (t + tile) * time_stride + low + g)
                         else:
                             x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
