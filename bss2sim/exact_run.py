@@ -138,11 +138,13 @@ def _run_grid(plan: Plan) -> None:
         _fill_coefficients(plan.dt, tau_mem, tau, gain, kept, loss)
         currents.append((gain, kept))
     (gain, kept), (gain_inh, kept_inh) = currents
-    part = partition(plan.trials.size, n, plan.n_time, plan.threads)
+    jumps = drive.flat if drive.kind == "jumps" else None
+    # The rows of half a block stay in the first-level cache; input spikes are listed once a block.
+    part = partition(plan.trials.size, n, plan.n_time, plan.threads, grid.BLOCK if jumps is None else grid.BLOCK // 2)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.BLOCK,), np.float64),
+            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
+            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
             memory.zeros((2 * grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),
@@ -157,7 +159,6 @@ def _run_grid(plan: Plan) -> None:
     ]
     sample_time = None if plan.record.sample_time is None else np.array(plan.record.sample_time)
     how = plan.row_mode(part.block)
-    jumps = drive.flat if drive.kind == "jumps" else None
     direct = True if jumps is not None and jumps.dtype == np.float64 and gain_inh is None else None
 
     def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
@@ -201,8 +202,8 @@ def _run_events(plan: Plan) -> None:
     part = partition(plan.trials.size, n, n_event, plan.threads)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.BLOCK,), np.float64),
+            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
+            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),

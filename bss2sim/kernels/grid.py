@@ -18,13 +18,15 @@ from .exact import advance, advance_single, move, sort_spikes
 from .gather import gather_dense
 from .jit import kernel, rule
 from .membrane import exact_leaky_membrane, exact_membrane
-from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, use_wide_registers, without_lowest
 
+# Rows that started alike in their pages would share the sets of the first-level cache: eight lines, fewer than there are rows.
+ROW = BLOCK + 40
 N_STATE_ROW = 3
-MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
+MEMBRANE, CURRENT, INHIBITORY = (ROW * k for k in range(N_STATE_ROW))
 ASYMPTOTE = INHIBITORY  # of neurons without leak and with one current, see ``exact.advance_single``
 N_COEFFICIENT_ROW = 10
-GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
+GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (ROW * k for k in range(N_COEFFICIENT_ROW))
 RING = 256  # steps ahead for which transitions wait in a list of their own
 
 
@@ -250,6 +252,9 @@ def run_grid(
                     else:
                         record_row(current, out, scratch, np.int64(0), selected, low, n, how)
 
+            if jumps is not None:
+                for k in range(0, n, LINE // jumps.itemsize):  # the processor does not foresee rows far apart
+                    prefetch_line(jumps, at + time_stride + low + k)
             slack = None
             step_row(before, after, coefficients, jump, jump_inh, coupled, tau_inh, leak, threshold, slack, flag, n)
 
