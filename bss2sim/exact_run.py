@@ -11,6 +11,7 @@ from . import memory
 from .errors import InputError, ParameterError
 from .kernels import events, exact, grid
 from .kernels.coefficients import fill_grid_coefficients
+from .kernels.jit import plain
 from .partition import Partition, partition
 from .plan import Plan, raise_status
 from .spike_buffers import bin_spikes
@@ -105,12 +106,11 @@ def _neuron_arguments(plan: Plan) -> dict[str, Any]:
 
 
 def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
-    """Coefficients of the grid; of a population without variation once, from Python, which saves compiling the loop."""
+    """Coefficients of the grid; of a population without variation once, in plain Python, which saves compiling them."""
     fill = fill_grid_coefficients
     if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
         one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
-        uncompiled = getattr(fill, "py_func", fill)
-        uncompiled(dt, tau_mem[:1, :1], tau[:1, :1], *one)
+        plain(fill)(dt, tau_mem[:1, :1], tau[:1, :1], *one)
         for array, value in zip((gain, kept, loss), one, strict=True):
             if array is not None and value is not None:
                 array[...] = value

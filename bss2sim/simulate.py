@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .broadcasting import Trials, labels_of
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
+from .kernels.collector import paused
 from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
@@ -176,14 +178,7 @@ def simulate(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
     )  # fmt: skip
-    if integrator == "euler":
-        from .euler_run import run_euler
-
-        run_euler(plan)
-    else:
-        from .exact_run import run_exact
-
-        run_exact(plan)
+    _runner(integrator)(plan)
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, "device": "cpu"}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
@@ -196,6 +191,17 @@ def simulate(
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
     return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
+
+
+@cache
+def _runner(integrator: str) -> Callable[[Plan], None]:
+    """Load the integrator, and Numba with it."""
+    with paused():
+        if integrator == "euler":
+            from .euler_run import run_euler as run
+        else:
+            from .exact_run import run_exact as run
+    return run
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:

@@ -25,6 +25,7 @@ from .membrane import (
     euler_membrane,
 )
 from .packed import gather_packed, list_dense, list_events
+from .scalars import larger, smaller
 from .vector import LINE, clear_row, copy_row, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
@@ -81,7 +82,7 @@ def run_euler(
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
-        n = min(block, n_neuron - low)
+        n = smaller(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
         # Lanes beyond the last neuron have threshold = reset = k_mem = 0: whatever an earlier task left in `drive` and
@@ -112,7 +113,7 @@ def run_euler(
             last_event = event_pointer[input_at[trial] + 1]
         start = n_found
         for t_first in range(0, n_time, tile):
-            t_last = min(t_first + tile, n_time)
+            t_last = smaller(t_first + tile, n_time)
             at = input_at[trial] + t_first * time_stride
             plain = True
             if jumps is not None:
@@ -265,5 +266,5 @@ def run_euler(
                 copy_row(new_inhibitory, trial * n_neuron + low, floats, _J, n)
             if threshold is not None:
                 for j in range(n):
-                    new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (n_time - 1))
+                    new_busy[trial, low + j] = larger(0, integers[_BUSY + j] - (n_time - 1))
     return n_found

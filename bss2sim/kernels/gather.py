@@ -12,11 +12,11 @@ import math
 import numpy as np
 
 from .codes import BLOCK
-from .jit import kernel
+from .jit import part
 from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
-@kernel
+@part
 def list_spikes(spikes, offset, n_input, index):
     """Write the indices of the non-zero entries of a row to `index`; return their number."""
     n_spike = np.int64(0)
@@ -34,7 +34,7 @@ def list_spikes(spikes, offset, n_input, index):
     return n_spike
 
 
-@kernel
+@part
 def is_plain(spikes, offset, n_input):
     """Whether a row holds only 0 and 1."""
     use_wide_registers()
@@ -45,7 +45,7 @@ def is_plain(spikes, offset, n_input):
     return not graded
 
 
-@kernel
+@part
 def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
     """Add weight rows index[first : first + n_spike] to jump[:n]; eight rows a pass, in order."""
     use_wide_registers()
@@ -78,7 +78,7 @@ def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
         k += 1
 
 
-@kernel
+@part
 def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump):
     """Add weight rows, positive entries to jump[:n], negative ones to jump[BLOCK : BLOCK + n]."""
     use_wide_registers()
@@ -94,7 +94,7 @@ def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump):
             down[j] = down[j] + (w if w < zero else zero)
 
 
-@kernel
+@part
 def add_graded_row(grade, weight, at, n, jump, pair):
     """Add one weight row times the grade of its spike; `pair` is None for a single time constant."""
     use_wide_registers()
@@ -112,7 +112,7 @@ def add_graded_row(grade, weight, at, n, jump, pair):
             down[j] = down[j] + (w if w < zero else zero)
 
 
-@kernel
+@part
 def add_sparse_row(grade, column, value, first, end, low, n, jump, pair):
     """Add one row of a CSR weight matrix; columns ascend, those in [low, low + n) count."""
     a, b = first, end
@@ -132,7 +132,7 @@ def add_sparse_row(grade, column, value, first, end, low, n, jump, pair):
         a += 1
 
 
-@kernel
+@part
 def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron, low, n, index, jump, pair):
     """Jumps of neurons low .. low + n caused by one row of dense input spikes.
 
@@ -164,7 +164,7 @@ def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron
         add_signed_rows(index, np.int64(0), n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
 
 
-@kernel
+@part
 def gather_events(source, first, n_event, n_input, weight, column, pointer, row, n_neuron, low, n, jump, pair):
     """Jumps of neurons low .. low + n caused by the events first .. first + n_event of sparse input spikes."""
     for j in range(n):

@@ -12,12 +12,12 @@ import numpy as np
 
 from .codes import AT_ONCE, ROWS
 from .gather import is_plain
-from .jit import kernel, rule
+from .jit import part, rule
 from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
 from .vector import LINE, count_bits, nonzero_mask, trailing_zeros, without_lowest
 
 
-@kernel
+@part
 def _lay_out(count, n_row, order, lists, bins):
     """Order steps by their number of spikes, and find where the lists of four of them start (`lists`); the last entry is the end.
 
@@ -41,7 +41,7 @@ def _lay_out(count, n_row, order, lists, bins):
     return lists[n_list]
 
 
-@kernel
+@part
 def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins):
     """List the spikes of some steps of dense input; return whether all are 1.
 
@@ -91,7 +91,7 @@ def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, cou
     return plain
 
 
-@kernel
+@part
 def list_events(event_step, source, event, last_event, step, n_row, n_input, width, index, count, order, lists, bins):
     """List the events from `event` on of some steps, from `step`, as :func:`list_dense`; return the first after them."""
     first = event
@@ -125,7 +125,7 @@ def _weighted(packed, here, index, grade, k, plain):
     return w
 
 
-@kernel
+@part
 def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair):
     """Jumps of a group of neurons in the steps of a tile: `drive` (sign, step, neuron), sign with `pair` only.
 

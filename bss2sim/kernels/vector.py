@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from .codes import STREAMED, WHOLE
-from .jit import kernel, rule
+from .jit import part, rule
 
 LINE = 64  # bytes of a cache line, and of the widest register
 
@@ -151,6 +151,7 @@ def use_wide_registers(typingctx):
     def codegen(context, builder, signature, args):
         # llvmlite's own `add` accepts only attributes without a value
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        builder.function.attributes.add("noinline")  # its callers need not have that attribute
 
     return signature, codegen
 
@@ -197,7 +198,7 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
         """Do nothing."""
 
 
-@kernel
+@part
 def record_row(target, row, source, at, selected, low, n, how):
     """Write the values source[at : at + n] of neurons low .. low + n to a row of an output that starts at `row`.
 
