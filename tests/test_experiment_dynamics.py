@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import mpmath
 import naive_experiment_dynamics as naive
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import bss2sim as b2
 from bss2sim.experiment.dynamics import Circuits, TrialArrays, run_circuits
 from bss2sim.inputs import read_dense, read_sparse
+from bss2sim.kernels.circuit import bulge
 
 DT = 1e-6
 LIMITS = (20.0, 235.0, 60.0, 40.0)
@@ -112,9 +114,12 @@ def compare(arguments, keywords):
     return run.spike_time.size
 
 
-@pytest.mark.parametrize("change", ["none", "noise", "reset", "limits"])
+@pytest.mark.parametrize("change", ["none", "noise", "reset", "limits", "fast", "long"])
 def test_run_circuits__drift_like_twin(change):
     changes = {"noise": {"threshold_noise": 0.0}, "reset": {"reset_time_constant": 0.0}, "limits": {"limits": None}}
+    # time constants about dt, and clamps that end long after it
+    changes["fast"] = {"tau_exc": np.full((2, 7), 0.6e-6), "tau_inh": np.full((2, 7), 2e-6)}
+    changes["long"] = {"refractory_time": np.full((2, 7), 6.3e-6)}
     assert compare(*network(9, **changes.get(change, {}))) > 30
 
 
@@ -187,9 +192,13 @@ def some(arguments, keywords, trial=slice(None), neuron=slice(None)):
     return [dataclasses.replace(c, **circuits), dataclasses.replace(trials, **kept), drive, *weights], changed
 
 
-@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
-def test_run_circuits__cut_by_trials_neurons_and_threads(sparse):
-    arguments, keywords = network(6, n_trial=24, size=130, leak=sparse, sparse=sparse)
+@pytest.mark.parametrize(
+    ("sparse", "leak"), [(False, False), (True, False), (True, True)], ids=["dense", "sparse", "leak"]
+)
+def test_run_circuits__cut_by_trials_neurons_and_threads(sparse, leak):
+    # short time constants beside long ones: circuits that are worked out one by one beside those side by side
+    tau_exc = np.random.default_rng(1).uniform(0.5e-6, 9e-6, (2, 130))
+    arguments, keywords = network(6, n_trial=24, size=130, leak=leak, sparse=sparse, tau_exc=tau_exc)
     run = run_circuits(*arguments, **keywords)
     assert run.spike_time.size > 1000
     two = run_circuits(*arguments, **{**keywords, "threads": 2})
@@ -203,6 +212,65 @@ def test_run_circuits__cut_by_trials_neurons_and_threads(sparse):
     np.testing.assert_array_equal(part.spike_time, run.spike_time[mine])
     np.testing.assert_array_equal(part.spike_neuron, run.spike_neuron[mine] - 5)
     np.testing.assert_array_equal(part.row_size, np.bincount(part.spike_trial, minlength=8))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n_trial", [1, 24])
+def test_run_circuits__samples_are_read_as_they_come(threads, n_trial):
+    arguments, keywords = network(6, n_trial=n_trial, size=130, n_time=60)
+    run = run_circuits(*arguments, **keywords)
+    seen = np.full_like(run.samples, np.nan)
+
+    def read(first, last, samples):
+        seen[first:last] = samples
+
+    other = run_circuits(*arguments, **{**keywords, "threads": threads}, read=read)
+    assert other.samples is None
+    np.testing.assert_array_equal(seen, run.samples)
+    np.testing.assert_array_equal(other.spike_time, run.spike_time)
+
+
+def test_run_circuits__crossings_like_50_digits():
+    rng = np.random.default_rng(3)
+    size = 120
+    inputs = np.array([[20.0], [-6.0]]) * rng.uniform(0.2, 1.0, (2, size))
+    exc, inh = (np.maximum(sign * inputs, 0).astype(np.float32)[np.newaxis] for sign in (1, -1))
+    tau = rng.uniform(4e-6, 12e-6, (2, 1, size))
+    step = rng.uniform(3.0, 8.0, (2, 1, size))
+    drift = rng.uniform(-2e5, 2e5, (1, size))
+    threshold = rng.uniform(81, 90, (1, size))
+    long = np.full((1, size), 50e-6)
+    circuits = Circuits(
+        threshold=threshold, reset=np.full((1, size), 80.0), refractory_time=long, holdoff_time=0 * long, tau_exc=tau[0],
+        tau_inh=tau[1], step_exc=step[0], step_inh=step[1], tau_mem=None, leak=None, drift=drift,
+        spike_mask=np.ones((1, size), np.uint8),
+    )  # fmt: skip
+    zero = np.zeros(1, np.int64)
+    trials = TrialArrays(zero, zero, zero, zero, zero, zero, None, np.arange(size))
+    drive = read_dense(np.ones((1, 1, 2), np.uint8), "input", 2, DT, 0.0, DTYPES)
+    run = run_circuits(
+        circuits, trials, drive, exc, inh, start=np.full((1, size), 80.0), dt=DT, n_time=1, sample_time=None,
+        spikes=True, threads=1,
+    )  # fmt: skip
+    assert 30 < run.spike_time.size < size
+    for time, n in zip(run.spike_time, run.spike_neuron, strict=True):
+        with mpmath.workdps(50):
+            i = mpmath.mpf(step[0, 0, n] * float(exc[0, 0, n]))
+            j = -mpmath.mpf(step[1, 0, n] * float(inh[0, 1, n]))
+
+            def above(s, n=n, i=i, j=j):
+                e, f = (mpmath.expm1(-s / mpmath.mpf(float(t))) for t in tau[:, 0, n])
+                return 80 - i * e - j * f + mpmath.mpf(drift[0, n]) * s - mpmath.mpf(threshold[0, n])
+
+            root = mpmath.findroot(above, mpmath.mpf(time))
+            slope = mpmath.diff(above, root)
+            assert abs(time - root) < 4e-22 + 6e-14 / slope  # a few units in the last place of the membrane
+
+
+@given(per=st.floats(0.01, 50.0), share=st.floats(0.0, 1.0))
+def test_bulge__is_a_bound(per, share):
+    chord = -np.expm1(-per) * share
+    assert -np.expm1(-per * share) - chord <= bulge(1.0, per) + 1e-15
 
 
 def test_run_circuits__samples_change_no_spike():
@@ -262,7 +330,8 @@ def test_run_circuits__run_ends_within_a_bin():
     times = np.full((3, 1), end)
     short = run_circuits(*arguments, **{**keywords, "n_time": 21, "finish": end, "sample_time": times}, keep_state=True)
     long = run_circuits(*arguments, **{**keywords, "sample_time": times})
-    np.testing.assert_array_equal(short.spike_time, long.spike_time[long.spike_time < end].copy())
+    # the last interval is another one: its crossings are found from another first guess
+    np.testing.assert_allclose(short.spike_time, long.spike_time[long.spike_time < end], rtol=0, atol=2e-20)
     np.testing.assert_allclose(short.samples[:, 0], long.samples[:, 0], rtol=0, atol=1e-12)
     inside = np.clip(short.state.membrane, *LIMITS[:2])
     np.testing.assert_allclose(inside, long.samples[:, 0], rtol=0, atol=1e-9)

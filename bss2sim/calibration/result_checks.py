@@ -27,7 +27,7 @@ def numbers_digest(dataset: xr.Dataset) -> str:
     """SHA-256 of names, dims and numbers of the variables: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in sorted(map(str, dataset.data_vars)):
-        _add_variable(digest, name, dataset[name].variable)
+        _add_variable(digest, name, dataset.variables[name])
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from ..hardware.chip import EmulatedChip
 from ..hardware.morphology import LogicalNeuronOnDLS
 from ..hardware.neuron_block import configure, disable_spiking
 from ..hardware.registers import SIZES, check_registers
+from ..kept import Kept
 from ..neuron import Population
 from .circuits import circuit_parameters
+
+MOST_KEPT = 4  # weights of synapses and circuits, of two kinds of runs
 
 
 def _warn_of_failures(calibration: Calibration, somas: np.ndarray) -> None:
@@ -114,12 +117,15 @@ class Prepared:
         What they do (:func:`~bss2sim.experiment.circuits.circuit_parameters`); not to be written to.
     calibration_id : str
         Name of the registers.
+    kept : Kept
+        What runs work out of all this.
     """
 
     placed: list[LogicalNeuronOnDLS]
     placement: list[np.ndarray]
     parameters: xr.Dataset
     calibration_id: str
+    kept: Kept = field(default_factory=lambda: Kept(MOST_KEPT))
 
 
 def prepare(

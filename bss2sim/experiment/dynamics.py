@@ -24,9 +24,11 @@ from .. import memory
 from ..errors import InputError, ParameterError
 from ..inputs import SNAP, Drive
 from ..kernels import circuit_law
-from ..kernels.circuit import N_COEFFICIENT_ROW, N_STATE_ROW
+from ..kernels.circuit import N_COEFFICIENT_ROW, N_STATE_ROW, ROW
+from ..kernels.circuit_input import DRIVE_ROW, GROUP, TILE
+from ..kernels.circuit_line import N_LINE_ROW
 from ..kernels.circuit_run import run_circuits as run_kernel
-from ..kernels.codes import BLOCK, FINE, TOO_FAST
+from ..kernels.codes import AT_ONCE, BLOCK, FINE, ROWS, TOO_FAST
 from ..partition import partition
 from ..spike_buffers import SpikeBuffers
 from ..threads import run_chunks
@@ -56,6 +58,7 @@ def run_circuits(
     spikes: bool,
     threads: int,
     keep_state: bool = False,
+    read: Callable[[int, int, np.ndarray], None] | None = None,
     place: Callable[[int, int], str] | None = None,
 ) -> CircuitRun:
     """Run circuits of the emulated chip.
@@ -89,6 +92,11 @@ def run_circuits(
         Threads to use.
     keep_state : bool
         Whether to return the state at the end. A run cut in two equals the whole to rounding.
+    read : function of (first, last, samples), optional
+        Called by the threads, in place of returning samples, with those (trial, sample, neuron) of the trials first .. last - 1 as
+        soon as they are there: the memory is that of other trials afterwards, and has not left the caches.
+    place : function of (trial, neuron), optional
+        Names them in messages.
 
     Returns
     -------
@@ -147,7 +155,6 @@ def run_circuits(
     own = _kernel_circuits(circuits)
     old = state_arrays(start, begin)
     new = [np.empty_like(array) if keep_state else array for array in old]
-    samples = memory.empty((n_trial, times.shape[1], n_neuron), np.float64)
     gain = plain(np.ones((n_trial, n_neuron)) if trials.gain is None else trials.gain)
     where = [plain(x, np.int64) for x in (trials.input_at, trials.weight_row, trials.circuit_row)]
     who = [plain(x, np.int64) for x in (trials.circuit, trials.batch, trials.run, trials.seed)]
@@ -160,15 +167,25 @@ def run_circuits(
     if spikes:
         share = part.n_task * part.block * n_time // part.n_chunk
         buffers = SpikeBuffers("sparse", part, n_neuron, share // 64 + 1024, np.float64, start_step, dt)
+    streams = read is not None and part.n_block == 1
+    most = int(np.diff(part.bounds).max(initial=0)) if streams else n_trial
+    samples = [
+        memory.empty((most, times.shape[1], n_neuron), np.float64) for _ in range(part.threads if streams else 1)
+    ]
     unused = np.zeros(part.n_task, np.int64)
     status = np.zeros((part.n_chunk, 3), np.int64)
     n_input = weight_exc.shape[1]
     scratch = [_scratch(n_input) for _ in range(part.threads)]
-    weights = [plain(w, np.float32).reshape(-1) for w in (weight_exc, weight_inh)]
+    weights: list[Any]
+    if dense:
+        weights = [_packed(weight_exc, weight_inh), None, None]
+    else:
+        weights = [None, *(plain(w, np.float32).reshape(-1) for w in (weight_exc, weight_inh))]
 
     def work(chunk: int, worker: int) -> None:
         low, high = part.bounds[chunk], part.bounds[chunk + 1]
         per_task = unused if buffers is None else buffers.per_task
+        seen = samples[worker if streams else 0]
 
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
             found, in_order = run_kernel(
@@ -178,7 +195,7 @@ def run_circuits(
                 None if dense else drive.source, None if dense else drive.pointer, n_input, *weights,
                 *own, *who,
                 *old, keep_state, *new,
-                times, samples.reshape(-1), spikes, time, neuron, per_task, status[chunk], *scratch[worker],
+                times, seen.reshape(-1), low if streams else 0, spikes, time, neuron, per_task, status[chunk], *scratch[worker],
             )  # fmt: skip
             if status[chunk, 0]:  # stopped early: there will be an error, not a result
                 per_task[low:high] = 0
@@ -189,11 +206,15 @@ def run_circuits(
             buffers.fill(chunk, run)
         else:
             run(np.empty(0), np.empty(0, np.int32))
+        if read is not None and streams and not status[chunk, 0]:
+            read(low, high, seen[: high - low])
 
     if part.n_task:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
         _raise_status(report, place or "trial {}, neuron {}".format)
+    if read is not None and not streams:
+        read(0, n_trial, samples[0])
     found = (np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(n_trial, np.int64))
     if buffers is not None:
         found = buffers.collect()
@@ -201,7 +222,7 @@ def run_circuits(
     if keep_state:
         new[4] -= finish
         state = CircuitState(*new)
-    return CircuitRun(*found, None if sample_time is None else samples, state)
+    return CircuitRun(*found, None if sample_time is None or read is not None else samples[0], state)
 
 
 def _check_samples(times: np.ndarray, begin: float, finish: float, slack: float) -> None:
@@ -256,18 +277,42 @@ def _kernel_circuits(c: Circuits) -> list[Any]:
     ]  # fmt: skip
 
 
+def _packed(weight_exc: np.ndarray, weight_inh: np.ndarray) -> np.ndarray:
+    """Return both weights (row, input, neuron) as ``kernels.circuit_input`` takes them, flat."""
+    n_row, n_input, n_neuron = weight_exc.shape
+    n_group = -(-n_neuron // GROUP)
+    packed = memory.empty((n_row, n_group, n_input + 1, 2, GROUP), np.float32)
+    n_whole = n_neuron // GROUP
+    packed[:, :, -1] = 0
+    packed[:, n_whole:] = 0
+    for sign, weight in enumerate((weight_exc, weight_inh)):
+        whole = weight[:, :, : n_whole * GROUP].reshape(n_row, n_input, n_whole, GROUP)
+        packed[:, :n_whole, :-1, sign] = whole.swapaxes(1, 2)
+        if n_whole < n_group:
+            packed[:, -1, :-1, sign, : n_neuron - n_whole * GROUP] = weight[:, :, n_whole * GROUP :]
+    return packed.reshape(-1)
+
+
 def _scratch(n_input: int) -> list[np.ndarray]:
     """Return the scratch of one thread, in the kernel's order."""
     return [
-        *(memory.zeros((N_STATE_ROW * BLOCK,), np.float64) for _ in range(2)),
-        memory.zeros((N_COEFFICIENT_ROW * BLOCK,), np.float64),
+        memory.zeros((N_STATE_ROW * ROW,), np.float64),
+        memory.zeros((N_COEFFICIENT_ROW * ROW,), np.float64),
         memory.zeros((BLOCK,), np.float64),
         np.zeros(BLOCK, np.int64),
         np.zeros(BLOCK, np.int64),
-        memory.zeros((BLOCK,), np.float64),
+        *(memory.zeros((BLOCK,), np.float64) for _ in range(2)),
+        np.zeros(BLOCK, np.int64),
         memory.zeros((BLOCK,), np.uint8),
-        np.empty(max(n_input, 1), np.int64),
-        memory.zeros((2 * BLOCK,), np.float32),
+        np.empty(BLOCK, np.int64),
+        memory.zeros((N_LINE_ROW * ROW,), np.float64),
+        np.empty(TILE * n_input + ROWS * (n_input + AT_ONCE), np.int32),
+        np.empty(TILE * n_input + ROWS * (n_input + AT_ONCE), np.float32),
+        np.empty(TILE, np.int64),
+        np.empty(TILE + ROWS - 1, np.int64),
+        np.empty(-(-TILE // ROWS) + 1, np.int64),
+        np.empty(n_input + 2, np.int64),
+        memory.zeros((TILE * DRIVE_ROW,), np.float32),
     ]
 
 

@@ -17,6 +17,8 @@ from .dynamics import Circuits
 from .identity import Identity
 from .synapses import ChipSynapses
 
+CIRCUIT_FACTORS = ("membrane_limits", "reset_time_constant", "threshold_noise")  # effects that circuits know of
+
 
 @dataclass
 class Experiment:

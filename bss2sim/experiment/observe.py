@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .. import memory
 from ..hardware.draws import lognormal
 from ..kernels import noise
 from ..plan import name_place
-from ..recording.cadc import CadcSchedule, cadc_schedule, convert_cadc
+from ..recording.cadc import CadcSchedule, cadc_reader, cadc_schedule
 from ..recording.madc import convert_madc, madc_stamps, madc_times
 from ..recording.spike_stamps import stamp_spikes
 from .dynamics import Circuits, TrialArrays, run_circuits
 from .laid_out import Experiment
+
+Read = Callable[[int, int, np.ndarray], None]  # of first and last trial, and samples (trial, sample, neuron)
 
 MOST_ANALOG = 2**26  # bytes of analog samples at a time
 MOST_WEIGHT = 2**25  # bytes of weights at a time: fresh memory costs more than working in chunks
@@ -116,11 +119,20 @@ class _Part:
         """Name the k-th of some trials and a neuron of this part, for messages."""
         return name_place(self.e.trials, int(trial[k]), int(self.neurons[neuron]))
 
-    def run(self, chunk: _Chunk, sample_time: np.ndarray | None, spikes: bool) -> Iterator[tuple[np.ndarray, Any]]:
-        """Run trials; yield those of one batch entry and what they did. Times as the ADCs have them."""
+    def run(
+        self,
+        chunk: _Chunk,
+        sample_time: np.ndarray | None,
+        spikes: bool,
+        reader: Callable[[np.ndarray], Read] | None = None,
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """Run trials; yield those of one batch entry and what they did. Times as the ADCs have them.
+
+        `reader` makes what reads the samples of some trials; without one they are in what is yielded.
+        """
         e, sequences = self.e, chunk.sequences
         columns = _slice(self.neurons)
-        exc, inh = (np.ascontiguousarray(w[:, :, columns]) for w in (chunk.weight_exc, chunk.weight_inh))
+        exc, inh = (w[:, :, columns] for w in (chunk.weight_exc, chunk.weight_inh))
         state = None
         for k in range(sequences.shape[1]):
             trial = np.ascontiguousarray(sequences[:, k])
@@ -137,7 +149,7 @@ class _Part:
                 self.circuits, arrays, e.drive, exc, inh,
                 start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,
                 n_time=e.free_rows + e.n_time, finish=e.free_time + e.duration, sample_time=times, spikes=spikes,
-                threads=e.threads, keep_state=e.carries,
+                threads=e.threads, keep_state=e.carries, read=None if reader is None else reader(trial),
                 place=partial(self._name, trial),
             )  # fmt: skip
             state = result.state
@@ -151,15 +163,6 @@ def _slice(index: np.ndarray) -> slice | np.ndarray:
     return index
 
 
-def _put(out: np.ndarray, trial: np.ndarray, neurons: np.ndarray, values: np.ndarray) -> None:
-    """Write values (trial, sample, neuron) of some trials and neurons."""
-    rows, columns = _slice(trial), _slice(neurons)
-    if isinstance(rows, np.ndarray) and isinstance(columns, np.ndarray):
-        out[rows[:, np.newaxis, np.newaxis], np.arange(out.shape[1])[:, np.newaxis], columns] = values
-    else:
-        out[rows, :, columns] = values
-
-
 def _stamp(e: Experiment, spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]], found: Observed) -> None:
     """Keep the spikes as they arrive; those of the free run come before the recording begins."""
     time, neuron, trial = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
@@ -171,16 +174,25 @@ def _stamp(e: Experiment, spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]
     found.spike_time, found.spike_neuron, found.spike_trial = stamped[:3]
 
 
-def _convert(e: Experiment, part: _Part, half: int, trial: np.ndarray, analog: np.ndarray, found: Observed) -> None:
-    """Read some samples with the CADC."""
+def _cadc_reader(e: Experiment, part: _Part, half: int, found: Observed, trial: np.ndarray) -> Read:
+    """Return what reads the samples of some trials with the CADC, into the rows and columns that are theirs."""
     assert found.cadc is not None and found.cadc_value is not None
-    who = e.identity[trial]
-    value = convert_cadc(
-        analog, found.cadc.sample_time[_slice(trial)], hemisphere=np.full(part.neurons.size, half), circuit=part.circuit,
+    who, out = e.identity[trial], found.cadc_value
+    reader = cadc_reader(
+        found.cadc.sample_time[_slice(trial)], hemisphere=np.full(part.neurons.size, half), circuit=part.circuit,
         seed=who.seed, batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
-        threads=e.threads,
     )  # fmt: skip
-    _put(found.cadc_value, trial, part.neurons, value)
+    columns = _slice(part.neurons)
+
+    def read(first: int, last: int, samples: np.ndarray) -> None:
+        if isinstance(columns, slice):
+            reader.read(first, last, samples, out, trial, columns.start)
+            return
+        some = np.empty(samples.shape, out.dtype)
+        reader.read(first, last, samples, some, np.arange(trial.size) - first)
+        out[trial[first:last, np.newaxis, np.newaxis], np.arange(out.shape[1])[:, np.newaxis], columns] = some
+
+    return read
 
 
 def _observe_madc(e: Experiment, found: Observed) -> None:
@@ -212,7 +224,7 @@ def observe(e: Experiment) -> Observed:
         )  # fmt: skip
         n_sample = found.cadc.stamp.shape[-1]
         kind = np.int16 if e.factors["quantisation"] else np.float64
-        found.cadc_value = np.empty((e.trials.size, n_sample, neurons.size), kind)
+        found.cadc_value = memory.empty((e.trials.size, n_sample, neurons.size), kind)
     parts = [(half, np.flatnonzero(e.hemisphere == half)) for half in (0, 1)]
     both = [(half, _Part(e, some)) for half, some in parts if some.size]
     spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -220,13 +232,13 @@ def observe(e: Experiment) -> Observed:
     if wants_spikes or found.cadc is not None:
         for chunk in _chunks(e, n_sample):
             for half, part in both:
-                times = None if found.cadc is None else found.cadc.sample_time[:, half]
-                for trial, result in part.run(chunk, times, wants_spikes):
+                times, reader = None, None
+                if found.cadc is not None:
+                    times, reader = found.cadc.sample_time[:, half], partial(_cadc_reader, e, part, half, found)
+                for trial, result in part.run(chunk, times, wants_spikes, reader):
                     if wants_spikes:
                         neuron = part.neurons[result.spike_neuron].astype(np.int32)
                         spikes.append((result.spike_time, neuron, trial[result.spike_trial]))
-                    if found.cadc is not None:
-                        _convert(e, part, half, trial, result.samples, found)
     if spikes:
         _stamp(e, spikes, found)
     if neurons.enable_madc_recording:

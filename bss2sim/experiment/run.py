@@ -12,17 +12,19 @@ from ..arrays import as_seconds
 from ..broadcasting import Trials, labels_of
 from ..errors import ParameterError, choose
 from ..extent import extent
+from ..hardware.chip import EmulatedChip
 from ..hardware.coordinates import N_COLUMN
 from ..inputs import read_inputs
 from ..neuron import Population
 from ..options import thread_count
 from ..recording import Recording
 from ..synapse import Synapse
-from .configured import prepare
+from .configured import Prepared, prepare
+from .dynamics import Circuits
 from .effects import effect_factors
 from .free_run import with_free_run
 from .identity import add_identity, as_run, identify
-from .laid_out import Experiment, circuit_rows
+from .laid_out import CIRCUIT_FACTORS, Experiment, circuit_rows
 from .observe import observe
 from .request import STARTS, check_chip, check_counts, chip_recording
 from .result import label_experiment
@@ -70,7 +72,15 @@ def run_on_chip(
             "start='carried' goes on where the batch entry before ended, but chips or registers differ along 'batch': rename "
             "that dim, e.g. to 'chip', or start otherwise"
         )
-    synapses = ChipSynapses(synapse, prepared.placement, parameters, chip, factors["synapse_gain"])
+
+    def make_synapses() -> ChipSynapses:
+        return ChipSynapses(synapse, prepared.placement, parameters, chip, factors["synapse_gain"])
+
+    # A function may give other weights each time it is called; others with dims are those of few runs.
+    same = not callable(synapse.transform) and synapse._weight.ndim == 2
+    key = ("synapses", synapse, factors["synapse_gain"])
+    synapses = prepared.kept.get(key, make_synapses) if same else make_synapses()
+    synapses.warn()
 
     trials = Trials()
     trials.add("inputs", drive.sizes, drive.labels)
@@ -80,7 +90,7 @@ def run_on_chip(
     c = chip.configuration
     free = 0.0 if start == "reset" else c.free_run_time + neurons.enable_madc_recording * c.madc_start_time
     drive, free_rows, free_time = with_free_run(drive, free, dt)
-    circuits, circuit_row = circuit_rows(parameters, neurons, chip, factors, trials, constant_current)
+    circuits, circuit_row = _circuits(prepared, neurons, chip, factors, trials, constant_current)
     somas = np.array([neuron[0] for neuron in prepared.placement])
     experiment = Experiment(
         neurons=neurons, record=record, chip=chip, factors=factors, trials=trials, identity=identify(trials, chip, runs),
@@ -97,6 +107,27 @@ def run_on_chip(
         **chip.provenance,
     }
     return label_experiment(experiment, observe(experiment), prepared.placed, provenance)
+
+
+def _circuits(
+    prepared: Prepared,
+    neurons: Population,
+    chip: EmulatedChip,
+    factors: dict[str, float],
+    trials: Trials,
+    current: float,
+) -> tuple[Circuits, np.ndarray]:
+    """Return what the circuits do and the row of each trial; of a population without sweeps kept for the next run."""
+    swept = set(prepared.parameters.dims)
+    if neurons.fires:
+        swept.update(neurons._parameters["spike_mask"][0].dims)
+    if swept - {"synaptic_input", "circuit", "neuron"}:
+        return circuit_rows(prepared.parameters, neurons, chip, factors, trials, current)
+    key = ("circuits", current, *(factors[name] for name in CIRCUIT_FACTORS))
+    circuits = prepared.kept.get(
+        key, lambda: circuit_rows(prepared.parameters, neurons, chip, factors, trials, current)[0]
+    )
+    return circuits, trials.rows(())
 
 
 def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 from .. import memory
 from ..broadcasting import Trials, labels_of
 from ..hardware.chip import EmulatedChip
-from ..hardware.synapse_array import INPUTS_PER_CIRCUIT, chip_weights, synapse_gains
+from ..hardware.synapse_array import INPUTS_PER_CIRCUIT, round_weights, synapse_gains, warn_of_weights
 from ..synapse import Synapse
 
 
@@ -46,9 +46,10 @@ class ChipSynapses:
         chip: EmulatedChip,
         gain_factor: float,
     ) -> None:
-        weights = chip_weights(synapse.chip_weight(), placement)
-        self.saturated = weights.saturated
-        self._code = weights.code
+        self._weight = synapse.chip_weight()
+        self._rounded = round_weights(self._weight, placement)
+        self.saturated = self._rounded.saturated
+        self._code = self._rounded.code
         self.n_input = synapse.n_input
         self._chip, self._placement = chip, placement
         self._spread = gain_factor * chip.variation["synaptic_strength"] * chip.configuration.synapse_gain_spread
@@ -58,6 +59,11 @@ class ChipSynapses:
             # 0 where the input of the first circuit is off: there is no current that the others could be a part of
             self._ratio = xr.where(first == 0, 0.0, circuits["circuit_strength"] / first.where(first != 0, 1.0))
         self._parts: dict[str, np.ndarray] = {}
+        self._only: tuple[np.ndarray, np.ndarray] | None = None
+
+    def warn(self) -> None:
+        """Warn of weights that the chip does not have, in every run."""
+        warn_of_weights(self._weight, self._rounded)
 
     def add_to(self, trials: Trials) -> None:
         """Take in the dims of the weights."""
@@ -78,7 +84,18 @@ class ChipSynapses:
         return trials.rows(rows.dims)
 
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return excitatory and inhibitory weights of some rows, each float32 (row, input, neuron), at least 0."""
+        """Return excitatory and inhibitory weights of some rows, each float32 (row, input, neuron), at least 0.
+
+        If all trials have the same weights, those of an earlier run are returned: nothing may be written to them.
+        """
+        if any(part.any() for part in self._parts.values()):
+            return self._make(rows)
+        if self._only is None:
+            self._only = self._make(np.zeros(1, np.int64))
+        return self._only
+
+    def _make(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Make the weights of some rows."""
         n_input, n_neuron = self._code.shape[-2:]
         codes = self._code.values.reshape(-1, n_input, n_neuron)
         both = [memory.empty((rows.size, n_input, n_neuron), np.float32) for _ in range(2)]

@@ -137,8 +137,12 @@ class EmulatedChip:
     def provenance(self) -> dict[str, Any]:
         """What makes this chip, as attributes of a file: seeds, and as JSON the variation and the numbers of the configuration."""
         seeds = self._seeds.values
+        return {"chip_seed": int(seeds) if seeds.ndim == 0 else seeds.ravel(), **self._texts}
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """Variation and configuration as JSON."""
         return {
-            "chip_seed": int(seeds) if seeds.ndim == 0 else seeds.ravel(),
             "chip_variation": json.dumps(self._factors),
             "chip_configuration": json.dumps({row["name"]: row["value"] for row in self.configuration.describe()}),
         }

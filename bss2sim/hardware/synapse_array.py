@@ -94,17 +94,25 @@ def synapse_circuits(placement: Sequence[np.ndarray], n_input: int) -> np.ndarra
     return np.ascontiguousarray(table.reshape(len(placement), n_block).T[block])
 
 
-def _warn_saturated(weight: xr.DataArray, size: np.ndarray, saturated: np.ndarray) -> None:
-    """Say how many weights saturate, the largest one, and what to do."""
-    index = np.unravel_index(int(np.argmax(size)), size.shape)
-    where = ", ".join(f"{dim} {place}" for dim, place in zip(weight.dims, index, strict=True))
-    largest = float(weight.values[index])
-    warn(
-        f"{int(np.count_nonzero(saturated))} of {size.size} weights saturate at -{HIGHEST_WEIGHT} or {HIGHEST_WEIGHT} LSB, the "
-        f"ends of 6 bits and a sign; the largest is {largest:g} LSB ({where}). Scale the weights by "
-        f"{HIGHEST_WEIGHT / abs(largest):.3g} or less and make synapses stronger (i_synin_gm, synapse_dac_bias), or split an "
-        "input into several"
-    )
+def warn_of_weights(weight: xr.DataArray, weights: ChipWeights) -> None:
+    """Warn of weights (.., input, neuron) that saturate: how many, the largest, and what to do; or that are all rounded to 0."""
+    saturated = weights.saturated.values
+    if saturated.any():
+        weight = weight.transpose(*weights.saturated.dims)
+        index = np.unravel_index(int(np.argmax(np.abs(weight.values))), weight.shape)
+        where = ", ".join(f"{dim} {place}" for dim, place in zip(weight.dims, index, strict=True))
+        largest = float(weight.values[index])
+        warn(
+            f"{int(np.count_nonzero(saturated))} of {weight.size} weights saturate at -{HIGHEST_WEIGHT} or {HIGHEST_WEIGHT} LSB, "
+            f"the ends of 6 bits and a sign; the largest is {largest:g} LSB ({where}). Scale the weights by "
+            f"{HIGHEST_WEIGHT / abs(largest):.3g} or less and make synapses stronger (i_synin_gm, synapse_dac_bias), or split an "
+            "input into several"
+        )
+    elif not weights.code.values.any() and weight.values.any():
+        warn(
+            f"all weights are rounded to 0: a chip has whole numbers, and the largest is {np.abs(weight.values).max():g} LSB. "
+            "Scale them to those of the chip, e.g. Synapse(weight, transform=50)"
+        )
 
 
 def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipWeights:
@@ -145,6 +153,13 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipW
     array([[ 1, -3],
            [63, 63]], dtype=int8)
     """
+    weights = round_weights(weight, placement)
+    warn_of_weights(weight, weights)
+    return weights
+
+
+def round_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipWeights:
+    """Return what :func:`chip_weights` does, without a warning."""
     weight = weight.transpose(..., "input", "neuron")
     if weight.sizes["neuron"] != len(placement):
         raise ParameterError(
@@ -155,16 +170,9 @@ def chip_weights(weight: xr.DataArray, placement: Sequence[np.ndarray]) -> ChipW
     value = np.ascontiguousarray(weight.values)
     size = np.abs(value)
     saturated = size >= HIGHEST_WEIGHT + 0.5
-    if saturated.any():
-        _warn_saturated(weight, size, saturated)
     size = np.minimum(size, HIGHEST_WEIGHT)
     whole = np.floor(size)
     whole += size - whole >= 0.5  # exact; size + 0.5 would be 1 just below 0.5
-    if size.any() and not whole.any():
-        warn(
-            f"all weights are rounded to 0: a chip has whole numbers, and the largest is {size.max():g} LSB. Scale them to "
-            "those of the chip, e.g. Synapse(weight, transform=50)"
-        )
     code = np.copysign(whole, value).astype(np.int8)
     coords = {dim: weight.coords[dim].variable for dim in weight.dims if dim in weight.coords}
     return ChipWeights(

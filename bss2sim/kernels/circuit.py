@@ -17,20 +17,23 @@ import math
 
 from .codes import BLOCK, CLAMPED, FREE
 from .elementary import SOON, decay, lost_soon
-from .jit import kernel, rule
+from .jit import part, rule
 from .membrane import exact_leaky_membrane, exact_membrane
 from .vector import use_wide_registers
 
-N_STATE_ROW = 3
-MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
+# Rows start at different places of a page: those at one place take the room of one another in the first-level cache.
+ROW = BLOCK + 24
+N_STATE_ROW = 6
+MEMBRANE, CURRENT, INHIBITORY = (ROW * k for k in range(3))
+NOW, NOW_EXC, NOW_INH = (ROW * k for k in range(3, N_STATE_ROW))  # the same just after the last instant of input
 N_COEFFICIENT_ROW = 25
 # of an interval
-GAIN, GAIN_INH, LOSS, KEPT, KEPT_INH, CHORD, FREE_GAIN, FREE_GAIN_INH, FREE_LOSS = (BLOCK * k for k in range(9))
+GAIN, GAIN_INH, LOSS, KEPT, KEPT_INH, CHORD, FREE_GAIN, FREE_GAIN_INH, FREE_LOSS = (ROW * k for k in range(9))
 # of a phase: what pulls, currents on or off, clamp on or off
-REST, LEAK, SCREEN, OPEN, CLAMP = (BLOCK * k for k in range(9, 14))
+REST, LEAK, SCREEN, OPEN, CLAMP = (ROW * k for k in range(9, 14))
 # of a trial: steps, inverse time constants, and the parts of gains with leak
-STEP, STEP_INH, PER_EXC, PER_INH, PER_MEM, RATIO, RATIO_INH = (BLOCK * k for k in range(14, 21))
-SLOW, SLOW_INH, APART, APART_INH = (BLOCK * k for k in range(21, 25))
+STEP, STEP_INH, PER_EXC, PER_INH, PER_MEM, RATIO, RATIO_INH = (ROW * k for k in range(14, 21))
+SLOW, SLOW_INH, APART, APART_INH = (ROW * k for k in range(21, 25))
 MARGIN = 1e-12  # of the screen, relative: it decides only which circuits to look at
 _EQUAL = 1e-20  # least difference of inverse time constants, relative; it does not change a gain
 
@@ -65,22 +68,18 @@ def inject(v, i, j, drive, drive_inh, step, step_inh, lower, upper, per_inhibiti
     return v, i + (share * step) * drive, j - (share_inh * step_inh) * drive_inh
 
 
-@kernel
-def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial):
-    """Fill what stays as it is in a trial; return the largest inverse synaptic time constant [1/s]."""
+@part
+def fill_circuits(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh):
+    """Fill what circuits have in every trial; return the largest inverse synaptic time constant [1/s]."""
     fastest = 0.0
+    coefficients[:] = 0.0
     for k in range(n):
         m = low + k
         mem, exc, inh = tau_mem[p, m], tau_exc[p, m], tau_inh[p, m]
-        coefficients[STEP + k] = gain[trial, m] * step_exc[p, m]
-        coefficients[STEP_INH + k] = gain[trial, m] * step_inh[p, m]
         coefficients[PER_EXC + k] = 1.0 / exc
         coefficients[PER_INH + k] = 1.0 / inh
         fastest = max(fastest, 1.0 / exc, 1.0 / inh)
         if leaks is not None:
-            # Without leak a membrane would rise by i tau_syn/tau_mem.
-            coefficients[STEP + k] *= mem / exc
-            coefficients[STEP_INH + k] *= mem / inh
             coefficients[PER_MEM + k] = 1.0 / mem
             # exp(-s slow) (1 - exp(-s apart)) ratio, as ``elementary.leaky_gain``
             apart = max(abs(exc - mem) / (exc * mem), _EQUAL / mem)
@@ -94,7 +93,26 @@ def fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_e
     return fastest
 
 
-@kernel
+@part
+def fill_steps(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial):
+    """Fill the jumps of the currents per unit of weight in a trial."""
+    for k in range(n):
+        m = low + k
+        coefficients[STEP + k] = gain[trial, m] * step_exc[p, m]
+        coefficients[STEP_INH + k] = gain[trial, m] * step_inh[p, m]
+        if leaks is not None:
+            # Without leak a membrane would rise by i tau_syn/tau_mem.
+            coefficients[STEP + k] *= tau_mem[p, m] / tau_exc[p, m]
+            coefficients[STEP_INH + k] *= tau_mem[p, m] / tau_inh[p, m]
+
+
+@rule
+def bulge(length, per):
+    """By how much 1 - exp(-s per) is above its chord in 0 <= s <= length, at most: an eighth of (length per)^2, and below 1."""
+    return min(0.125 * (length * per) * (length * per), 1.0)
+
+
+@part
 def fill_interval(coefficients, s, n, leaks, tau_reset):
     """Fill the coefficients of an interval of s [s]; return the share of the way to the reset that clamped membranes go."""
     use_wide_registers()
@@ -106,6 +124,7 @@ def fill_interval(coefficients, s, n, leaks, tau_reset):
         coefficients[KEPT_INH + k] = kept_inh
         coefficients[FREE_GAIN + k] = lost
         coefficients[FREE_GAIN_INH + k] = lost_inh
+        coefficients[CHORD + k] = bulge(s, coefficients[PER_EXC + k])
     if leaks is not None:
         for k in range(n):
             coefficients[CHORD + k] = s * coefficients[PER_MEM + k]
@@ -130,7 +149,7 @@ def leaky_gains(coefficients, s, k):
     return exc, inh
 
 
-@kernel
+@part
 def open_gates(coefficients, k, phase, level, reset, rest, leaks, pull):
     """Set what depends on the phase of circuit k; `pull` is the share of the way to the reset in an interval."""
     gate = 0.0 if phase == CLAMPED else 1.0
@@ -146,66 +165,47 @@ def open_gates(coefficients, k, phase, level, reset, rest, leaks, pull):
     coefficients[SCREEN + k] = level - MARGIN * abs(level) if phase == FREE and level < math.inf else math.inf
 
 
-@kernel
+@part
 def step_circuits(
-    before,
-    after,
-    coefficients,
-    drive,
-    transition,
-    length,
-    end,
-    lower,
-    upper,
-    per_inhibition,
-    per_excitation,
-    leaks,
-    flag,
-    n,
-):
+    state, coefficients, drive, at, transition, length, end,
+    lower, upper, per_inhibition, per_excitation, leaks, flag, n,
+):  # fmt: skip
     """Move a row of circuits over one interval of a length [s] that ends at `end` [s]; flag those to look at.
 
-    As i >= 0 and j <= 0, the slope is at most that of the start with the last j: the bound is v plus what it then rises.
+    Inputs of its start are drive[at : at + n], inhibitory ones BLOCK further on. A circuit is looked at if a bound of its membrane
+    is above the screen. With leak: as i >= 0 and j <= 0, the slope is at most that of the start with the last j, and the bound is
+    v plus what it then rises. Without: what j and the drift do is convex in time, so it is at most its chord, and what i does is
+    above its own chord by at most CHORD i (:func:`bulge`): the bound is the higher end of the interval plus that.
     """
     use_wide_registers()
+    drive_exc = drive[at : at + n]
+    drive_inh = drive[at + BLOCK : at + BLOCK + n]
     for k in range(n):
         v, i, j = inject(
-            before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
+            state[MEMBRANE + k], state[CURRENT + k], state[INHIBITORY + k], drive_exc[k], drive_inh[k],
             coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition, per_excitation)  # fmt: skip
+        state[NOW + k] = v
+        state[NOW_EXC + k] = i
+        state[NOW_INH + k] = j
         kept = j * coefficients[KEPT_INH + k]
         new = exact_membrane(v, i, coefficients[GAIN + k])
         new = exact_membrane(new, j, coefficients[GAIN_INH + k])
         new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
-        rise = 0.0
+        highest = v
         if leaks is not None:
-            rise = coefficients[CHORD + k] * (i + kept + (coefficients[LEAK + k] - v))
+            highest = v + max(coefficients[CHORD + k] * (i + kept + (coefficients[LEAK + k] - v)), 0.0)
         if leaks is None:
             new = exact_membrane(new, coefficients[REST + k], length)
-            rise = length * (i * coefficients[PER_EXC + k] + kept * coefficients[PER_INH + k] + coefficients[REST + k])
-        after[MEMBRANE + k] = new
-        after[CURRENT + k] = i * coefficients[KEPT + k]
-        after[INHIBITORY + k] = kept
-        flag[k] = (v + max(rise, 0.0) > coefficients[SCREEN + k]) | (transition[k] < end)
+            highest = max(v, new) + coefficients[CHORD + k] * i
+        state[MEMBRANE + k] = new
+        state[CURRENT + k] = i * coefficients[KEPT + k]
+        state[INHIBITORY + k] = kept
+        flag[k] = (highest > coefficients[SCREEN + k]) | (transition[k] < end)
 
 
-@kernel
-def sample_circuits(
-    samples,
-    out,
-    before,
-    coefficients,
-    drive,
-    s,
-    lower,
-    upper,
-    per_inhibition,
-    per_excitation,
-    leaks,
-    tau_reset,
-    fastest,
-    n,
-):
-    """Write the membranes of a row of circuits at a time s [s] after the start of an interval, if nothing happened since.
+@part
+def sample_circuits(samples, out, state, coefficients, s, lower, upper, leaks, tau_reset, fastest, n):
+    """Write the membranes of a row of circuits at a time s [s] after an instant of input, if nothing happened since.
 
     `fastest` is the largest inverse synaptic time constant [1/s].
     """
@@ -215,9 +215,7 @@ def sample_circuits(
     if leaks is None:
         if s * fastest <= SOON:  # the usual case: samples are early in a bin; the loop below gives the same bits
             for k in range(n):
-                v, i, j = inject(
-                    before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
-                    coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition, per_excitation)  # fmt: skip
+                v, i, j = state[NOW + k], state[NOW_EXC + k], state[NOW_INH + k]
                 new = exact_membrane(v, i, coefficients[OPEN + k] * lost_soon(s * coefficients[PER_EXC + k]))
                 new = exact_membrane(new, j, coefficients[OPEN + k] * lost_soon(s * coefficients[PER_INH + k]))
                 new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[CLAMP + k] * pull)
@@ -225,9 +223,7 @@ def sample_circuits(
                 to[k] = bounded(new, lower, upper)
             return
     for k in range(n):
-        v, i, j = inject(
-            before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
-            coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition, per_excitation)  # fmt: skip
+        v, i, j = state[NOW + k], state[NOW_EXC + k], state[NOW_INH + k]
         clamped = coefficients[CLAMP + k] * pull
         if leaks is not None:
             gain, gain_inh = leaky_gains(coefficients, s, k)

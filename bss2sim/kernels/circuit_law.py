@@ -11,7 +11,7 @@ import math
 
 from .crossing import _decay, _response
 from .elementary import SOON, decay, lost_soon
-from .jit import kernel
+from .jit import part
 
 _STEPS = 64
 _EPSILON = 2.0**-52
@@ -20,7 +20,7 @@ _SETTLED = 2e-9
 _FINEST = 2.0**-40  # of an interval: no maximum is looked for in less
 
 
-@kernel
+@part
 def _soon(x):
     """Decay and its complement, sooner where x is small; the bits of ``elementary.decay``."""
     if x <= SOON:
@@ -29,7 +29,7 @@ def _soon(x):
     return decay(x)
 
 
-@kernel
+@part
 def move_drift(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
     """Membrane without leak and currents after a time s [s].
 
@@ -40,7 +40,7 @@ def move_drift(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
     return v + (lost * i + lost_inh * j + rest * s), i * kept, j * kept_inh
 
 
-@kernel
+@part
 def move_leak(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
     """Membrane that leaks to `rest`, and currents, after a time s [s]: ``exact.move`` with fewer exponentials."""
     gain, kept = _response(s, tau_mem, tau_syn)
@@ -48,7 +48,7 @@ def move_leak(v, i, j, s, rest, tau_mem, tau_syn, tau_inh):
     return v + (gain * i + gain_inh * j - (v - rest) * _decay(s / tau_mem)[1]), i * kept, j * kept_inh
 
 
-@kernel
+@part
 def _slope(v, i, j, rest, tau_mem, tau_syn, tau_inh, leaks):
     """Slope of a free membrane [LSB/s]."""
     if leaks is None:
@@ -58,7 +58,7 @@ def _slope(v, i, j, rest, tau_mem, tau_syn, tau_inh, leaks):
     return slope
 
 
-@kernel
+@part
 def _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving, leaks):
     """Find where a membrane that rises from `low` to `high` [s] is at a level, by Newton's method from s, within the bracket."""
     for step in range(2 * _STEPS):
@@ -86,7 +86,7 @@ def _root(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, low, high, s, moving,
     return s
 
 
-@kernel
+@part
 def _share(x, rise, rise_low, rise_high):
     """Guess the share of an interval after which a share x of its rise is made, by the cubic through both ends and slopes.
 
@@ -100,7 +100,7 @@ def _share(x, rise, rise_low, rise_high):
     return guess if 0.0 < guess < 1.0 else x
 
 
-@kernel
+@part
 def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, moving, leaks):
     """Time at which v first rises through a level within some time [s], infinity if it does not.
 
@@ -140,13 +140,13 @@ def _first_crossing(v, i, j, level, rest, tau_mem, tau_syn, tau_inh, within, mov
     return math.inf
 
 
-@kernel
+@part
 def cross_drift(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
     """Time until a membrane without leak first rises through the threshold within some time [s], else infinity."""
     return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move_drift, None)
 
 
-@kernel
+@part
 def cross_leak(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within):
     """The same for a membrane that leaks to `rest`."""
     return _first_crossing(v, i, j, threshold, rest, tau_mem, tau_syn, tau_inh, within, move_leak, True)

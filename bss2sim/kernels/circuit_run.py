@@ -14,57 +14,53 @@ from .circuit import (
     CURRENT,
     INHIBITORY,
     MEMBRANE,
+    NOW,
+    NOW_EXC,
+    NOW_INH,
     PER_EXC,
     PER_INH,
-    STEP,
-    STEP_INH,
     bounded,
+    fill_circuits,
     fill_interval,
-    fill_trial,
-    inject,
+    fill_steps,
     open_gates,
     sample_circuits,
     step_circuits,
 )
+from .circuit_input import DRIVE_ROW, TILE, gather_tile
+from .circuit_line import settle
 from .codes import BLOCK, FREE, NOT_FINITE
-from .exact import advance, noisy_threshold, pulled, sort_spikes
-from .gather import add_graded_row, add_rows, gather_events, is_plain, list_spikes
-from .jit import kernel
+from .exact import advance, pulled, sort_spikes
+from .gather import gather_events
+from .jit import kernel, part
+from .noise import THRESHOLD, normal_row
 from .vector import nonzero_mask, trailing_zeros, without_lowest
 
 SNAP = 1e-6  # a last bin whose length differs by less, relative, is a whole one
 
 
-@kernel
-def gather_counts(spikes, offset, n_input, weight_exc, weight_inh, row, n_neuron, low, n, index, drive):
-    """Sum the weights of the spikes of a bin, excitatory ones to drive[:n] and inhibitory ones to drive[BLOCK : BLOCK + n]."""
-    drive[:n] = 0
-    drive[BLOCK : BLOCK + n] = 0
-    n_spike = list_spikes(spikes, offset, n_input, index)
-    origin = row * n_input * n_neuron + low
-    if is_plain(spikes, offset, n_input):
-        add_rows(index, np.int64(0), n_spike, weight_exc, origin, n_neuron, n, drive)
-        add_rows(index, np.int64(0), n_spike, weight_inh, origin, n_neuron, n, drive[BLOCK:])
-    else:
-        for k in range(n_spike):
-            count = drive.dtype.type(spikes[offset + index[k]])
-            at = origin + index[k] * n_neuron
-            add_graded_row(count, weight_exc, at, n, drive, None)
-            add_graded_row(count, weight_inh, at, n, drive[BLOCK:], None)
+@part
+def draw_levels(level, threshold, noise, p, low, n, number, circuit, batch, run, seed):
+    """Fill the thresholds of spikes `number` of a row of circuits, as ``exact.noisy_threshold`` draws them."""
+    if noise > 0.0:
+        normal_row(level[:n], number, circuit[low : low + n], np.int64(THRESHOLD), batch, run, seed)
+    for k in range(n):
+        level[k] = threshold[p, low + k] + noise * level[k] if noise > 0.0 else threshold[p, low + k]
 
 
 @kernel
 def run_circuits(
     first_task, last_task, block, n_neuron, n_step, start_step, dt, begin, finish,
     input_at, weight_row, circuit_row, gain,
-    spikes_in, time_stride, event_time, event_source, event_pointer, n_input, weight_exc, weight_inh,
+    spikes_in, time_stride, event_time, event_source, event_pointer, n_input, packed, weight_exc, weight_inh,
     moving, crossing, leaks, threshold, reset, rest, tau_mem, tau_exc, tau_inh, step_exc, step_inh,
     clamp_time, holdoff_time, spike_mask,
     limits, tau_reset, noise, circuit, batch, run, seed,
     old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
-    sample_time, samples, emits, spike_time, spike_neuron, n_spike, status,
-    before, after, coefficients, transition, phase, number, level, flag, index, drive,
+    sample_time, samples, sampled_from, emits, spike_time, spike_neuron, n_spike, status,
+    state, coefficients, transition, phase, number, level, following, followed, flag, flagged, line,
+    index, grade, count, order, lists, bins, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
@@ -73,40 +69,44 @@ def run_circuits(
     neuron), parameters (circuit row, neuron); `gain` (trial, neuron) multiplies both steps. `moving` and `crossing`
     go to ``exact.advance``; `leaks` and `rest` are those of ``circuit``. `limits`: lower and upper bound [LSB], inverse ranges of
     inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The old state is (trial, neuron) at
-    `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat (trial, sample, neuron).
+    `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat (trial from
+    `sampled_from` on, sample, neuron).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
     n_sample = sample_time.shape[1]
     lower, upper, per_inhibition, per_excitation = limits
+    filled_row, filled_low = np.int64(-1), np.int64(-1)  # circuits that the coefficients are filled for
+    fastest, pull = 0.0, 0.0
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
         n = min(block, n_neuron - low)
         p = circuit_row[trial]
-        coefficients[:] = 0.0
-        drive[:] = 0
+        drive[:DRIVE_ROW] = 0
         flag[:] = 0
         for k in range(n):
             m = low + k
-            before[MEMBRANE + k] = old_membrane[trial, m]
-            before[CURRENT + k] = old_current[trial, m]
-            before[INHIBITORY + k] = old_inhibitory[trial, m]
+            state[MEMBRANE + k] = old_membrane[trial, m]
+            state[CURRENT + k] = old_current[trial, m]
+            state[INHIBITORY + k] = old_inhibitory[trial, m]
             phase[k] = old_phase[trial, m]
             transition[k] = old_transition[trial, m]
             number[k] = old_number[trial, m]
-            level[k] = threshold[p, m]
-            if noise > 0.0:
-                own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
-                level[k] = noisy_threshold(threshold[p, m], number[k], own)
-        fastest = fill_trial(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial)
+            followed[k] = number[k] + 1
+        draw_levels(level, threshold, noise, p, low, n, number, circuit, batch[trial], run[trial], seed[trial])
+        draw_levels(following, threshold, noise, p, low, n, followed, circuit, batch[trial], run[trial], seed[trial])
+        origin = (trial - sampled_from) * n_sample * n_neuron + low  # of the samples of this task
+        if p != filled_row or low != filled_low:
+            fastest = fill_circuits(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh)
+            if spikes_in is not None:
+                pull = fill_interval(coefficients, dt, n, leaks, tau_reset)
+            filled_row, filled_low = p, low
+        fill_steps(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh, step_exc, step_inh, gain, trial)
         for k in range(n):
             m = low + k
-            open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], leaks, 0.0)
-        pull = 0.0
-        if spikes_in is not None:
-            pull = fill_interval(coefficients, dt, n, leaks, tau_reset)
+            open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], leaks, pull)
 
         t = begin
         step = start_step
@@ -117,93 +117,101 @@ def run_circuits(
             last_event = event_pointer[input_at[trial] + 1]
             while event < last_event and event_time[event] < begin:
                 event += 1
-        sample = 0
+        sample = np.int64(0)
         start = n_found
+        row = np.int64(0)  # of the bins of a tile
         is_last = False
         while not is_last:
             if spikes_in is not None:
-                at = input_at[trial] + (step - start_step) * time_stride
-                gather_counts(
-                    spikes_in, at, n_input, weight_exc, weight_inh, weight_row[trial], n_neuron, low, n, index, drive
-                )
+                row = (step - start_step) % TILE
+                if row == 0:
+                    at = input_at[trial] + (step - start_step) * time_stride
+                    gather_tile(spikes_in, at, time_stride, min(TILE, start_step + n_step - step), n_input, packed,
+                                weight_row[trial], n_neuron, low, n, index, grade, count, order, lists, bins, drive)  # fmt: skip
                 step += 1
                 is_last = step == start_step + n_step
                 end = finish if is_last else step * dt
                 if is_last and abs(end - t - dt) > SNAP * dt:  # the run ends within a bin
-                    fill_interval(coefficients, end - t, n, leaks, tau_reset)
+                    pull = fill_interval(coefficients, end - t, n, leaks, tau_reset)
+                    filled_row = np.int64(-1)
             if event_time is not None:
                 is_last = not (event < last_event and event_time[event] < finish)
                 end = finish if is_last else event_time[event]
-                fill_interval(coefficients, end - t, n, leaks, tau_reset)
-            step_circuits(before, after, coefficients, drive, transition, end - t, end,
+                pull = fill_interval(coefficients, end - t, n, leaks, tau_reset)
+            step_circuits(state, coefficients, drive, row * DRIVE_ROW, transition, end - t, end,
                           lower, upper, per_inhibition, per_excitation, leaks, flag, n)  # fmt: skip
 
             first_sample = sample
             while sample < n_sample and (is_last or sample_time[trial, sample] < end):
                 sample_circuits(
-                    samples, (trial * n_sample + sample) * n_neuron + low, before, coefficients, drive,
-                    sample_time[trial, sample] - t, lower, upper, per_inhibition, per_excitation, leaks, tau_reset,
-                    fastest, n)  # fmt: skip
+                    samples, origin + sample * n_neuron, state, coefficients,
+                    sample_time[trial, sample] - t, lower, upper, leaks, tau_reset, fastest, n)  # fmt: skip
                 sample += 1
 
             found_before = n_found
+            n_flagged = np.int64(0)
             for first_flag in range(0, n, 64):
                 mask = nonzero_mask(flag, first_flag)
                 while mask != 0:
-                    k = first_flag + trailing_zeros(mask)
+                    flagged[n_flagged] = first_flag + trailing_zeros(mask)
                     mask = without_lowest(mask)
-                    if k >= n:
-                        break
-                    m = low + k
-                    v, i, j = inject(
-                        before[MEMBRANE + k], before[CURRENT + k], before[INHIBITORY + k], drive[k], drive[BLOCK + k],
-                        coefficients[STEP + k], coefficients[STEP_INH + k], lower, upper, per_inhibition,
-                        per_excitation)  # fmt: skip
-                    own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
-                    # as the functions of ``circuit_law`` take them
-                    exc, inh = coefficients[PER_EXC + k], coefficients[PER_INH + k]
-                    if leaks is not None:
-                        exc, inh = tau_exc[p, m], tau_inh[p, m]
-                    was, was_until, fired = phase[k], transition[k], number[k]
-                    first = math.inf
-                    # The interval first, then copies up to the samples; one call, as it is compiled into this function.
-                    for q in range(first_sample - 1, sample):
-                        commits = q < first_sample
-                        emit_from = math.inf
-                        when = end
-                        if commits:
-                            if emits and spike_mask[p, m]:
-                                emit_from = -math.inf
-                        else:
-                            when = sample_time[trial, q]
-                            if when <= first:  # the row holds what is right
-                                continue
-                            if was == FREE and when <= first + clamp_time[p, m]:  # clamped since the first spike
-                                seen = pulled(threshold[p, m], reset[p, m], when - first, tau_reset)
-                                samples[(trial * n_sample + q) * n_neuron + m] = bounded(seen, lower, upper)
-                                continue
-                        new, now_phase, ends, found, (now_number, now_level, spike) = advance(
-                            t, when, v, i, j, was, was_until,
-                            moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], exc, inh,
-                            clamp_time[p, m], holdoff_time[p, m], tau_reset, fired, own,
-                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                        if not commits:
-                            samples[(trial * n_sample + q) * n_neuron + m] = bounded(new, lower, upper)
+                    n_flagged += 1
+            if leaks is None:
+                if n_flagged > 0:
+                    n_found, n_flagged = settle(
+                        line, flagged, n_flagged, t, end, low, p, trial,
+                        state, coefficients, transition, phase, number, level, following, followed,
+                        threshold, reset, rest, clamp_time, holdoff_time, tau_reset, noise, circuit, batch, run, seed, pull,
+                        emits, spike_mask, spike_time, spike_neuron, n_found, sample_time, first_sample, sample, samples, origin,
+                        lower, upper)  # fmt: skip
+            for r in range(n_flagged):
+                k = flagged[r]
+                m = low + k
+                v, i, j = state[NOW + k], state[NOW_EXC + k], state[NOW_INH + k]
+                own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
+                # as the functions of ``circuit_law`` take them
+                exc, inh = coefficients[PER_EXC + k], coefficients[PER_INH + k]
+                if leaks is not None:
+                    exc, inh = tau_exc[p, m], tau_inh[p, m]
+                was, was_until, fired = phase[k], transition[k], number[k]
+                first_spike = math.inf
+                # The interval first, then copies up to the samples; one call, as it is compiled into this function.
+                for q in range(first_sample - 1, sample):
+                    commits = q < first_sample
+                    emit_from = math.inf
+                    when = end
+                    if commits:
+                        if emits and spike_mask[p, m]:
+                            emit_from = -math.inf
+                    else:
+                        when = sample_time[trial, q]
+                        if when <= first_spike:  # the row holds what is right
                             continue
-                        n_found = found
-                        first = min(spike, was_until)
-                        after[MEMBRANE + k] = new
-                        transition[k] = ends
-                        if now_phase != was or now_number != fired:
-                            phase[k] = now_phase
-                            number[k] = now_number
-                            level[k] = now_level
-                            open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
+                        if was == FREE and when <= first_spike + clamp_time[p, m]:  # clamped since the first spike
+                            seen = pulled(threshold[p, m], reset[p, m], when - first_spike, tau_reset)
+                            samples[origin + q * n_neuron + k] = bounded(seen, lower, upper)
+                            continue
+                    new, now_phase, ends, found, (now_number, now_level, spike) = advance(
+                        t, when, v, i, j, was, was_until,
+                        moving, crossing, threshold[p, m], reset[p, m], rest[p, m], tau_mem[p, m], exc, inh,
+                        clamp_time[p, m], holdoff_time[p, m], tau_reset, fired, own,
+                        emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                    if not commits:
+                        samples[origin + q * n_neuron + k] = bounded(new, lower, upper)
+                        continue
+                    n_found = found
+                    first_spike = min(spike, was_until)
+                    state[MEMBRANE + k] = new
+                    transition[k] = ends
+                    if now_phase != was or now_number != fired:
+                        phase[k] = now_phase
+                        number[k] = now_number
+                        level[k] = now_level
+                        open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
             if status[0] != 0:
                 return n_found, is_sorted
             if n_found > found_before + 1 and n_found <= spike_time.size:
                 is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
-            before, after = after, before
             t = end
             if event_time is not None:
                 if not is_last:
@@ -218,9 +226,9 @@ def run_circuits(
         n_spike[task] = n_found - start
         for k in range(n):
             m = low + k
-            v = before[MEMBRANE + k]
-            i = before[CURRENT + k]
-            j = before[INHIBITORY + k]
+            v = state[MEMBRANE + k]
+            i = state[CURRENT + k]
+            j = state[INHIBITORY + k]
             if not (math.isfinite(v) and math.isfinite(i) and math.isfinite(j)) and status[0] == 0:
                 status[0], status[1], status[2] = NOT_FINITE, trial, m
             if keeps:

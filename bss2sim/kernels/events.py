@@ -32,11 +32,11 @@ from .grid import (
     open_gates,
     step_row,
 )
-from .jit import kernel
+from .jit import kernel, part
 from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 
 
-@kernel
+@part
 def fill_coefficients(coefficients, s, p, low, n, uniform, coupled, leak, tau_mem, tau_syn, tau_inh, inverse_mem):
     """Coefficients of every neuron for an interval of s [s]; one exponential for all if `uniform`."""
     use_wide_registers()
@@ -76,7 +76,7 @@ def fill_coefficients(coefficients, s, p, low, n, uniform, coupled, leak, tau_me
             coefficients[CHORD + k] = s * inverse_mem[k]
 
 
-@kernel
+@part
 def flag_transitions(transition, end, flag, n):
     """Flag the neurons whose phase ends before `end`."""
     use_wide_registers()

@@ -16,7 +16,8 @@ import numpy as np
 
 from .elementary import decay
 from .jit import kernel
-from .noise import normal_quantile, philox, random_words, standard_normal, to_uniform
+from .noise import normal_quantile, normal_row, philox, random_words, to_uniform
+from .vector import use_wide_registers
 
 TABLE_BITS = 12
 TABLE_SIZE = 1 << TABLE_BITS
@@ -45,17 +46,23 @@ def fill_uniforms(out, first_index, circuit, stream, batch, run, seed):
 
 
 @kernel
-def fill_jitter(out, trial, neuron, circuit, stream, batch, run, seed, number):
+def fill_jitter(out, trial, neuron, circuit, stream, batch, run, seed, number, index, who):
     """Fill out[s] with a standard normal for each spike (spike,), its index the number of the spike of its neuron in its trial.
 
-    Spikes of a neuron in a trial come with none of another trial between them; `number` (neuron,) is scratch and zero.
+    Spikes of a neuron in a trial come with none of another trial between them. Scratch: `number` (neuron,), zero; `index` and
+    `who` (spike,).
     """
+    first = 0
     for s in range(out.size):
-        t, k = trial[s], neuron[s]
-        if s > 0 and t != trial[s - 1]:
-            number[:] = 0
-        out[s] = standard_normal(number[k], circuit[k], stream, batch[t], run[t], seed[t])
+        k = neuron[s]
+        index[s] = number[k]
+        who[s] = circuit[k]
         number[k] += 1
+        if s + 1 == out.size or trial[s + 1] != trial[s]:
+            t = trial[s]
+            normal_row(out[first : s + 1], index[first : s + 1], who[first : s + 1], stream, batch[t], run[t], seed[t])
+            number[:] = 0
+            first = s + 1
 
 
 @kernel
@@ -88,7 +95,7 @@ def fill_noise_factors(time, tau, sigma, kept, added):
 @kernel
 def read_samples(
     first_trial, last_trial, analog, segment, group, kept, added, table, circuit, batch, run, seed,
-    read_noise, trial_offset, row, base, gain, highest, shift, whole, state, offset, words, normal, out,
+    read_noise, trial_offset, row, base, gain, highest, shift, whole, state, offset, words, normal, out, place, column,
 ):  # fmt: skip
     """Read samples of the trials first_trial .. last_trial - 1.
 
@@ -100,7 +107,7 @@ def read_samples(
     first_trial, last_trial : int64
         Range of trials.
     analog : float64 (trial, sample, neuron)
-        Potential v [LSB].
+        Potential v of these trials [LSB].
     segment, group : int64 (segment + 1,), (segment,)
         See the module.
     kept, added : float64 (trial, group, sample)
@@ -129,9 +136,14 @@ def read_samples(
         Scratch.
     normal : float32 (2, neuron)
         Scratch.
-    out : int16, uint16 or float64 (trial, sample, neuron)
+    out : int16, uint16 or float64 (row, sample, column)
         Output.
+    place : int64 (trial,)
+        Row of the output of each trial.
+    column : int64
+        Column of the first neuron.
     """
+    use_wide_registers()
     n = analog.shape[2]
     innovation, noise = normal[0], normal[1]
     for trial in range(first_trial, last_trial):
@@ -158,8 +170,8 @@ def read_samples(
             for k in range(n):
                 innovation[k] = table[word[k] & _TABLE_MASK]
                 noise[k] = table[(word[k] >> _TABLE_SHIFT) & _TABLE_MASK]
-            v = analog[trial, sample]
-            reading = out[trial, sample]
+            v = analog[trial - first_trial, sample]
+            reading = out[place[trial], sample, column : column + n]
             for s in range(group.size):
                 remaining = kept[trial, group[s], sample]
                 fresh = added[trial, group[s], sample]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ParameterError, warn
 from .chip_time import CYCLES_PER_SECOND, run_cycles
-from .converter import read_samples
+from .converter import Reader
 
 if TYPE_CHECKING:
     from ..hardware.chip_configuration import ChipConfiguration
@@ -252,10 +252,27 @@ def convert_cadc(
     ... )[0, :, 0]
     array([-48, 127], dtype=int16)
     """
+    return cadc_reader(
+        sample_time, hemisphere=hemisphere, circuit=circuit, seed=seed, batch=batch, run=run, configuration=configuration,
+        factors=factors,
+    ).read_all(analog, threads)  # fmt: skip
+
+
+def cadc_reader(
+    sample_time: np.ndarray,
+    *,
+    hemisphere: np.ndarray,
+    circuit: np.ndarray,
+    seed: np.ndarray,
+    batch: np.ndarray,
+    run: np.ndarray,
+    configuration: ChipConfiguration,
+    factors: Mapping[str, float],
+) -> Reader:
+    """Return the CADC of :func:`convert_cadc`, with the same arguments, ready to read membranes as they come."""
     from ..kernels import noise
 
-    return read_samples(
-        analog,
+    return Reader(
         sample_time,
         group=hemisphere,
         circuit=circuit,
@@ -268,5 +285,4 @@ def convert_cadc(
         dtype=np.int16 if factors["quantisation"] else np.float64,
         configuration=configuration,
         factors=factors,
-        threads=threads,
     )

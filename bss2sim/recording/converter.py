@@ -52,29 +52,11 @@ def trial_offsets(
     return out
 
 
-def read_samples(
-    analog: np.ndarray,
-    sample_time: np.ndarray,
-    *,
-    group: np.ndarray,
-    circuit: np.ndarray,
-    stream: int,
-    trials: tuple[np.ndarray, np.ndarray, np.ndarray],
-    read_noise: float,
-    line: tuple[np.ndarray, np.ndarray, np.ndarray],
-    highest: int,
-    less: int,
-    dtype: type,
-    configuration: ChipConfiguration,
-    factors: Mapping[str, float],
-    threads: int,
-) -> np.ndarray:
-    """Return what a converter reads of membranes (trial, sample, neuron).
+class Reader:
+    """A converter that reads membranes of some trials: everything but the membranes, worked out once.
 
     Parameters
     ----------
-    analog : array (trial, sample, neuron)
-        Potentials [LSB].
     sample_time : array (trial, group, sample)
         True times [s].
     group, circuit : arrays of int (neuron,)
@@ -91,35 +73,82 @@ def read_samples(
         Largest reading, and what is taken off at the end.
     dtype : type
         An integer type, or float64: neither rounded nor clipped.
-    configuration, factors, threads
+    configuration, factors
         As those of :func:`~bss2sim.recording.cadc.convert_cadc`.
     """
-    from ..kernels import noise, readout
 
-    n_trial, n_sample, n_neuron = analog.shape
-    analog = np.ascontiguousarray(analog, np.float64)
-    times = np.ascontiguousarray(sample_time, np.float64).reshape(n_trial * sample_time.shape[1], n_sample)
-    ou = np.empty((2, *times.shape))
-    sigma = factors["membrane_noise"] * configuration.membrane_noise
-    readout.fill_noise_factors(times, configuration.membrane_noise_time, sigma, ou[0], ou[1])
-    kept, added = ou.reshape(2, n_trial, sample_time.shape[1], n_sample)
-    seed, batch, run = (np.ascontiguousarray(number, np.int64) for number in trials)
-    circuit = np.ascontiguousarray(circuit, np.int64)
-    offset = trial_offsets(circuit, seed, batch, run, configuration, factors)
-    word = (circuit | stream << noise.STREAM_BITS).astype(np.uint32)
-    segment, segment_group = segments(group)
-    row, base, gain = line
-    whole = None if dtype is np.float64 else True
-    out = memory.empty(analog.shape, dtype)
-    chunks = rows_between(n_trial, threads)
-    table = noise_table()
+    def __init__(
+        self,
+        sample_time: np.ndarray,
+        *,
+        group: np.ndarray,
+        circuit: np.ndarray,
+        stream: int,
+        trials: tuple[np.ndarray, np.ndarray, np.ndarray],
+        read_noise: float,
+        line: tuple[np.ndarray, np.ndarray, np.ndarray],
+        highest: int,
+        less: int,
+        dtype: type,
+        configuration: ChipConfiguration,
+        factors: Mapping[str, float],
+    ) -> None:
+        from ..kernels import noise, readout
 
-    def work(chunk: int, worker: int) -> None:
-        readout.read_samples(
-            *chunks[chunk], analog, segment, segment_group, kept, added, table, word, batch, run, seed, read_noise,
-            offset, row, base, gain, float(highest), float(less), whole, np.empty(n_neuron), np.empty(n_neuron),
-            np.empty((readout.PER_CALL, n_neuron), np.uint32), np.empty((2, n_neuron), np.float32), out,
+        self.shape = n_trial, n_group, n_sample = sample_time.shape
+        times = np.ascontiguousarray(sample_time, np.float64).reshape(n_trial * n_group, n_sample)
+        ou = np.empty((2, *times.shape))
+        sigma = factors["membrane_noise"] * configuration.membrane_noise
+        readout.fill_noise_factors(times, configuration.membrane_noise_time, sigma, ou[0], ou[1])
+        kept, added = ou.reshape(2, *self.shape)
+        seed, batch, run = (np.ascontiguousarray(number, np.int64) for number in trials)
+        circuit = np.ascontiguousarray(circuit, np.int64)
+        offset = trial_offsets(circuit, seed, batch, run, configuration, factors)
+        word = (circuit | stream << noise.STREAM_BITS).astype(np.uint32)
+        self.dtype = dtype
+        whole = None if dtype is np.float64 else True
+        # in the order of the kernel
+        self._arguments = (
+            *segments(group), kept, added, noise_table(), word, batch, run, seed, read_noise, offset, *line,
+            float(highest), float(less), whole,
         )  # fmt: skip
 
-    run_chunks(len(chunks), threads, work)
-    return out
+    def read(
+        self, first: int, last: int, analog: np.ndarray, out: np.ndarray, place: np.ndarray, column: int = 0
+    ) -> None:
+        """Read the trials first .. last - 1; several threads may.
+
+        Parameters
+        ----------
+        first, last : int
+            Range of trials.
+        analog : float64 array (trial, sample, neuron)
+            Membranes of these trials [LSB].
+        out : array (row, sample, column)
+            Where readings go, of the dtype of the reader: C-contiguous.
+        place : int64 array (trial,)
+            Row of each trial, of all that the reader has.
+        column : int
+            Column of the first neuron.
+        """
+        from ..kernels import readout
+
+        n_neuron = analog.shape[2]
+        readout.read_samples(
+            first, last, analog, *self._arguments, np.empty(n_neuron), np.empty(n_neuron),
+            np.empty((readout.PER_CALL, n_neuron), np.uint32), np.empty((2, n_neuron), np.float32), out, place, column,
+        )  # fmt: skip
+
+    def read_all(self, analog: np.ndarray, threads: int) -> np.ndarray:
+        """Return readings (trial, sample, neuron) of all trials, of membranes of the same shape [LSB]."""
+        analog = np.ascontiguousarray(analog, np.float64)
+        out = memory.empty(analog.shape, self.dtype)
+        place = np.arange(self.shape[0])
+        chunks = rows_between(self.shape[0], threads)
+
+        def work(chunk: int, worker: int) -> None:
+            first, last = chunks[chunk]
+            self.read(first, last, analog[first:last], out, place)
+
+        run_chunks(len(chunks), threads, work)
+        return out

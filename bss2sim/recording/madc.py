@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .chip_time import CYCLES_PER_SECOND, SNAP, whole_cycles
-from .converter import read_samples
+from .converter import Reader
 
 if TYPE_CHECKING:
     from ..hardware.chip_configuration import ChipConfiguration
@@ -115,8 +115,7 @@ def convert_madc(
     from ..kernels import noise
 
     n_trial = len(seed)
-    return read_samples(
-        analog[:, :, None],
+    reader = Reader(
         sample_time[:, None, :],
         group=np.zeros(1, np.int64),
         circuit=np.array([circuit]),
@@ -133,5 +132,5 @@ def convert_madc(
         dtype=np.uint16 if factors["quantisation"] else np.float64,
         configuration=configuration,
         factors=factors,
-        threads=threads,
-    )[:, :, 0]
+    )
+    return reader.read_all(analog[:, :, None], threads)[:, :, 0]

@@ -99,7 +99,8 @@ def stamp_spikes(
     if jitter:
         drawn = np.empty(time.size)
         words = np.ascontiguousarray(circuit, np.int64)
-        fill_jitter(drawn, trial, neuron, words, noise.SPIKE_JITTER, batch, run, seed, np.zeros(n_neuron, np.int64))
+        scratch = np.zeros(n_neuron, np.int64), np.empty(time.size, np.int64), np.empty(time.size, np.int64)
+        fill_jitter(drawn, trial, neuron, words, noise.SPIKE_JITTER, batch, run, seed, *scratch)
         time = time + jitter * drawn
     if factors["spike_resolution"]:
         end = run_cycles(duration)
@@ -120,9 +121,10 @@ def _sorted_cycles(
     if not kept.all():
         cycle, trial, neuron = cycle[kept], trial[kept], neuron[kept]
     if n_trial * float(end) * n_neuron < 2.0**62:
-        # All three in one number: sorting numbers is ten times as fast as finding their order.
+        # All three in one number: sorting numbers is ten times as fast as finding their order. They are in order but for jitter and
+        # parts of the population, and Timsort, the stable one, makes use of it.
         key = (trial * end + cycle.astype(np.int64)) * n_neuron + neuron
-        key.sort()
+        key.sort(kind="stable")
         whole, place = np.divmod(key, n_neuron)
         trial, ticks = np.divmod(whole, end)
         return ticks / CYCLES_PER_SECOND, trial, place.astype(np.int32)
