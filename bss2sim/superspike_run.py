@@ -19,8 +19,8 @@ from .weights import pack, unpack
 
 # Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
 # group has to be there too: it is fetched once an interval.
-INTERVAL, WEIGHTED_INTERVAL = 16, 64
-TILE, WEIGHTED_TILE = 4, 64  # steps a group takes at a time, see ``euler_run``
+INTERVAL, WEIGHTED_INTERVAL = 16, 128
+TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
 
 
