@@ -18,7 +18,9 @@ inputs = (torch.rand(n_time, 1, n_input) < 0.02).float()  # (time, batch, input)
 target = torch.zeros(n_time, 1, 1)
 target[[60, 130, 170, 260, 330]] = 1.0
 
-neuron = IAF(1, n_input=n_input, threshold=1.0, reset=0.0, tau_mem=10e-6, tau_syn=10e-6, refractory_time=2e-6, alpha=2.0)
+neuron = IAF(
+    1, n_input=n_input, threshold=1.0, reset=0.0, tau_mem=10e-6, tau_syn=10e-6, refractory_time=2e-6, alpha=2.0
+)
 optimizer = torch.optim.Adam(neuron.parameters(), lr=0.005)
 
 losses, trains = [], []
