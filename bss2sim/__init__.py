@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bss2sim import hardware as hardware
     from bss2sim import plot as plot
     from bss2sim import runs as runs
+    from bss2sim import torch as torch
     from bss2sim.calibration.calibrate import calibrate
     from bss2sim.calibration.result import Calibration, load_calibration
     from bss2sim.calibration.target import NeuronCalibTarget
@@ -110,7 +111,7 @@ _HOME = {
     "FileError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs")
+_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs", "torch")
 
 
 def _load(module: str) -> ModuleType:

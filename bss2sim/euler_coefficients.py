@@ -52,19 +52,23 @@ def _counter(steps: np.ndarray) -> np.ndarray:
     return np.minimum(steps, np.iinfo(np.int32).max).astype(np.int32)
 
 
-def _work_out(plan: Plan) -> tuple[EulerCoefficients, dict[str, float]]:
-    """Return the coefficients, and the most steps a neuron has of each duration, by the name of the parameter."""
-    f, p, dt, neurons = plan.dtype, plan.parameters, plan.dt, plan.neurons
+def work_out(
+    p: dict[str, np.ndarray], dt: float, f: np.dtype, leaks: bool, fires: bool
+) -> tuple[EulerCoefficients, dict[str, float]]:
+    """Return the coefficients of neurons that leak or fire, and the most steps a neuron has of each duration, by its name.
+
+    `p` are the parameters, arrays (row, neuron) in float64; `dt` is in s, `f` the dtype of the run.
+    """
     # The reference's roundings: quotients in float64, then the dtype of the run; in its LIF the factor 1 - dt/tau.
-    decays = True if neurons.leaks and neurons.fires else None
+    decays = True if leaks and fires else None
 
     def synaptic(tau: np.ndarray) -> np.ndarray:
         return ((1 - dt / tau) if decays else dt / tau).astype(f)
 
     k_mem, k_syn = (dt / p["tau_mem"]).astype(f), synaptic(p["tau_syn"])
     k_inh = synaptic(p["tau_inh"]) if "tau_inh" in p else None
-    leak = p["leak"].astype(f) if neurons.leaks else None
-    if not neurons.fires:
+    leak = p["leak"].astype(f) if leaks else None
+    if not fires:
         return EulerCoefficients(k_mem, k_syn, k_inh, decays, None, None, leak, None, None, None), {}
     refractory, holdoff = (count_steps(p[name], dt) for name in ("refractory_time", "holdoff_time"))
     coefficients = EulerCoefficients(
@@ -85,9 +89,15 @@ def euler_coefficients(plan: Plan) -> EulerCoefficients:
         If the counter of refractory steps could not hold a duration after all the steps of the run.
     """
     coefficients: EulerCoefficients
-    coefficients, most = plan.kept.get(("euler", plan.dt, plan.dtype.char), lambda: _work_out(plan))
-    limit = np.iinfo(np.int32).max - plan.n_time
+    coefficients, most = plan.kept.get(("euler", plan.dt, plan.dtype.char), lambda: work_out(
+        plan.parameters, plan.dt, plan.dtype, plan.neurons.leaks, plan.neurons.fires))  # fmt: skip
+    refuse_long(most, plan.dt, plan.n_time)
+    return coefficients
+
+
+def refuse_long(most: dict[str, float], dt: float, n_time: int) -> None:
+    """Raise ParameterError if the counter of refractory steps could not hold a duration after `n_time` steps."""
+    limit = np.iinfo(np.int32).max - n_time
     for name, steps in most.items():
         if steps >= limit:
-            raise ParameterError(f"{name} is {steps:.10g} steps of dt = {plan.dt} s; fewer than {limit} are possible")
-    return coefficients
+            raise ParameterError(f"{name} is {steps:.10g} steps of dt = {dt} s; fewer than {limit} are possible")

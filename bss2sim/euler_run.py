@@ -9,9 +9,9 @@ from .euler_coefficients import euler_coefficients
 from .euler_scratch import TILE, Scratch, borrow
 from .inputs import step_of
 from .kernels import euler
-from .kernels.codes import AT_ONCE, ROWS
 from .partition import partition
 from .plan import Plan, raise_status
+from .spike_lists import list_sizes
 from .threads import run_chunks
 
 PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes is recorded: they are loaded once a tile
@@ -41,7 +41,7 @@ def run_euler(plan: Plan) -> None:
     tile = min(TILE if packed is None or traces else PACKED_TILE, plan.n_time)
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
-    n_listed, most = _listed(plan, tile, event_step, event_pointer) if packed is not None else (0, 0)
+    sizes = None if packed is None else list_sizes(tile, plan.n_input, event_step, event_pointer)
     # an LINeuron has no counter of refractory steps
     old = [*state.arrays()[:3], state.busy]
     new = [*plan.after.arrays()[:3], plan.after.busy]
@@ -69,27 +69,10 @@ def run_euler(plan: Plan) -> None:
             run(np.empty(0, np.int32), np.empty(0, np.int32))
 
     if part.n_task:
-        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, n_listed, most) as sets:
+        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, sizes) as sets:
             run_chunks(part.n_chunk, part.threads, lambda chunk, worker: work(chunk, sets[worker]))
     for report in status:
         raise_status(plan, report)
-
-
-def _listed(plan: Plan, tile: int, step: np.ndarray | None, pointer: np.ndarray | None) -> tuple[int, int]:
-    """Return how many entries the lists of input spikes of a tile may have, and the most spikes of a step.
-
-    Steps go into lists of four in the order of their number of spikes, so a list is no longer than the spikes of the next four.
-    """
-    if step is None or pointer is None:
-        most, total = plan.n_input, tile * plan.n_input
-    else:
-        total = int(np.diff(pointer).max(initial=0))
-        begins = np.zeros(step.size + 1, bool)  # where the events of another step or trial begin
-        begins[pointer] = True
-        begins[1:-1] |= step[1:] != step[:-1]
-        most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
-    # rounded up, so that runs with about as many spikes find the scratch of one another
-    return 1 << (total + ROWS * (most + AT_ONCE)).bit_length(), 1 << most.bit_length()
 
 
 def _events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import memory
-from .kernels.codes import BLOCK, ROWS
+from .kernels.codes import BLOCK
 from .kernels.euler import DRIVE_ROW, N_FLOAT_ROW, N_INTEGER_ROW, N_TRACE
+from .spike_lists import ListSizes, make_lists
 
 # Steps a group of neurons takes at a time; measured with 512 neurons. Few, because memory gives and takes rows best one after
 # the other, and rows of some distance share a set of the first-level cache: eight lines, those of a tile and of the next.
@@ -19,33 +20,31 @@ Scratch = tuple[np.ndarray, ...]
 _MOST_IDLE = 64 * 2**20  # bytes of the sets of one shape that wait for a run
 _MOST_SHAPES = 4
 
-_idle: dict[tuple[str, int, int, int, int], list[Scratch]] = {}
+_idle: dict[tuple[str, int, int, ListSizes | None], list[Scratch]] = {}
 
 
-def _make(dtype: np.dtype, tile: int, n_input: int, n_listed: int, most: int) -> Scratch:
-    """Make a set, in the order of the kernel's arguments."""
+def _make(dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> Scratch:
+    """Make a set, in the order of the kernel's arguments; without packed weights the index alone is read."""
+    lists = (np.empty(max(n_input, 1), np.int32), np.empty(0, dtype), *(np.empty(0, np.int64) for _ in range(4)))
+    if sizes is not None:
+        lists = make_lists(sizes, dtype)
     return (
         memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
         memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
         memory.empty((N_TRACE * min(tile, TILE) * BLOCK,), dtype),
         memory.empty((tile * BLOCK,), np.uint8),
         memory.zeros((tile * DRIVE_ROW,), dtype),
-        np.empty(max(n_listed, n_input, 1), np.int32),
-        np.empty(n_listed, dtype),
-        np.empty(tile, np.int64),
-        np.empty(tile + ROWS - 1, np.int64),
-        np.empty(-(-tile // ROWS) + 1, np.int64),
-        np.empty(most + 2, np.int64),
+        *lists,
     )
 
 
 @contextmanager
-def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, n_listed: int, most: int) -> Iterator[list[Scratch]]:
+def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> Iterator[list[Scratch]]:
     """Lend n sets: floats, integers, traces, fired, drive, index, grade, count, order, lists, bins (``kernels.euler``).
 
-    `n_listed` entries of the lists of a tile find room, `most` input spikes of a step. No two runs ever hold the same set.
+    `sizes` are those of the lists of input spikes if the weights are packed. No two runs ever hold the same set.
     """
-    key = (dtype.char, tile, n_input, n_listed, most)
+    key = (dtype.char, tile, n_input, sizes)
     if key not in _idle and len(_idle) >= _MOST_SHAPES:
         _idle.pop(next(iter(_idle)), None)  # the oldest shape
     idle = _idle.setdefault(key, [])
@@ -54,7 +53,7 @@ def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, n_listed: int, most
         try:
             sets.append(idle.pop())  # one step, so no other thread gets the same set
         except IndexError:
-            sets.append(_make(dtype, tile, n_input, n_listed, most))
+            sets.append(_make(dtype, tile, n_input, sizes))
     try:
         yield sets
     finally:

@@ -32,7 +32,7 @@ def refuse_bad(what: str, bad: np.ndarray, array: np.ndarray, dims: tuple[Any, .
         raise ParameterError(f"{what} must be {range_}{found}")
 
 
-def _check(what: str, name: str, array: np.ndarray, dims: tuple[Any, ...]) -> None:
+def check_range(what: str, name: str, array: np.ndarray, dims: tuple[Any, ...]) -> None:
     """Refuse numbers that are not finite or out of range."""
     unit = " s" if name in SECONDS else ""
     if name in POSITIVE:
@@ -115,7 +115,7 @@ def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.Da
     if array.dtype.kind not in "iuf":
         raise ParameterError(f"{what} must be real numbers; got {value!r}")
     array = np.asarray(array, dtype=np.float64)
-    _check(what, name, array, dims)
+    check_range(what, name, array, dims)
     return read_only(array, dims, coords, np.float64)
 
 

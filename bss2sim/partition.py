@@ -44,7 +44,7 @@ def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int,
     """Cut a run for some threads, `most` neurons a block; the result of the run does not depend on the cut."""
     if n_trial * n_neuron * work_per_neuron < _SMALL:
         threads = 1
-    block = min(most, n_neuron)
+    block = max(1, min(most, n_neuron))
     if 0 < n_trial < threads and n_neuron >= 128:
         share = math.ceil(n_neuron * n_trial / threads)
         block = min(block, max(64, 64 * math.ceil(share / 64)))

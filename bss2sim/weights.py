@@ -38,20 +38,30 @@ def packed_weights(synapse: Synapse | None, dtype: np.dtype) -> np.ndarray | Non
     """
     if synapse is None or not isinstance(synapse._weight, xr.DataArray) or synapse._weight.ndim != 2:
         return None
-    n_input, n_neuron, width = synapse.n_input, synapse.n_neuron, memory.LINE // dtype.itemsize
+    n_input, n_neuron = synapse.n_input, synapse.n_neuron
     if n_input * memory.LINE > _MOST_PACKED or n_input * n_neuron * dtype.itemsize > _MOST_KEPT:
         return None
     rows = synapse._weight.values
-
-    def pack() -> np.ndarray:
-        n_group, n_whole = -(-n_neuron // width), n_neuron // width
-        packed = memory.empty((n_group, n_input + 1, width), dtype)
-        packed[:, -1] = 0
-        packed[-1] = 0
-        packed[:n_whole, :-1] = rows[:, : n_whole * width].reshape(n_input, n_whole, width).swapaxes(0, 1)
-        if n_whole < n_group:
-            packed[-1, :-1, : n_neuron - n_whole * width] = rows[:, n_whole * width :]
-        return packed.reshape(-1)
-
-    packed: np.ndarray = synapse._kept.get(dtype.char, pack)
+    packed: np.ndarray = synapse._kept.get(dtype.char, lambda: pack(rows, dtype))
     return packed
+
+
+def pack(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return weights (input, neuron) by groups of neurons, flat (group, input and one of zeros, neuron of the group)."""
+    n_input, n_neuron = rows.shape
+    width = memory.LINE // dtype.itemsize
+    n_group, n_whole = -(-n_neuron // width), n_neuron // width
+    packed = memory.empty((n_group, n_input + 1, width), dtype)
+    packed[:, -1] = 0
+    packed[-1:] = 0
+    packed[:n_whole, :-1] = rows[:, : n_whole * width].reshape(n_input, n_whole, width).swapaxes(0, 1)
+    if n_whole < n_group:
+        packed[-1, :-1, : n_neuron - n_whole * width] = rows[:, n_whole * width :]
+    return packed.reshape(-1)
+
+
+def unpack(packed: np.ndarray, n_input: int, n_neuron: int) -> np.ndarray:
+    """Return weights (input, neuron) that were packed by groups of neurons."""
+    width = memory.LINE // packed.itemsize
+    rows = packed.reshape(-1, n_input + 1, width)[:, :-1].swapaxes(0, 1)
+    return rows.reshape(n_input, -1)[:, :n_neuron]

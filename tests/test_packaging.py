@@ -100,10 +100,14 @@ def test_requirements__have_a_lower_bound(setup: configparser.ConfigParser) -> N
         assert ">=" in line
 
 
-def test_torch__is_only_in_the_extra_for_benchmarks(setup: configparser.ConfigParser) -> None:
-    """Installing it costs gigabytes."""
+def test_torch__is_an_extra_of_its_own(setup: configparser.ConfigParser) -> None:
+    """Installing it costs gigabytes: neither the package nor the main job needs it; tests, pages and examples do."""
     extras = setup["options.extras_require"]
-    assert {name for name in extras if "torch" in requirement_names(extras[name])} == {"benchmark"}
+    assert {name for name in extras if "torch" in requirement_names(extras[name])} == {"benchmark", "torch"}
+    assert "torch" not in requirement_names(setup["options"]["install_requires"])
+    own = {name: set(re.findall(r"bss2sim\[(.*)\]", extras[name])) for name in ("demo", "test", "docs")}
+    assert own == {"demo": set(), "test": {"demo,dask,torch"}, "docs": {"demo,torch"}}
+    assert "pip install --quiet '.[demo,torch]'" in CI
 
 
 def test_package__ships_its_types(setup: configparser.ConfigParser) -> None:

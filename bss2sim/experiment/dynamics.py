@@ -28,9 +28,10 @@ from ..kernels.circuit import N_COEFFICIENT_ROW, N_STATE_ROW, ROW
 from ..kernels.circuit_input import DRIVE_ROW, GROUP, TILE
 from ..kernels.circuit_line import N_LINE_ROW
 from ..kernels.circuit_run import run_circuits as run_kernel
-from ..kernels.codes import AT_ONCE, BLOCK, FINE, ROWS, TOO_FAST
+from ..kernels.codes import BLOCK, FINE, TOO_FAST
 from ..partition import partition
 from ..spike_buffers import SpikeBuffers
+from ..spike_lists import list_sizes, make_lists
 from ..threads import run_chunks
 from .circuit_arrays import CircuitRun, Circuits, CircuitState, TrialArrays, plain, state_arrays
 
@@ -306,12 +307,7 @@ def _scratch(n_input: int) -> list[np.ndarray]:
         memory.zeros((BLOCK,), np.uint8),
         np.empty(BLOCK, np.int64),
         memory.zeros((N_LINE_ROW * ROW,), np.float64),
-        np.empty(TILE * n_input + ROWS * (n_input + AT_ONCE), np.int32),
-        np.empty(TILE * n_input + ROWS * (n_input + AT_ONCE), np.float32),
-        np.empty(TILE, np.int64),
-        np.empty(TILE + ROWS - 1, np.int64),
-        np.empty(-(-TILE // ROWS) + 1, np.int64),
-        np.empty(n_input + 2, np.int64),
+        *make_lists(list_sizes(TILE, n_input), np.dtype(np.float32)),
         memory.zeros((TILE * DRIVE_ROW,), np.float32),
     ]
 

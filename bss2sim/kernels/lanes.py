@@ -79,6 +79,7 @@ def _compare(sign):
 _define(operator.add, lambda builder, is_float: builder.fadd if is_float else builder.add, False)
 _define(operator.sub, lambda builder, is_float: builder.fsub if is_float else builder.sub, False)
 _define(operator.mul, lambda builder, is_float: builder.fmul if is_float else builder.mul, False)
+_define(operator.truediv, lambda builder, is_float: builder.fdiv, False)
 _define(operator.and_, lambda builder, is_float: builder.and_, False)
 _define(operator.or_, lambda builder, is_float: builder.or_, False)
 for _symbol, _sign in ((operator.gt, ">"), (operator.ge, ">="), (operator.lt, "<")):

@@ -36,23 +36,51 @@ def euler_decayed_current(current, decay, jump):
 
 
 @rule
-def euler_fire(membrane, threshold, reset, step, busy_until, n_refractory):
-    """Fire, reset and clamp without holdoff.
+def euler_fired(membrane, threshold, step, busy_until):
+    """Whether the neuron fires: v > threshold (strictly) in a step after `busy_until`."""
+    return (membrane > threshold) & (busy_until < step)
 
-    Fires if v > threshold (strictly) in a step after `busy_until`; then the neuron is clamped and silent for
-    the next `n_refractory` steps. Returns (membrane, busy_until, fired).
+
+@rule
+def euler_reset(membrane, reset, step, busy_until, n_refractory, fired):
+    """Reset and clamp without holdoff: after a spike for the next `n_refractory` steps.
+
+    Returns (membrane, busy_until, clamped); a neuron that fires is clamped in that step.
     """
-    fired = (membrane > threshold) & (busy_until < step)
     clamped = fired | (busy_until >= step)
-    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), fired
+    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), clamped
+
+
+@rule
+def euler_reset_holdoff(membrane, reset, step, busy_until, n_refractory, n_holdoff, fired):
+    """Reset and clamp; in the last `n_holdoff` busy steps the membrane is free."""
+    clamped = fired | (busy_until - n_holdoff >= step)
+    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), clamped
+
+
+@rule
+def euler_fire(membrane, threshold, reset, step, busy_until, n_refractory):
+    """Fire, reset and clamp without holdoff. Returns (membrane, busy_until, fired)."""
+    fired = euler_fired(membrane, threshold, step, busy_until)
+    membrane, busy_until, _ = euler_reset(membrane, reset, step, busy_until, n_refractory, fired)
+    return membrane, busy_until, fired
 
 
 @rule
 def euler_fire_holdoff(membrane, threshold, reset, step, busy_until, n_refractory, n_holdoff):
     """Fire, reset and clamp; in the last `n_holdoff` busy steps the membrane is free but cannot fire."""
-    fired = (membrane > threshold) & (busy_until < step)
-    clamped = fired | (busy_until - n_holdoff >= step)
-    return select(clamped, reset, membrane), select(fired, step + n_refractory, busy_until), fired
+    fired = euler_fired(membrane, threshold, step, busy_until)
+    membrane, busy_until, _ = euler_reset_holdoff(
+        membrane, reset, step, busy_until, n_refractory, n_holdoff, fired)  # fmt: skip
+    return membrane, busy_until, fired
+
+
+@rule
+def superspike(membrane, threshold, alpha, one, zero):
+    """Surrogate of the derivative of the spike: 1 / (alpha |v - threshold| + 1)^2, alpha in 1/(unit of the membrane)."""
+    distance = membrane - threshold
+    root = alpha * select(distance < zero, zero - distance, distance) + one
+    return one / (root * root)
 
 
 @rule

@@ -1,0 +1,323 @@
+"""Forward and backward runs of training: pieces of a population, all steps of time, groups of neurons innermost.
+
+A piece is at most ``BLOCK`` of the neurons of all trials, which are one flat axis (trial, neuron): rows of time stay
+contiguous, and small populations fill whole lines. Where input goes through weights, a piece belongs to one trial.
+The way back takes the steps of an interval again, from the state that was kept at its start, to get what it needs
+of them in the first-level cache, and then backwards.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .codes import BLOCK, NOT_FINITE, ROWS, WHOLE
+from .jit import kernel, part
+from .lanes import element, fill_lanes, load_lanes, store_lanes
+from .packed import gather_packed, list_dense, list_events
+from .superspike_steps import (
+    BUSY,
+    CURRENT,
+    G_V,
+    K_MEM,
+    K_SYN,
+    LEAK,
+    N_HOLD,
+    N_REF,
+    N_SUM,
+    RESET,
+    S_THRESHOLD,
+    THRESHOLD,
+    V,
+    advance,
+    retrace,
+)
+from .vector import LINE, clear_row, copy_row
+
+N_PAD = 7  # rows a step of a group that does not fill a line
+
+
+@part
+def _load_coefficients(
+    low, n, n_neuron, k_mem, k_syn, threshold, reset, leak, n_refractory, n_holdoff, floats, integers
+):
+    """Fill the scratch for neurons low .. low + n of the flat axis; lanes beyond never fire and stay 0."""
+    clear_row(floats, 0, floats.size)
+    clear_row(integers, 0, integers.size)
+    done = np.int64(0)
+    while done < n:
+        first = (low + done) % n_neuron
+        part = min(n_neuron - first, n - done)
+        copy_row(floats, K_MEM + done, k_mem, first, part)
+        copy_row(floats, K_SYN + done, k_syn, first, part)
+        if leak is not None:
+            copy_row(floats, LEAK + done, leak, first, part)
+        if threshold is not None:
+            copy_row(floats, THRESHOLD + done, threshold, first, part)
+            copy_row(floats, RESET + done, reset, first, part)
+            for j in range(part):
+                integers[BUSY + done + j] = -1
+                integers[N_REF + done + j] = n_refractory[first + j]
+                if n_holdoff is not None:
+                    integers[N_HOLD + done + j] = n_holdoff[first + j]
+        done += part
+
+
+@part
+def _copy_in(pads, row, n_step, source, at, stride, n):
+    """Copy the last, narrow group of a piece to pads."""
+    width = LINE // pads.itemsize
+    for t in range(n_step):
+        copy_row(pads, (row + t) * width, source, at + t * stride, n)
+
+
+@part
+def _copy_out(target, at, stride, pads, row, n_step, n):
+    """Copy the last, narrow group of a piece from pads."""
+    width = LINE // pads.itemsize
+    for t in range(n_step):
+        copy_row(target, at + t * stride, pads, (row + t) * width, n)
+
+
+@part
+def _first_event(event_step, low, high, step):
+    """Index of the first event of a trial at a step or later."""
+    while low < high:
+        middle = (low + high) // 2
+        if event_step[middle] < step:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@part
+def _list(
+    trial, n_batch, t_first, n_step, spikes_in, event_step, event_source, event_pointer, n_input, width,
+    index, grade, count, order, lists, bins,
+):  # fmt: skip
+    """List the input spikes of some steps of a trial; return whether all are 1."""
+    plain = True
+    if spikes_in is not None:
+        plain = list_dense(spikes_in, (t_first * n_batch + trial) * n_input, n_batch * n_input, n_step, n_input, width,
+                           index, grade, count, order, lists, bins)  # fmt: skip
+    if event_step is not None:
+        event = _first_event(event_step, event_pointer[trial], event_pointer[trial + 1], t_first)
+        list_events(event_step, event_source, event, event_pointer[trial + 1], t_first, n_step, n_input, width,
+                    index, count, order, lists, bins)  # fmt: skip
+    return plain
+
+
+@part
+def _add_weight_gradient(gradient, here, index, grade, plain, order, lists, n_step, rows):
+    """Add the gradient of the jumps of some steps to the weights of their input spikes; one group of neurons.
+
+    `gradient` holds that of the weights, packed as they are; the group starts at element `here`. What fills up the lists
+    adds to the last input, which is none.
+    """
+    width = LINE // rows.itemsize
+    for m in range(n_step):
+        row = load_lanes(rows, order[m] * width)
+        for k in range(lists[m // ROWS] + m % ROWS, lists[m // ROWS + 1], ROWS):
+            at = here + element(index, k)
+            if plain:
+                store_lanes(gradient, at, load_lanes(gradient, at) + row)
+            else:
+                store_lanes(gradient, at, load_lanes(gradient, at) + fill_lanes(grade[k], row) * row)
+
+
+@kernel
+def run_forward(
+    first_piece, last_piece, piece_low, piece_size, n_neuron, n_batch, n_time, tile, interval,
+    jumps, jump_stride, ahead, spikes_in, event_step, event_source, event_pointer, n_input, packed,
+    forced, forced_stride, recorded, recorded_stride,
+    k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff,
+    kept_membrane, kept_current, kept_busy,
+    spikes, membrane, current, how, status,
+    floats, integers, pads, drive, index, grade, count, order, lists, bins,
+):  # fmt: skip
+    """Run pieces first_piece .. last_piece: neurons piece_low .. + piece_size of the flat axis, at most `tile` steps at a time.
+
+    Inputs: `jumps` flat (time, trial, neuron), rows of time `jump_stride` apart; or spikes through weights, `packed`: `spikes_in`
+    flat (time, trial, input), or events of each trial. Outputs: flat (time, trial, neuron), spikes empty if none fires. Every
+    `interval` steps membrane, current and the last busy step are kept, (interval, trial, neuron), where these are not empty.
+    """
+    width = LINE // floats.itemsize
+    n_flat = n_batch * n_neuron
+    for piece in range(first_piece, last_piece):
+        low = piece_low[piece]
+        n = piece_size[piece]
+        _load_coefficients(
+            low, n, n_neuron, k_mem, k_syn, threshold, reset, leak, n_refractory, n_holdoff, floats, integers
+        )
+        if leak is not None:
+            copy_row(floats, V, floats, LEAK, n)
+        if leak is None:
+            copy_row(floats, V, floats, RESET, n)
+        t_first = np.int64(0)
+        while t_first < n_time:
+            n_step = min(tile, n_time - t_first, interval - t_first % interval)
+            if t_first % interval == 0:
+                at = t_first // interval * n_flat + low
+                if kept_membrane.size:
+                    copy_row(kept_membrane, at, floats, V, n)
+                if kept_current.size:
+                    copy_row(kept_current, at, floats, CURRENT, n)
+                if threshold is not None:
+                    if kept_busy.size:
+                        copy_row(kept_busy, at, integers, BUSY, n)
+            plain = True
+            if packed is not None:
+                plain = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
+                              event_pointer, n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+            for g in range(0, n, width):
+                here = t_first * n_flat + low + g
+                source, x_at, x_stride, x_ahead = drive, np.int64(0), np.int64(width), np.int64(0)
+                given, given_at, given_stride = forced, t_first * forced_stride + low + g, forced_stride
+                measured, measured_at, measured_stride = recorded, t_first * recorded_stride + low + g, recorded_stride
+                to_spikes, to_membrane, to_current = spikes, membrane, current
+                out_at, out_stride, out_how = here, n_flat, how
+                if packed is not None:
+                    group = (low % n_neuron + g) * (n_input + 1)
+                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None)
+                if g + width <= n:
+                    if jumps is not None:
+                        source, x_at, x_stride, x_ahead = jumps, t_first * jump_stride + low + g, jump_stride, ahead
+                else:  # rows of the last, narrow group pass through pads
+                    if jumps is not None:
+                        _copy_in(drive, 0, n_step, jumps, t_first * jump_stride + low + g, jump_stride, n - g)
+                    if forced is not None:
+                        _copy_in(pads, 0, n_step, forced, given_at, given_stride, n - g)
+                        given, given_at, given_stride = pads, np.int64(0), np.int64(width)
+                    if recorded is not None:
+                        _copy_in(pads, tile, n_step, recorded, measured_at, measured_stride, n - g)
+                        measured, measured_at, measured_stride = pads, tile * width, np.int64(width)
+                    to_spikes = pads[2 * tile * width :]
+                    to_membrane = pads[3 * tile * width :]
+                    to_current = pads[4 * tile * width :]
+                    out_at, out_stride, out_how = np.int64(0), np.int64(width), WHOLE
+                advance(g, t_first, n_step, source, x_at, x_stride, x_ahead, None, 0, 0,
+                        given, given_at, given_stride, measured, measured_at, measured_stride,
+                        threshold, leak, decays, n_holdoff, floats, integers,
+                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, 0)  # fmt: skip
+                if g + width > n:
+                    if spikes.size:
+                        _copy_out(spikes, here, n_flat, pads, 2 * tile, n_step, n - g)
+                    _copy_out(membrane, here, n_flat, pads, 3 * tile, n_step, n - g)
+                    _copy_out(current, here, n_flat, pads, 4 * tile, n_step, n - g)
+            t_first += n_step
+        for j in range(n):
+            if status[0] == 0 and not (math.isfinite(floats[V + j]) and math.isfinite(floats[CURRENT + j])):
+                status[0], status[1], status[2] = NOT_FINITE, (low + j) // n_neuron, (low + j) % n_neuron
+
+
+@kernel
+def run_backward(
+    first_piece, last_piece, piece_low, piece_size, n_neuron, n_batch, n_time, interval,
+    known, spikes_in, event_step, event_source, event_pointer, n_input, packed,
+    forced, forced_stride, recorded, recorded_stride,
+    k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff, alpha,
+    kept_membrane, kept_current, kept_busy,
+    spike_gradient, spike_stride, membrane_gradient, membrane_stride, current_gradient, current_stride,
+    sums, jump_gradient, how, weight_gradient,
+    floats, integers, pads, local, rows, drive, index, grade, count, order, lists, bins,
+):  # fmt: skip
+    """Run the pieces of :func:`run_forward` backwards, from what it kept; return nothing.
+
+    `known` not None: the current of the run, from which it is read instead of being integrated again out of spikes through weights,
+    `packed`. `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
+    `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, added up over the
+    pieces; `sums`, not None: those of the parameters, (parameter, trial, neuron), see ``superspike_steps``.
+    """
+    width = LINE // floats.itemsize
+    n_flat = n_batch * n_neuron
+    for piece in range(first_piece, last_piece):
+        low = piece_low[piece]
+        n = piece_size[piece]
+        _load_coefficients(
+            low, n, n_neuron, k_mem, k_syn, threshold, reset, leak, n_refractory, n_holdoff, floats, integers
+        )
+        n_interval = (n_time + interval - 1) // interval
+        for back in range(n_interval):
+            segment = n_interval - 1 - back
+            t_first = segment * interval
+            n_step = min(interval, n_time - t_first)
+            at = segment * n_flat + low
+            copy_row(floats, V, kept_membrane, at, n)
+            if threshold is not None:
+                copy_row(integers, BUSY, kept_busy, at, n)
+            if known is None:
+                copy_row(floats, CURRENT, kept_current, at, n)
+            if known is not None:
+                clear_row(floats, CURRENT, n)
+                if t_first > 0:
+                    copy_row(floats, CURRENT, known, (t_first - 1) * n_flat + low, n)
+            plain = True
+            if spikes_in is not None or event_step is not None:
+                plain = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
+                              event_pointer, n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+            for g in range(0, n, width):
+                here = t_first * n_flat + low + g
+                group = (low % n_neuron + g) * (n_input + 1)
+                before, before_at, before_stride = known, here, n_flat
+                given, given_at, given_stride = forced, t_first * forced_stride + low + g, forced_stride
+                measured, measured_at, measured_stride = recorded, t_first * recorded_stride + low + g, recorded_stride
+                of_spikes, spike_at, spike_row = spike_gradient, t_first * spike_stride + low + g, spike_stride
+                of_membrane, membrane_at, membrane_row = (
+                    membrane_gradient, t_first * membrane_stride + low + g, membrane_stride)  # fmt: skip
+                of_current, current_at, current_row = (
+                    current_gradient,
+                    t_first * current_stride + low + g,
+                    current_stride,
+                )
+                to_jumps, out_at, out_stride, out_how = jump_gradient, here, n_flat, how
+                if packed is not None:
+                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None)
+                if g + width > n:  # rows of the last, narrow group pass through pads
+                    if known is not None:
+                        _copy_in(pads, 0, n_step, known, here, n_flat, n - g)
+                        before, before_at, before_stride = pads, np.int64(0), np.int64(width)
+                    if forced is not None:
+                        _copy_in(pads, interval, n_step, forced, given_at, given_stride, n - g)
+                        given, given_at, given_stride = pads, interval * width, np.int64(width)
+                    if recorded is not None:
+                        _copy_in(pads, 2 * interval, n_step, recorded, measured_at, measured_stride, n - g)
+                        measured, measured_at, measured_stride = pads, 2 * interval * width, np.int64(width)
+                    if spike_gradient.size:
+                        _copy_in(pads, 3 * interval, n_step, spike_gradient, spike_at, spike_row, n - g)
+                        of_spikes, spike_at, spike_row = pads, 3 * interval * width, np.int64(width)
+                    if membrane_gradient.size:
+                        _copy_in(pads, 4 * interval, n_step, membrane_gradient, membrane_at, membrane_row, n - g)
+                        of_membrane, membrane_at, membrane_row = pads, 4 * interval * width, np.int64(width)
+                    if current_gradient.size:
+                        _copy_in(pads, 5 * interval, n_step, current_gradient, current_at, current_row, n - g)
+                        of_current, current_at, current_row = pads, 5 * interval * width, np.int64(width)
+                    if jump_gradient.size:
+                        to_jumps = pads
+                        out_at, out_stride, out_how = 6 * interval * width, np.int64(width), WHOLE
+                if known is not None:
+                    advance(g, t_first, n_step, None, 0, 0, 0, before, before_at, before_stride,
+                            given, given_at, given_stride, measured, measured_at, measured_stride,
+                            threshold, leak, decays, n_holdoff, floats, integers,
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
+                if known is None:
+                    advance(g, t_first, n_step, drive, 0, width, 0, None, 0, 0,
+                            given, given_at, given_stride, measured, measured_at, measured_stride,
+                            threshold, leak, decays, n_holdoff, floats, integers,
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
+                retrace(g, n_step, of_spikes, spike_at, spike_row, of_membrane, membrane_at, membrane_row,
+                        of_current, current_at, current_row, threshold, leak, decays, sums, floats, local,
+                        to_jumps, out_at, out_stride, out_how, rows)  # fmt: skip
+                if weight_gradient is not None:
+                    _add_weight_gradient(weight_gradient, group, index, grade, plain, order, lists, n_step, rows)
+                if g + width > n:
+                    if jump_gradient.size:
+                        _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g)
+        if sums is not None:
+            for k in range(N_SUM):
+                copy_row(sums, k * n_flat + low, floats, S_THRESHOLD + k * BLOCK, n)
+            # The first membrane is the leak, or without leak the reset.
+            start = (4 if leak is not None else 1) * n_flat + low
+            for j in range(n):
+                sums[start + j] += floats[G_V + j]

@@ -1,0 +1,58 @@
+"""Working memory for the lists of input spikes of a tile of steps (``kernels.packed``)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .kernels.codes import AT_ONCE, ROWS
+
+
+class ListSizes(NamedTuple):
+    """How much room the lists of a tile need.
+
+    Attributes
+    ----------
+    tile : int
+        Steps of a tile.
+    n_listed : int
+        Entries of all lists.
+    most : int
+        Spikes of a step.
+    """
+
+    tile: int
+    n_listed: int
+    most: int
+
+
+def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer: np.ndarray | None = None) -> ListSizes:
+    """Return the sizes for dense spikes of `n_input` inputs, or for events at steps that are sorted within each trial.
+
+    The events of trial k are pointer[k] .. pointer[k + 1]. Steps go into lists of four in the order of their number of spikes, so a
+    list is no longer than the spikes of the next four. Rounded up, so that runs with about as many spikes find the memory of one
+    another.
+    """
+    if step is None or pointer is None:
+        total, most = tile * n_input, n_input
+    else:
+        total = int(np.diff(pointer).max(initial=0))
+        begins = np.zeros(step.size + 1, bool)  # where the events of another step or trial begin
+        begins[pointer] = True
+        begins[1:-1] |= step[1:] != step[:-1]
+        most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
+    return ListSizes(tile, 1 << (total + ROWS * (most + AT_ONCE)).bit_length(), 1 << most.bit_length())
+
+
+def make_lists(sizes: ListSizes, dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """Return index, grade, count, order, lists and bins, in the order of the kernels."""
+    tile, n_listed, most = sizes
+    return (
+        np.empty(n_listed, np.int32),
+        np.empty(n_listed, dtype),
+        np.empty(tile, np.int64),
+        np.empty(tile + ROWS - 1, np.int64),
+        np.empty(-(-tile // ROWS) + 1, np.int64),
+        np.empty(most + 2, np.int64),
+    )

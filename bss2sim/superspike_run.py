@@ -1,0 +1,351 @@
+"""Run the kernels of training: arrays, pieces, scratch, sums that do not depend on the threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import memory
+from .errors import InputError
+from .euler_coefficients import EulerCoefficients, refuse_long, work_out
+from .kernels import spike_gradient, superspike
+from .kernels.codes import BLOCK, FINE, STREAMED, WHOLE
+from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL, N_SUM
+from .options import thread_count
+from .partition import partition
+from .spike_lists import list_sizes, make_lists
+from .threads import run_chunks
+from .weights import pack, unpack
+
+# Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
+# group has to be there too: it is fetched once an interval.
+INTERVAL, WEIGHTED_INTERVAL = 16, 128
+TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
+_LOTS = 16  # of trials whose weight gradients are added up apart, then in order
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A tensor (time, trial, neuron) as the kernels read it: flat, rows of time `stride` elements apart."""
+
+    flat: np.ndarray
+    stride: int
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """Input spikes of training, dense or as events, and their weights.
+
+    Attributes
+    ----------
+    n_input : int
+        Number of inputs.
+    weight : array (input, neuron)
+        Weights.
+    dense : array or None
+        Flat (time, trial, input).
+    step, source, pointer : array or None
+        Steps and inputs of events, sorted by trial, step, input; those of trial b are pointer[b] .. pointer[b + 1].
+    """
+
+    n_input: int
+    weight: np.ndarray
+    dense: np.ndarray | None = None
+    step: np.ndarray | None = None
+    source: np.ndarray | None = None
+    pointer: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the way back starts from: states at the start of every interval; arrays are empty where there is nothing."""
+
+    membrane: np.ndarray
+    current: np.ndarray
+    busy: np.ndarray
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run of training.
+
+    Attributes
+    ----------
+    n_time, n_batch, n_neuron : int
+        Sizes.
+    dtype, dt, alpha : dtype, float, float
+        Of the run; grid spacing [s]; steepness of the surrogate [1/(unit of the membrane)].
+    interval : int
+        Steps between kept states.
+    parameters : dict of array, () or (neuron,)
+        Float64, by name. Without ``threshold`` the neurons never fire, with ``leak`` they leak.
+    jumps, spikes : Rows, Spikes
+        One of them: jumps of the current, or spikes through weights.
+    measured_spikes, measured_membrane : Rows or None
+        What takes the place of spikes and membrane of the model.
+    """
+
+    n_time: int
+    n_batch: int
+    n_neuron: int
+    dtype: np.dtype
+    dt: float
+    alpha: float
+    interval: int
+    parameters: dict[str, np.ndarray]
+    jumps: Rows | None = None
+    spikes: Spikes | None = None
+    measured_spikes: Rows | None = None
+    measured_membrane: Rows | None = None
+    coefficients: EulerCoefficients = field(init=False)
+
+    def __post_init__(self) -> None:
+        p = {name: np.broadcast_to(value, (1, self.n_neuron)) for name, value in self.parameters.items()}
+        p["spike_mask"] = np.ones((1, self.n_neuron), bool)
+        coefficients, most = work_out(p, self.dt, self.dtype, self.leaks, self.fires)
+        refuse_long(most, self.dt, self.n_time)
+        object.__setattr__(self, "coefficients", coefficients)
+
+    @property
+    def fires(self) -> bool:
+        """Whether there is a threshold."""
+        return "threshold" in self.parameters
+
+    @property
+    def leaks(self) -> bool:
+        """Whether there is a leak."""
+        return "leak" in self.parameters
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the outputs."""
+        return self.n_time, self.n_batch, self.n_neuron
+
+    @property
+    def counter(self) -> type:
+        """Type in which steps are counted: as many fill a line as numbers of the run."""
+        return np.int32 if self.dtype == np.float32 else np.int64
+
+    def kept_shape(self) -> tuple[int, int, int]:
+        """Of the kept states."""
+        return -(-self.n_time // self.interval), self.n_batch, self.n_neuron
+
+    def constants(self) -> tuple[np.ndarray | bool | None, ...]:
+        """Coefficients in the order of the kernels."""
+        c = self.coefficients
+
+        def row(array: np.ndarray | None) -> np.ndarray | None:
+            return None if array is None else np.ascontiguousarray(array).reshape(-1)
+
+        return (row(c.k_mem), row(c.k_syn), c.decays, row(c.threshold), row(c.reset), row(c.leak),
+                row(c.n_refractory), row(c.n_holdoff))  # fmt: skip
+
+    def measured(self) -> tuple[np.ndarray | int | None, ...]:
+        """Measured data in the order of the kernels."""
+        found: list[np.ndarray | int | None] = []
+        for rows in (self.measured_spikes, self.measured_membrane):
+            found += [None, 0] if rows is None else [rows.flat, rows.stride]
+        return tuple(found)
+
+    def drive(self, packed: np.ndarray | None) -> tuple[np.ndarray | int | None, ...]:
+        """Input spikes in the order of the kernels."""
+        s = self.spikes
+        return (
+            (None, None, None, None, 0, None)
+            if s is None
+            else (s.dense, s.step, s.source, s.pointer, s.n_input, packed)
+        )
+
+
+def _pieces(run: Training, threads: int) -> tuple[np.ndarray, np.ndarray, list[int], int]:
+    """Cut the flat axis: first neuron and size of each piece, bounds of the chunks of pieces, threads."""
+    if run.spikes is None:
+        part = partition(1, run.n_batch * run.n_neuron, run.n_time, threads)
+        low = np.arange(part.n_task, dtype=np.int64) * part.block
+        n = run.n_batch * run.n_neuron
+        size = np.minimum(part.block, n - low)
+    else:
+        part = partition(run.n_batch, run.n_neuron, run.n_time, threads)
+        task = np.arange(part.n_task, dtype=np.int64)
+        first = task % part.n_block * part.block
+        low = task // part.n_block * run.n_neuron + first
+        size = np.minimum(part.block, run.n_neuron - first)
+    return low, size, part.bounds, part.threads
+
+
+def _lists(run: Training, tile: int) -> list[np.ndarray]:
+    """Return scratch for the input spikes of a tile: drive, index, grade, count, order, lists, bins of the kernels."""
+    width = memory.LINE // run.dtype.itemsize
+    spikes = run.spikes
+    sizes = list_sizes(tile, 0) if spikes is None else list_sizes(tile, spikes.n_input, spikes.step, spikes.pointer)
+    return [memory.zeros((2 * tile * width,), run.dtype), *make_lists(sizes, run.dtype)]
+
+
+def _scratch(run: Training, tile: int) -> list[np.ndarray]:
+    """Return scratch of one thread: floats, integers, pads."""
+    width = memory.LINE // run.dtype.itemsize
+    return [
+        memory.zeros((N_FLOAT_ROW * BLOCK,), run.dtype),
+        memory.zeros((N_INTEGER_ROW * BLOCK,), run.counter),
+        memory.zeros((superspike.N_PAD * tile * width,), run.dtype),
+    ]
+
+
+def _how(run: Training, *arrays: np.ndarray) -> int:
+    """Whether the rows of all pieces of outputs are whole, aligned lines and can go past the caches."""
+    row = run.n_neuron * run.dtype.itemsize  # with weights every trial starts a piece
+    if run.spikes is None:
+        row *= run.n_batch
+    return STREAMED if row % memory.LINE == 0 and all(map(memory.is_aligned, arrays)) else WHOLE
+
+
+def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, Kept]:
+    """Return spikes, membrane and current (time, trial, neuron), and what is kept: "nothing", "state" or "current" too.
+
+    Raises
+    ------
+    InputError
+        If membrane or current are no longer finite.
+    """
+    f = run.dtype
+    spikes = memory.empty(run.shape, f, 1) if run.fires else np.empty(0, f)
+    membrane, current = memory.empty(run.shape, f, 2), memory.empty(run.shape, f, 3)
+    none = np.empty(0, f)
+    kept = Kept(
+        none if keep == "nothing" else memory.empty(run.kept_shape(), f),
+        memory.empty(run.kept_shape(), f) if keep == "current" else none,
+        np.empty(0, run.counter) if keep == "nothing" or not run.fires else memory.empty(run.kept_shape(), run.counter),
+    )
+    how = _how(run, membrane, current, *([spikes] if run.fires else []))
+    jumps = run.jumps
+    packed = None if run.spikes is None else pack(run.spikes.weight, f)
+    low, size, bounds, threads = _pieces(run, thread_count())
+    tile = min(TILE if run.spikes is None else WEIGHTED_TILE, max(run.n_time, 1))
+    sets = [(*_scratch(run, tile), *_lists(run, tile)) for _ in range(min(threads, len(bounds) - 1))]
+    status = np.zeros((len(bounds) - 1, 3), np.int64)
+
+    def work(chunk: int, worker: int) -> None:
+        superspike.run_forward(
+            bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
+            None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
+            0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.constants(),
+            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
+            spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *sets[worker],
+        )  # fmt: skip
+
+    if low.size:
+        run_chunks(len(bounds) - 1, threads, work)
+    for code, trial, neuron in status:
+        if code != FINE:
+            raise InputError(
+                f"membrane or current of batch {trial}, neuron {neuron} is no longer finite in {f}: an input, a weight or measured "
+                f"data is not finite or too large, or dt = {run.dt} s is over twice a time constant, where Euler steps diverge"
+            )
+    return spikes, membrane, current, kept
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients of a run: of the jumps (time, trial, neuron), weights (input, neuron), and parameters by name (float64)."""
+
+    jumps: np.ndarray | None
+    weight: np.ndarray | None
+    parameters: dict[str, np.ndarray]
+
+
+def run_backward(
+    run: Training,
+    kept: Kept,
+    current: np.ndarray | None,
+    gradients: tuple[Rows | None, Rows | None, Rows | None],
+    of_jumps: bool,
+    of_weight: bool,
+    of_parameters: bool,
+) -> Gradients:
+    """Return the gradients from those of spikes, membrane and current; `current` of the run, or None to integrate it again."""
+    f = run.dtype
+    none = np.empty(0, f)
+    jump_gradient = memory.empty(run.shape, f, 4) if of_jumps else None
+    sums = memory.empty((N_SUM, run.n_batch, run.n_neuron), f) if of_parameters else None
+    packed = None if current is not None or run.spikes is None else pack(run.spikes.weight, f)
+    threads = thread_count()
+    tile = max(1, min(run.interval, run.n_time))
+    low, size, bounds, threads = _pieces(run, threads)
+    weight_gradient: list[np.ndarray] | None = None
+    if of_weight:
+        assert run.spikes is not None
+        # Lots depend on the batch alone, so that the order of the sums does not depend on the threads.
+        n_block = low.size // max(run.n_batch, 1)
+        n_lot = min(_LOTS, run.n_batch)
+        bounds = [run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)] if n_lot else [0]
+        width = memory.LINE // f.itemsize
+        shape = (-(-run.n_neuron // width) * (run.spikes.n_input + 1) * width,)
+        weight_gradient = [memory.zeros(shape, f) for _ in range(n_lot)]
+    width = memory.LINE // f.itemsize
+    sets = [
+        (*_scratch(run, tile), memory.empty((N_LOCAL * tile * width,), f),
+         memory.empty((tile * width,), f) if of_weight else None, *_lists(run, tile))
+        for _ in range(min(threads, len(bounds) - 1))
+    ]  # fmt: skip
+    drive = run.drive(packed) if of_weight or packed is not None else (None, None, None, None, 0, None)
+    given: list[np.ndarray | int] = []
+    for rows in gradients:
+        given += [none, 0] if rows is None else [rows.flat, rows.stride]
+    how = WHOLE if jump_gradient is None else _how(run, jump_gradient)
+
+    def work(chunk: int, worker: int) -> None:
+        superspike.run_backward(
+            bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile,
+            None if current is None else current.reshape(-1), *drive, *run.measured(),
+            *run.constants(), run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
+            *given, None if sums is None else sums.reshape(-1),
+            none if jump_gradient is None else jump_gradient.reshape(-1), how,
+            None if weight_gradient is None else weight_gradient[chunk], *sets[worker],
+        )  # fmt: skip
+
+    if low.size:
+        run_chunks(len(bounds) - 1, threads, work)
+    weight = None
+    if weight_gradient is not None:
+        assert run.spikes is not None
+        total = memory.zeros(run.spikes.weight.shape, f)
+        for lot in weight_gradient:
+            total += unpack(lot, run.spikes.n_input, run.n_neuron)
+        weight = total
+    return Gradients(jump_gradient, weight, {} if sums is None else _of_parameters(run, sums))
+
+
+def _of_parameters(run: Training, sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the gradients of the parameters, in their shapes; sums over trials in float64, in their order."""
+    threshold, reset, mem, syn, leak = np.add.reduce(sums, axis=1, dtype=np.float64)
+    p, dt = run.parameters, run.dt
+    gradient = {"tau_mem": -mem * dt / p["tau_mem"] ** 2, "tau_syn": syn * dt / p["tau_syn"] ** 2}
+    if run.fires:
+        gradient.update(threshold=threshold, reset=reset)
+    if run.leaks:
+        gradient["leak"] = leak
+    return {name: value if p[name].ndim else value.sum() for name, value in gradient.items()}
+
+
+def gradient_of_spikes(jumps: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the gradient of dense input spikes (time, trial, input) from that of the jumps and the weights (input, neuron).
+
+    A product of matrices whose sums have an order that does not depend on the threads.
+    """
+    n_time, n_batch, n_neuron = jumps.shape
+    n_input, n_row = weight.shape[0], n_time * n_batch
+    gradient = memory.empty((n_time, n_batch, n_input), jumps.dtype)
+    packed = pack(np.ascontiguousarray(weight.T), jumps.dtype)
+    threads = thread_count()
+    n_chunk = max(1, min(4 * threads, n_row // spike_gradient.ROWS))
+
+    def work(chunk: int, worker: int) -> None:
+        spike_gradient.spike_gradient(
+            n_row * chunk // n_chunk, n_row * (chunk + 1) // n_chunk, n_neuron, n_input, packed, jumps.reshape(-1),
+            gradient.reshape(-1), memory.empty((memory.LINE // jumps.itemsize,), jumps.dtype),
+        )  # fmt: skip
+
+    if gradient.size:
+        run_chunks(n_chunk, threads, work)
+    return gradient

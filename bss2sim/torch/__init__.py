@@ -1,0 +1,16 @@
+"""Neurons of the BrainScaleS-2 chip in PyTorch: Euler steps with SuperSpike gradients, one fused operator a layer.
+
+Tensors are (time, batch, neuron). The extra ``torch`` brings PyTorch.
+"""
+
+from bss2sim.errors import MissingDependencyError
+
+try:
+    import torch as _torch  # noqa: F401  # only whether it is there
+except ImportError as reason:  # pragma: no cover  # tests run with PyTorch; one starts a process that hides it
+    raise MissingDependencyError("bss2sim.torch needs PyTorch: python -m pip install 'bss2sim[torch]'") from reason
+
+from .functional import Observables, Traces, iaf, li, lif
+from .modules import IAF, LI, LIF
+
+__all__ = ["iaf", "lif", "li", "Observables", "Traces", "IAF", "LIF", "LI"]

@@ -1,0 +1,211 @@
+"""From what a user gives to the tensors an operator takes; what cannot be used is refused with a reason."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from bss2sim.errors import InputError, ParameterError
+
+_FLOATS = (torch.float32, torch.float64)
+_LOW = (torch.float16, torch.bfloat16)
+
+
+class Inputs(NamedTuple):
+    """Inputs as an operator takes them.
+
+    Attributes
+    ----------
+    dense : Tensor or None
+        Jumps (time, batch, neuron), or spikes (time, batch, input).
+    weight : Tensor or None
+        Of the spikes, (input, neuron).
+    events : tuple of Tensor or None
+        Steps and inputs of spikes, sorted by trial, and where each trial starts.
+    n_time, n_batch, n_neuron : int
+        Sizes.
+    dtype : torch.dtype
+        Of the run.
+    """
+
+    dense: Tensor | None
+    weight: Tensor | None
+    events: tuple[Tensor | None, Tensor | None, Tensor | None]
+    n_time: int
+    n_batch: int
+    n_neuron: int
+    dtype: torch.dtype
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of a tensor, for messages."""
+    return tuple(tensor.shape)
+
+
+def _check_device(what: str, tensor: Tensor) -> None:
+    """Refuse tensors of other devices."""
+    if tensor.device.type != "cpu":
+        raise InputError(
+            f"{what} is on {tensor.device}; bss2sim.torch runs on the CPU only: pass {what}.cpu(), and move what comes back"
+        )
+
+
+def _check_tensor(what: str, value: Any, dims: str) -> Tensor:
+    """Refuse what is not a tensor of three, or of two, dims on the CPU."""
+    if not isinstance(value, Tensor):
+        raise InputError(f"{what} must be a tensor {dims}; got {type(value).__name__}")
+    _check_device(what, value)
+    if value.dim() != dims.count(",") + 1:
+        raise InputError(f"{what} must have the shape {dims}; got {_shape(value)}")
+    return value
+
+
+def _as_float(what: str, tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return a tensor in the dtype of the run; under autocast one of lower precision becomes float32."""
+    if tensor.dtype in _LOW and torch.is_autocast_enabled("cpu"):
+        tensor = tensor.float()
+    if tensor.dtype in _LOW or tensor.is_complex():
+        raise InputError(f"{what} must be float32 or float64; got {tensor.dtype}: pass {what}.float()")
+    if tensor.dtype not in _FLOATS:  # whole numbers and booleans
+        return tensor.to(dtype or torch.get_default_dtype())
+    if dtype is not None and tensor.dtype != dtype:
+        raise InputError(f"{what} is {tensor.dtype}, the run {dtype}: pass {what}.to({dtype})")
+    return tensor
+
+
+def read_inputs(inputs: Any, weight: Any) -> Inputs:
+    """Return jumps, or spikes and their weights.
+
+    Raises
+    ------
+    InputError
+        If they are no tensors, of the wrong shape, dtype or device, or sparse where they cannot be.
+    """
+    what = "(time, batch, neuron)" if weight is None else "(time, batch, input)"
+    inputs = _check_tensor("inputs", inputs, what)
+    if weight is None:
+        if inputs.layout != torch.strided:
+            raise InputError("sparse inputs are spikes and need weights: pass weight=, or inputs.to_dense()")
+        inputs = _as_float("inputs", inputs)
+        n_time, n_batch, n_neuron = inputs.shape
+        return Inputs(inputs, None, (None, None, None), n_time, n_batch, n_neuron, inputs.dtype)
+    weight = _check_tensor("weight", weight, "(input, neuron)")
+    if weight.layout != torch.strided:
+        raise InputError("weight must be dense; pass weight.to_dense()")
+    weight = _as_float("weight", weight)
+    n_time, n_batch, n_input = inputs.shape
+    if weight.shape[0] != n_input:
+        raise InputError(
+            f"weight must have the shape (input, neuron) with {n_input} inputs, as inputs have; got {_shape(weight)}"
+        )
+    if inputs.layout == torch.strided:
+        dense, events = _as_float("inputs", inputs, weight.dtype), (None, None, None)
+        return Inputs(dense, weight, events, n_time, n_batch, weight.shape[1], weight.dtype)
+    return Inputs(None, weight, _events(inputs), n_time, n_batch, weight.shape[1], weight.dtype)
+
+
+def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the steps and inputs of sparse spikes in the order of trials, steps and inputs, and the bounds of the trials."""
+    if spikes.layout != torch.sparse_coo:
+        raise InputError(
+            f"sparse inputs must have the layout torch.sparse_coo; got {spikes.layout}: pass inputs.to_sparse_coo()"
+        )
+    if spikes.requires_grad:
+        raise InputError("sparse inputs get no gradient; pass inputs.to_dense(), or inputs.detach()")
+    if spikes.dense_dim():
+        raise InputError(f"sparse inputs must have three sparse dims; got {spikes.sparse_dim()}")
+    spikes = spikes.coalesce()
+    values = spikes.values()
+    if not bool((values == 1).all()):
+        raise InputError("sparse inputs must be spikes, all 1; pass graded ones as inputs.to_dense()")
+    step, trial, source = spikes.indices()
+    order = torch.argsort(trial, stable=True)
+    pointer = torch.zeros(spikes.shape[1] + 1, dtype=torch.int64)
+    pointer[1:] = torch.cumsum(torch.bincount(trial, minlength=spikes.shape[1]), 0)
+    return step[order].contiguous(), source[order].contiguous(), pointer
+
+
+def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
+    """Return a parameter as a float64 tensor, () or (neuron,); gradients flow back through it.
+
+    Raises
+    ------
+    ParameterError
+        If it is no number or tensor, or its shape does not fit.
+    InputError
+        If it is on another device.
+    """
+    if isinstance(value, Tensor):
+        _check_device(name, value)
+        if value.is_complex():
+            raise ParameterError(f"{name} must be real numbers; got {value.dtype}")
+        value = value.to(torch.float64)
+    else:
+        try:
+            value = torch.as_tensor(value, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError) as reason:
+            raise ParameterError(f"{name} must be a number or a tensor (neuron,); got {value!r}") from reason
+    if value.shape == (1,):
+        value = value.reshape(())
+    if value.shape not in ((), (n_neuron,)):
+        raise ParameterError(
+            f"{name} must be one number, or one for each of the {n_neuron} neurons; got the shape {_shape(value)}"
+        )
+    return value
+
+
+def read_measured(name: str, value: Any, run: Inputs) -> Tensor | None:
+    """Return measured data in the dtype of the run.
+
+    Raises
+    ------
+    InputError
+        If it is no tensor, its dtype or shape does not fit, or spikes are not 0 or 1.
+    """
+    if value is None:
+        return None
+    value = _check_tensor(name, value, "(time, batch, neuron)")
+    if tuple(value.shape[1:]) != (run.n_batch, run.n_neuron):
+        raise InputError(
+            f"{name} must have the shape (time, batch, neuron) with batch {run.n_batch}, neuron {run.n_neuron}; got {_shape(value)}"
+        )
+    return _as_float(name, value.detach().to_dense() if value.layout != torch.strided else value.detach(), run.dtype)
+
+
+def check_positive(name: str, value: Any, unit: str = "") -> float:
+    """Return a number that is finite and above 0.
+
+    Raises
+    ------
+    ParameterError
+        If it is not.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as reason:
+        raise ParameterError(f"{name} must be a number; got {value!r}") from reason
+    if not 0 < number < float("inf"):
+        raise ParameterError(f"{name} must be finite and above 0{unit}; got {number}{unit}")
+    return number
+
+
+def check_checkpoint(value: Any) -> int:
+    """Return the steps between kept states, 0 for the default.
+
+    Raises
+    ------
+    ParameterError
+        If it is no whole number of at least 1, nor None.
+    """
+    if value is None:
+        return 0
+    try:
+        number = operator.index(value)
+    except TypeError as reason:
+        raise ParameterError(f"checkpoint must be a number of steps, or None; got {value!r}") from reason
+    if number < 1:
+        raise ParameterError(f"checkpoint must be at least 1 step, or None; got {value!r}")
+    return number

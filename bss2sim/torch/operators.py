@@ -1,0 +1,226 @@
+"""The operators behind the functionals: what PyTorch's dispatcher, compiler and autograd see of the kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bss2sim.errors import Bss2SimError, InputError
+from bss2sim.inputs import SNAP
+from bss2sim.parameter_values import check_range, refuse_bad
+from bss2sim.superspike_run import (
+    INTERVAL,
+    WEIGHTED_INTERVAL,
+    Kept,
+    Rows,
+    Spikes,
+    Training,
+    gradient_of_spikes,
+    run_backward,
+    run_forward,
+)
+
+# What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
+_GIVEN = (
+    "Tensor? inputs, Tensor? weight, Tensor? event_step, Tensor? event_source, Tensor? event_pointer, "
+    "Tensor tau_mem, Tensor tau_syn, Tensor? threshold, Tensor? reset, Tensor? leak, Tensor? refractory_time, "
+    "Tensor? holdoff_time, Tensor? measured_spikes, Tensor? measured_membrane"
+)
+_SETTINGS = "int n_time, int n_neuron, float dt, float alpha, int checkpoint"
+_DIFFERENTIABLE = ("inputs", "weight", "tau_mem", "tau_syn", "threshold", "reset", "leak")
+_NAMES = tuple(part.split()[-1] for part in _GIVEN.split(","))
+_PARAMETERS = _NAMES[5:12]
+
+
+def _rows(tensor: Tensor | None) -> Rows | None:
+    """View a tensor (time, trial, neuron) as flat rows of time; it is copied if trials and neurons are not contiguous."""
+    if tensor is None:
+        return None
+    n_time, n_batch, n_neuron = tensor.shape
+    if tensor.numel() and not tensor[0].is_contiguous():
+        tensor = tensor.contiguous()
+    stride, row = tensor.stride(0), n_batch * n_neuron
+    size = (n_time - 1) * stride + row if tensor.numel() else 0
+    return Rows(tensor.detach().as_strided((size,), (1,)).numpy(), stride)
+
+
+def _interval(given: dict[str, Any]) -> int:
+    """Steps between kept states."""
+    return given["checkpoint"] or (INTERVAL if given["weight"] is None else WEIGHTED_INTERVAL)
+
+
+def _training(given: dict[str, Any]) -> Training:
+    """Gather a run from the arguments of an operator; refuse values out of range."""
+    inputs, weight = given["inputs"], given["weight"]
+    n_time, n_neuron, dt = given["n_time"], given["n_neuron"], given["dt"]
+    parameters: dict[str, np.ndarray] = {}
+    for name in _PARAMETERS:
+        if given[name] is not None:
+            parameters[name] = given[name].detach().numpy()
+            array = parameters[name]
+            check_range(name, name, array, ("neuron",)[: array.ndim])
+    if "holdoff_time" in parameters:
+        holdoff, refractory = np.broadcast_arrays(parameters["holdoff_time"], parameters["refractory_time"])
+        refuse_bad("holdoff_time", holdoff > refractory * (1 + SNAP), holdoff, ("neuron",)[: holdoff.ndim],
+                   "at most the refractory_time", " s")  # fmt: skip
+    spikes = jumps = None
+    if weight is not None:
+        values = weight.detach().contiguous().numpy()
+        n_input = values.shape[0]
+        if inputs is not None:
+            n_batch = inputs.shape[1]
+            spikes = Spikes(n_input, values, dense=inputs[:n_time].detach().contiguous().numpy().reshape(-1))
+        else:
+            events = [given[name].numpy() for name in ("event_step", "event_source", "event_pointer")]
+            n_batch = events[2].size - 1
+            spikes = Spikes(n_input, values, None, *events)
+        dtype = values.dtype
+    elif inputs is not None:
+        jumps, n_batch, dtype = _rows(inputs), inputs.shape[1], inputs.detach().numpy().dtype
+    else:  # on the way back the current stands for the jumps
+        n_batch, dtype = given["current"].shape[1], given["current"].detach().numpy().dtype
+    return Training(
+        n_time, n_batch, n_neuron, dtype, dt, given["alpha"], _interval(given), parameters, jumps=jumps, spikes=spikes,
+        measured_spikes=_rows(given["measured_spikes"]), measured_membrane=_rows(given["measured_membrane"]),
+    )  # fmt: skip
+
+
+def _forward(*arguments: Any) -> tuple[Tensor, ...]:
+    """Take the steps; what is not wanted is empty."""
+    given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
+    run = _training(given)
+    if run.measured_spikes is not None:
+        values = run.measured_spikes.flat
+        if not ((values == 0) | (values == 1)).all():
+            raise InputError(f"measured_spikes must be 0 or 1; got {values[(values != 0) & (values != 1)][0]}")
+    spikes, membrane, current, kept = run_forward(run, given["keep"])
+    return tuple(map(torch.from_numpy, (spikes, membrane, current, kept.membrane, kept.current, kept.busy)))
+
+
+def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
+    """Shapes and dtypes of what :func:`_forward` returns."""
+    given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
+    like = given["weight"] if given["inputs"] is None else given["inputs"]
+    n_batch = given["event_pointer"].shape[0] - 1 if given["inputs"] is None else given["inputs"].shape[1]
+    interval, keep, fires = _interval(given), given["keep"], given["threshold"] is not None
+    shape = (given["n_time"], n_batch, given["n_neuron"])
+    kept = ((given["n_time"] + interval - 1) // interval, n_batch, given["n_neuron"])
+    counter = torch.int32 if like.dtype == torch.float32 else torch.int64
+    return (
+        like.new_empty(shape if fires else (0,)), like.new_empty(shape), like.new_empty(shape),
+        like.new_empty(kept if keep != "nothing" else (0,)), like.new_empty(kept if keep == "current" else (0,)),
+        like.new_empty(kept if keep != "nothing" and fires else (0,), dtype=counter),
+    )  # fmt: skip
+
+
+def _backward(*arguments: Any) -> tuple[Tensor, ...]:
+    """Return the gradients of inputs, weight and parameters; what is not wanted is empty."""
+    given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
+    run = _training(given)
+    kept = Kept(*(given[name].numpy() for name in ("kept_membrane", "kept_current", "kept_busy")))
+    current = None if given["current"] is None else given["current"].detach().numpy()
+    of_inputs, of_weight, of_parameters = given["of_inputs"], given["of_weight"], given["of_parameters"]
+    found = run_backward(
+        run, kept, current, tuple(_rows(given[name]) for name in ("of_spikes", "of_membrane", "of_current")),  # type: ignore[arg-type]  # three
+        of_inputs, of_weight, of_parameters,
+    )  # fmt: skip
+    inputs = found.jumps
+    if of_inputs and given["weight"] is not None:
+        assert inputs is not None and run.spikes is not None
+        inputs = gradient_of_spikes(inputs, run.spikes.weight)
+    if inputs is not None and inputs.shape[0] < given["n_given"]:  # measured data ended before
+        whole = np.zeros((given["n_given"], *inputs.shape[1:]), inputs.dtype)
+        whole[: inputs.shape[0]] = inputs
+        inputs = whole
+    none = np.empty(0, run.dtype)
+    arrays = [none if inputs is None else inputs, none if found.weight is None else found.weight]
+    arrays += [np.asarray(found.parameters.get(name, np.empty(0))) for name in _DIFFERENTIABLE[2:]]
+    return tuple(map(torch.from_numpy, arrays))
+
+
+def _backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
+    """Shapes and dtypes of what :func:`_backward` returns."""
+    given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
+    weight, current = given["weight"], given["current"]
+    like = current if weight is None else weight
+    shapes = [(0,), weight.shape if given["of_weight"] else (0,)]
+    if given["of_inputs"]:
+        shapes[0] = (given["n_given"], *(current.shape[1:] if weight is None else given["inputs"].shape[1:]))
+    for name in _DIFFERENTIABLE[2:]:
+        shapes.append(given[name].shape if given["of_parameters"] and given[name] is not None else (0,))
+    dtypes = [like.dtype] * 2 + [torch.float64] * 5
+    return tuple(like.new_empty(shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+
+_BACKWARD_SCHEMA = (
+    f"({_GIVEN}, {_SETTINGS}, int n_given, Tensor? current, Tensor kept_membrane, Tensor kept_current, Tensor kept_busy, "
+    "Tensor? of_spikes, Tensor? of_membrane, Tensor? of_current, bool of_inputs, bool of_weight, bool of_parameters)"
+)
+_BACKWARD_NAMES = tuple(part.split()[-1] for part in _BACKWARD_SCHEMA.strip("()").split(","))
+
+steps = torch.library.custom_op(
+    "bss2sim::euler_steps", _forward, mutates_args=(), device_types="cpu",
+    schema=f"({_GIVEN}, {_SETTINGS}, str keep) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+)  # fmt: skip
+steps.register_fake(_forward_fake)
+_steps_backward = torch.library.custom_op(
+    "bss2sim::euler_steps_backward", _backward, mutates_args=(), device_types="cpu",
+    schema=f"{_BACKWARD_SCHEMA} -> ({', '.join(['Tensor'] * len(_DIFFERENTIABLE))})",
+)  # fmt: skip
+_steps_backward.register_fake(_backward_fake)
+
+
+def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    """Keep what the way back reads: the current of the run, or, with the current kept at intervals, its inputs alone."""
+    tensors, settings, keep = inputs[: len(_NAMES)], inputs[len(_NAMES) : -1], inputs[-1]
+    spikes, _, current, kept_membrane, kept_current, kept_busy = output
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(kept_membrane, kept_current, kept_busy)
+    ctx.fires = tensors[_NAMES.index("threshold")] is not None
+    if not ctx.fires:
+        ctx.mark_non_differentiable(spikes)
+    jumps = tensors[0] if tensors[1] is None else None
+    ctx.settings = (*settings, 0 if tensors[0] is None else tensors[0].shape[0])
+    # Jumps can be forgotten: the current stands for them.
+    ctx.save_for_backward(
+        None if jumps is not None else tensors[0], *tensors[1:],
+        current if keep == "state" else None, kept_membrane, kept_current, kept_busy,
+    )  # fmt: skip
+
+
+def _differentiate(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return the gradient of each argument."""
+    saved = ctx.saved_tensors
+    needed = dict(zip(_NAMES, ctx.needs_input_grad, strict=False))
+    given = [None if g is None or (not ctx.fires and k == 0) else g for k, g in enumerate(gradients[:3])]
+    result: list[Tensor | None] = [None] * (len(_NAMES) + len(ctx.settings))
+    if all(gradient is None for gradient in given):
+        return tuple(result)
+    of_parameters = any(needed[name] for name in _DIFFERENTIABLE[2:])
+    found = _steps_backward(
+        *saved[: len(_NAMES)], *ctx.settings, *saved[len(_NAMES) :], *given,
+        needed["inputs"], needed["weight"], of_parameters,
+    )  # fmt: skip
+    for name, gradient in zip(_DIFFERENTIABLE, found, strict=True):
+        if needed[name]:
+            result[_NAMES.index(name)] = gradient
+    return tuple(result)
+
+
+def _refuse_second_derivative(ctx: Any, *gradients: Tensor | None) -> None:
+    """There is none."""
+    raise Bss2SimError(
+        "the gradients of bss2sim.torch cannot be differentiated again: a surrogate has no second derivative; "
+        "call backward() or torch.autograd.grad() without create_graph=True"
+    )
+
+
+def _set_up_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    """The way back is not differentiable."""
+
+
+steps.register_autograd(_differentiate, setup_context=_set_up)
+_steps_backward.register_autograd(_refuse_second_derivative, setup_context=_set_up_nothing)

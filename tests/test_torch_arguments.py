@@ -1,0 +1,113 @@
+"""What bss2sim.torch refuses, and what it says then."""
+
+import pytest
+import torch
+
+import bss2sim as b2
+from bss2sim.torch import IAF, LI, LIF, iaf, li, lif
+
+JUMPS = torch.zeros(10, 2, 3)
+SPIKES = torch.zeros(10, 2, 4)
+WEIGHT = torch.ones(4, 3)
+
+
+def compressed():
+    """Return spikes in another sparse layout."""
+    pointer, column = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.int64)
+    return torch.sparse_compressed_tensor(
+        pointer, column, torch.zeros(2, 0), (2, 2, 4), layout=torch.sparse_csr, check_invariants=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: iaf(JUMPS.numpy()), b2.InputError, r"inputs must be a tensor \(time, batch, neuron\); got ndarray"),
+        (lambda: iaf(JUMPS[0]), b2.InputError, r"inputs must have the shape \(time, batch, neuron\); got \(2, 3\)"),
+        (lambda: iaf(SPIKES[0], WEIGHT), b2.InputError, r"inputs must have the shape \(time, batch, input\); got \(2, 4\)"),
+        (lambda: iaf(JUMPS.to("meta")), b2.InputError, r"inputs is on meta; .* on the CPU only: pass inputs.cpu\(\)"),
+        (lambda: iaf(SPIKES, WEIGHT.to("meta")), b2.InputError, r"weight is on meta"),
+        (lambda: iaf(JUMPS, tau_mem=torch.tensor(1e-6, device="meta")), b2.InputError, r"tau_mem is on meta"),
+        (lambda: iaf(JUMPS.half()), b2.InputError, r"inputs must be float32 or float64; got torch.float16: pass inputs.float\(\)"),
+        (lambda: iaf(JUMPS.to(torch.complex64)), b2.InputError, r"inputs must be float32 or float64; got torch.complex64"),
+        (lambda: iaf(JUMPS.to_sparse()), b2.InputError, r"sparse inputs are spikes and need weights: pass weight="),
+        (lambda: iaf(SPIKES, WEIGHT.to_sparse()), b2.InputError, r"weight must be dense; pass weight.to_dense\(\)"),
+        (lambda: iaf(SPIKES, WEIGHT[0]), b2.InputError, r"weight must have the shape \(input, neuron\); got \(3,\)"),
+        (lambda: iaf(SPIKES, WEIGHT[:2]), b2.InputError, r"weight must have the shape \(input, neuron\) with 4 inputs.*\(2, 3\)"),
+        (lambda: iaf(SPIKES.double(), WEIGHT), b2.InputError, r"inputs is torch.float64, the run torch.float32: pass inputs.to"),
+        (
+            lambda: iaf(SPIKES.to_sparse().requires_grad_(), WEIGHT),
+            b2.InputError,
+            r"sparse inputs get no gradient; pass inputs.to_dense\(\), or inputs.detach\(\)",
+        ),
+        (lambda: iaf((SPIKES + 2).to_sparse(), WEIGHT), b2.InputError, r"sparse inputs must be spikes, all 1"),
+        (lambda: iaf(SPIKES.to_sparse(2), WEIGHT), b2.InputError, r"sparse inputs must have three sparse dims; got 2"),
+        (
+            lambda: iaf(compressed(), WEIGHT),
+            b2.InputError,
+            r"sparse inputs must have the layout torch.sparse_coo; got torch.sparse_csr: pass inputs.to_sparse_coo\(\)",
+        ),
+        (lambda: iaf(JUMPS, tau_mem=0.0), b2.ParameterError, r"tau_mem must be finite and above 0 s; got 0.0 s"),
+        (lambda: lif(JUMPS, tau_syn=torch.tensor([1e-6, 1e-6, -1.0])), b2.ParameterError, r"tau_syn.*neuron 2 has -1.0 s"),
+        (lambda: li(JUMPS, leak=float("nan")), b2.ParameterError, r"leak must be finite; got nan"),
+        (lambda: iaf(JUMPS, refractory_time=-1e-6), b2.ParameterError, r"refractory_time must be finite and at least 0 s"),
+        (lambda: iaf(JUMPS, refractory_time=1.0, dt=1e-10), b2.ParameterError, r"refractory_time is 1e\+10 steps"),
+        (
+            lambda: iaf(JUMPS, refractory_time=1e-6, holdoff_time=torch.tensor([0.0, 0.0, 2e-6])),
+            b2.ParameterError,
+            r"holdoff_time must be at most the refractory_time; neuron 2 has 1.99.*e-06 s",
+        ),
+        (lambda: iaf(JUMPS, threshold=torch.ones(2)), b2.ParameterError, r"threshold .*of the 3 neurons; got the shape \(2,\)"),
+        (lambda: iaf(JUMPS, threshold="high"), b2.ParameterError, r"threshold must be a number or a tensor .*; got 'high'"),
+        (
+            lambda: iaf(JUMPS, threshold=torch.ones(3, dtype=torch.complex64)),
+            b2.ParameterError,
+            r"threshold must be real numbers; got torch.complex64",
+        ),
+        (lambda: iaf(JUMPS, dt=0.0), b2.ParameterError, r"dt must be finite and above 0 s; got 0.0 s"),
+        (lambda: iaf(JUMPS, dt="1 us"), b2.ParameterError, r"dt must be a number; got '1 us'"),
+        (lambda: iaf(JUMPS, alpha=-1), b2.ParameterError, r"alpha must be finite and above 0; got -1.0"),
+        (lambda: iaf(JUMPS, checkpoint=0), b2.ParameterError, r"checkpoint must be at least 1 step, or None; got 0"),
+        (lambda: iaf(JUMPS, checkpoint=2.5), b2.ParameterError, r"checkpoint must be a number of steps, or None; got 2.5"),
+        (lambda: iaf(JUMPS, tresh=1.0), b2.UnknownKeywordError, r"iaf\(\) has no argument 'tresh'; did you mean 'threshold'"),
+        (lambda: li(JUMPS, reset=1.0), b2.UnknownKeywordError, r"li\(\) has no argument 'reset'"),
+        (
+            lambda: iaf(JUMPS, measured_spikes=torch.zeros(10, 2, 4)),
+            b2.InputError,
+            r"measured_spikes must have the shape .* with batch 2, neuron 3; got \(10, 2, 4\)",
+        ),
+        (lambda: iaf(JUMPS, measured_spikes=torch.full((10, 2, 3), 0.5)), b2.InputError, r"must be 0 or 1; got 0.5"),
+        (lambda: iaf(JUMPS, measured_membrane=JUMPS.double()), b2.InputError, r"measured_membrane is torch.float64, the run"),
+        (
+            lambda: iaf(JUMPS + float("inf")),
+            b2.InputError,
+            r"membrane or current of batch 0, neuron 0 is no longer finite in float32: an input",
+        ),
+        (lambda: li(torch.ones(900, 1, 1), dt=1e-4), b2.InputError, r"dt = 0.0001 s is over twice a time constant"),
+        (lambda: IAF(0), b2.ParameterError, r"size must be a whole number of at least 1; got 0"),
+        (lambda: IAF(2.5), b2.ParameterError, r"size must be a whole number of at least 1; got 2.5"),
+        (lambda: LI(3, n_input=True), b2.ParameterError, r"n_input must be a whole number of at least 1; got True"),
+        (lambda: IAF(3, trainable="reset"), b2.ParameterError, r"names in a tuple or list; got 'reset': pass \('reset',\)"),
+        (lambda: LIF(3, trainable=("leek",)), b2.ParameterError, r"a name in trainable must be one of .*did you mean 'leak'"),
+        (lambda: IAF(3, trainable=("refractory_time",)), b2.ParameterError, r"a name in trainable must be one of"),
+        (lambda: IAF(3, tau=1e-6), b2.UnknownKeywordError, r"IAF\(\) has no argument 'tau'"),
+        (
+            lambda: IAF(3)(SPIKES),
+            b2.InputError,
+            r"inputs of this IAF must be a tensor \(time, batch, neuron\) with neuron 3; got \(10, 2, 4\)",
+        ),
+        (lambda: LI(3, 5)(SPIKES), b2.InputError, r"inputs of this LI must be .* with input 5; got \(10, 2, 4\)"),
+        (lambda: LIF(3)([1]), b2.InputError, r"inputs of this LIF must be .*; got list"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_error__inside_of_a_compiled_function():
+    """Values are checked where they are known, in the operator."""
+    run = torch.compile(lambda x, tau: iaf(x, tau_mem=tau), backend="eager")
+    with pytest.raises(b2.ParameterError, match="tau_mem must be finite and above 0 s"):
+        run(JUMPS, torch.tensor(-1e-6))

@@ -1,0 +1,244 @@
+"""The operators of bss2sim.torch as PyTorch sees them: registered, compiled, under autocast, deterministic, differentiated."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from test_torch_functional import DT, of_model, random_case
+
+import bss2sim as b2
+from bss2sim.torch import iaf, li, lif
+from bss2sim.torch.operators import steps
+
+MODELS = {"iaf": iaf, "lif": lif, "li": li}
+
+
+def arguments(model, weights=False, sparse=False, keep="state", checkpoint=0, measured=False):
+    """Arguments of the operator."""
+    jumps, _, parameters = random_case(1, n_time=20)
+    p = of_model(model, parameters)
+    for name in ("tau_mem", "tau_syn", "threshold", "reset", "leak"):
+        if name in p:
+            p[name].requires_grad_()
+    inputs, weight, events = jumps.requires_grad_(), None, (None, None, None)
+    if weights:
+        generator = torch.Generator().manual_seed(0)
+        inputs = (torch.rand(20, 3, 19, generator=generator) < 0.3).double().requires_grad_()
+        weight = torch.randn(19, 21, generator=generator, dtype=torch.float64).requires_grad_()
+    if sparse:
+        step, trial, source = inputs.detach().to_sparse().indices()
+        order = torch.argsort(trial, stable=True)
+        pointer = torch.zeros(4, dtype=torch.int64)
+        pointer[1:] = torch.cumsum(torch.bincount(trial, minlength=3), 0)
+        inputs, events = None, (step[order], source[order], pointer)
+    data = torch.zeros(20, 3, 21, dtype=torch.float64) if measured else None
+    return (
+        inputs, weight, *events, p["tau_mem"], p["tau_syn"], p.get("threshold"), p.get("reset"), p.get("leak"),
+        p.get("refractory_time"), p.get("holdoff_time"), data, None, 20, 21, DT, 20.0, checkpoint, keep,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        dict(model="iaf"),
+        dict(model="lif", checkpoint=7),
+        dict(model="li"),
+        dict(model="iaf", measured=True),
+        dict(model="iaf", weights=True),
+        dict(model="iaf", weights=True, keep="current", checkpoint=5),
+        dict(model="li", weights=True, sparse=True),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of PyTorch's own tests
+def test_operator__passes_the_checks_of_pytorch(kind):
+    torch.library.opcheck(steps, arguments(**kind))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("through_weights", [False, True])
+def test_gradcheck__membrane_and_current_without_spikes(model, through_weights):
+    """Below threshold nothing is a surrogate: gradients of membrane and current are derivatives, to inputs and parameters."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(12, 2, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    weight = torch.rand(3, 2, generator=generator, dtype=torch.float64).requires_grad_() if through_weights else None
+    size = 2 if through_weights else 3
+    names = [*(["reset"] if model == "iaf" else ["leak"]), "tau_mem", "tau_syn"]
+    values = {"reset": [0.1] * size, "leak": [0.2] * size, "tau_mem": [6.0] * size, "tau_syn": 4.0}
+    leaves = [torch.tensor(values[n], dtype=torch.float64, requires_grad=True) for n in names]
+    fixed = {} if model == "li" else {"threshold": 1e3, "refractory_time": 2.0}
+    if model == "lif":
+        fixed["reset"] = 0.0
+
+    def run(inputs, weight, *given):
+        # One step is one unit of time: numeric differences need parameters of the size of 1.
+        found = MODELS[model](inputs, weight, **dict(zip(names, given, strict=True)), **fixed, dt=1.0)
+        return found[-2:]
+
+    assert torch.autograd.gradcheck(run, (inputs, weight, *leaves))
+
+
+def test_gradcheck__current_of_neurons_that_fire():
+    """The current knows nothing of spikes; its gradients are derivatives whatever the membrane does."""
+    inputs = (
+        3 * torch.rand(12, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ).requires_grad_()
+    tau = torch.tensor(4.0, dtype=torch.float64, requires_grad=True)
+
+    def run(inputs, tau):
+        found = iaf(inputs, threshold=1.0, reset=0.0, tau_mem=2.0, tau_syn=tau, refractory_time=2.0, dt=1.0)
+        assert found.spikes.any()
+        return found.current
+
+    assert torch.autograd.gradcheck(run, (inputs, tau))
+
+
+def test_second_derivative__is_refused():
+    jumps, _, parameters = random_case(1)
+    jumps.requires_grad_()
+    (gradient,) = torch.autograd.grad(iaf(jumps, **parameters).membrane.square().sum(), jumps, create_graph=True)
+    with pytest.raises(b2.Bss2SimError, match="cannot be differentiated again"):
+        gradient.sum().backward()
+
+
+def gradients_of(run, leaves):
+    """Outputs and gradients of a loss on all of them."""
+    for leaf in leaves:
+        leaf.grad = None
+    outputs = run()
+    sum((k + 1) * (out * out).sum() for k, out in enumerate(outputs)).backward()
+    return [*(out.detach() for out in outputs), *(leaf.grad for leaf in leaves)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("through_weights", [False, True])
+def test_compile__takes_the_whole_function(through_weights):
+    jumps = random_case(1)[0]
+    weight = (
+        torch.randn(21, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) if through_weights else None
+    )
+    tau = torch.tensor(6e-6, dtype=torch.float64)
+    leaves = [leaf.requires_grad_() for leaf in (jumps, tau, *([] if weight is None else [weight]))]
+
+    def network():
+        hidden = iaf(jumps, threshold=1.0, reset=0.0, tau_mem=tau)
+        return hidden if weight is None else li(hidden.spikes, weight, leak=0.0)
+
+    wanted = gradients_of(network, leaves)
+    torch._dynamo.reset()
+    found = gradients_of(torch.compile(network, fullgraph=True, backend="aot_eager"), leaves)
+    for a, b in zip(found, wanted, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_autocast__runs_in_float32():
+    """Low precision that a layer before puts out becomes float32; parameters and weights are not touched."""
+    spikes = (torch.rand(30, 2, 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    layer = torch.nn.Linear(8, 5, bias=False)
+    weight = torch.randn(5, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        jumps = layer(spikes)
+        assert jumps.dtype == torch.bfloat16
+        run = iaf(jumps, threshold=0.5, reset=0.0)
+        readout = li(run.spikes.bfloat16(), weight, leak=0.0)
+    assert run.spikes.dtype == readout.membrane.dtype == torch.float32
+    wanted = iaf(jumps.float(), threshold=0.5, reset=0.0)
+    assert torch.equal(run.membrane, wanted.membrane)
+    readout.membrane.sum().backward()
+    assert layer.weight.grad.dtype == torch.float32 and layer.weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("through_weights", [False, True])
+def test_threads__give_the_same_bits(through_weights):
+    """Outputs, and gradients of inputs, weights and shared parameters, which are sums over the batch."""
+    generator = torch.Generator().manual_seed(0)
+    jumps = (torch.rand(60, 37, 70, generator=generator) < 0.3).float() * torch.randn(60, 37, 70, generator=generator)
+    weight = torch.randn(70, 90, generator=generator).requires_grad_() if through_weights else None
+    tau = torch.tensor(6e-6, requires_grad=True)
+    leaves = [jumps.requires_grad_(), tau, *([] if weight is None else [weight])]
+    found = []
+    for threads in (1, 2, 5):
+        with b2.set_options(threads=threads):
+            found.append(gradients_of(lambda: iaf(jumps, weight, threshold=1.0, reset=0.0, tau_mem=tau), leaves))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_batch__can_be_split():
+    """What belongs to a trial has the same bits in a part of the batch; sums over trials differ by rounding alone."""
+    generator = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(60, 13, 70, generator=generator) < 0.3).float().requires_grad_()
+    weight = (0.3 * torch.randn(70, 50, generator=generator)).requires_grad_()
+    whole = gradients_of(lambda: iaf(spikes, weight, threshold=1.0, reset=0.0), [spikes, weight])
+    parts = []
+    for part in (slice(0, 5), slice(5, 13)):
+        piece = spikes.detach()[:, part].requires_grad_()
+        parts.append(gradients_of(lambda piece=piece: iaf(piece, weight, threshold=1.0, reset=0.0), [piece, weight]))
+    for k in range(4):
+        assert torch.equal(torch.cat([part[k] for part in parts], dim=1), whole[k])
+    torch.testing.assert_close(parts[0][4] + parts[1][4], whole[4], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("through_weights", [False, True])
+def test_checkpoint__gives_the_same_bits(through_weights):
+    jumps, _, parameters = random_case(1)
+    weight = torch.randn(21, 33, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    leaves = [jumps.requires_grad_(), weight]
+    given = weight if through_weights else None
+    leaves = leaves if through_weights else leaves[:1]
+    parameters = {"threshold": 1.0, "reset": 0.0, "refractory_time": 2e-6}
+    wanted = gradients_of(lambda: iaf(jumps, given, **parameters), leaves)
+    for checkpoint in (1, 3, 16, 40, 99):
+        found = gradients_of(lambda k=checkpoint: iaf(jumps, given, **parameters, checkpoint=k), leaves)
+        for a, b in zip(found[:4], wanted[:4], strict=True):
+            assert torch.equal(a, b)
+        torch.testing.assert_close(found[4:], wanted[4:], rtol=1e-12, atol=1e-12)  # other order of the sums over time
+
+
+def saved_bytes(run):
+    """Bytes that autograd keeps for the way back, those of leaves and of constants left out."""
+    saved = {}
+
+    def pack(tensor):
+        if not tensor.requires_grad or tensor.grad_fn is not None:
+            saved[tensor.untyped_storage().data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        outputs = run()
+    del outputs
+    return sum(saved.values())
+
+
+def test_memory__of_a_step_is_one_number_and_one_byte():
+    jumps = torch.randn(160, 4, 32).requires_grad_()
+    weight = torch.randn(32, 64).requires_grad_()
+    given = jumps.detach()
+    n = 160 * 4 * 64
+    assert saved_bytes(lambda: iaf(jumps)) <= (4 + 1) * jumps.numel() + 1000
+    kept = saved_bytes(lambda: iaf(given, weight)) - given.numel() * 4
+    assert 4 * n <= kept <= (4 + 1) * n + 1000
+    checkpointed = saved_bytes(lambda: iaf(given, weight, checkpoint=40)) - given.numel() * 4
+    assert checkpointed <= 12 * n / 40 + 1000
+    with torch.no_grad():
+        assert saved_bytes(lambda: iaf(given, weight)) == 0
+
+
+def test_import__of_the_package_loads_no_torch():
+    code = "import sys, bss2sim; bss2sim.IAFNeuron(2); assert 'torch' not in sys.modules; import bss2sim.torch; import torch; "
+    code += "assert bss2sim.torch is not torch and torch.Tensor"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_import__without_pytorch_names_the_extra():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import bss2sim\n"
+        "try:\n    bss2sim.torch\n"
+        "except bss2sim.MissingDependencyError as error:\n    assert 'bss2sim[torch]' in str(error), error\n"
+        "else:\n    raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
