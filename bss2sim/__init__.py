@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bss2sim.calibration.target import NeuronCalibTarget
     from bss2sim.errors import (
         Bss2SimError,
+        DeviceError,
         FileError,
         InputError,
         MissingDependencyError,
@@ -77,6 +78,7 @@ __all__ = [
     "InputError",
     "UnknownKeywordError",
     "FileError",
+    "DeviceError",
     "MissingDependencyError",
     "__version__",
 ]
@@ -108,6 +110,7 @@ _HOME = {
     "InputError": "errors",
     "UnknownKeywordError": "errors",
     "FileError": "errors",
+    "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
 _MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs")

@@ -11,6 +11,7 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
+from .device import check_device, choose_device
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
@@ -42,6 +43,7 @@ def simulate(
     return_state: bool = False,
     out: xr.Dataset | None = None,
     threads: int | None = None,
+    device: str = "cpu",
     chip: Any = None,
     calibration: Any = None,
     run: Any = 0,
@@ -82,6 +84,9 @@ def simulate(
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+    device : {"cpu", "cuda", "auto"}
+        "cuda": an NVIDIA GPU, for large batches of the model; needs an extra of the package, see ``docs/cuda``. "auto": the
+        GPU if the run is large enough and there is one; the attribute `device_choice` of the result says why.
     chip : EmulatedChip, optional
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
@@ -116,6 +121,10 @@ def simulate(
         If the inputs, the state or `out` do not fit, or hold numbers that are not finite.
     UnknownKeywordError
         If an argument does not exist.
+    DeviceError
+        If there is no GPU to use, or its memory is too small.
+    MissingDependencyError
+        If the compiler for GPUs is not installed.
 
     Warns
     -----
@@ -157,10 +166,11 @@ def simulate(
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
-                          return_state=(return_state, False), out=(out, None))  # fmt: skip
+                          return_state=(return_state, False), out=(out, None), device=(device, "cpu"))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
+    device = check_device(device, threads)
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
@@ -172,11 +182,21 @@ def simulate(
     drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
+    device, where = choose_device(device, trials.size * neurons.size * n_time)
     plan = _make_plan(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
+        packs=device == "cpu",
     )  # fmt: skip
-    if integrator == "euler":
+    if device == "cuda" and integrator == "euler":
+        from .device_euler import run_euler_on_device
+
+        run_euler_on_device(plan)
+    elif device == "cuda":
+        from .device_exact import run_exact_on_device
+
+        run_exact_on_device(plan)
+    elif integrator == "euler":
         from .euler_run import run_euler
 
         run_euler(plan)
@@ -185,7 +205,7 @@ def simulate(
 
         run_exact(plan)
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
-    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, "device": "cpu"}
+    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, **where}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
     result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
@@ -249,7 +269,7 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
 def _make_plan(
     neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, *, state: Any,
     integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, finish: float, out: Any, threads: Any,
-    keeps_state: bool,
+    keeps_state: bool, packs: bool,
 ) -> Plan:  # fmt: skip
     """Lay out everything the kernels need."""
     parameters, parameter_row, kept = read_parameters(neurons, trials)
@@ -261,7 +281,7 @@ def _make_plan(
         ).starting(parameter_row)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
-    packed = packed_weights(synapse, f) if integrator == "euler" else None
+    packed = packed_weights(synapse, f) if integrator == "euler" and packs else None
     weight, column, pointer = flat_weights(synapse if packed is None else None, f)
     lead: tuple[Hashable, ...] = ()
     if synapse is not None and isinstance(synapse._weight, xr.DataArray):

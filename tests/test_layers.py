@@ -33,6 +33,11 @@ LAYERS = [
         "experiment.*",
         "extent",
         "broadcasting",
+        "device",
+        "device_euler",
+        "device_exact",
+        "device_run",
+        "device_spikes",
         "euler_coefficients",
         "euler_run",
         "euler_scratch",
@@ -58,7 +63,7 @@ LAYERS = [
 # Inside one layer these may not see each other: kernels know nothing of labels.
 APART = {("kernels", "variables"), ("variables", "kernels")}
 
-KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc"}
+KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc", "functools", "threading", "types"}
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
 OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}
@@ -162,6 +167,12 @@ def test_kernels_import_only_arrays_and_compilers(module: str) -> None:
 def test_numba_stays_in_kernels(module: str) -> None:
     compilers = {name.split(".")[0] for name in imports(module)} & {"numba", "llvmlite"}
     assert not compilers, f"bss2sim.{module} imports {compilers}; compile in bss2sim.kernels"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_one_file_imports_cuda(module: str) -> None:
+    if module != "kernels.cuda":
+        assert not [name for name in imports(module) if name.startswith(("numba.cuda", "numba_cuda"))]
 
 
 @pytest.mark.parametrize("module", MODULES)
