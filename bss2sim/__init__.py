@@ -1,4 +1,4 @@
-"""The integrate-and-fire neurons of the BrainScaleS-2 chip, and its emulated circuits, simulated on a CPU.
+"""The integrate-and-fire neurons of the BrainScaleS-2 chip, and its emulated circuits, simulated.
 
 Labelled arrays go in, one labelled :class:`xarray.Dataset` comes out::
 
