@@ -21,6 +21,12 @@ def check_device(device: Any, threads: Any) -> str:
     return name
 
 
+def is_on_device(inputs: Any) -> bool:
+    """Whether inputs are on a GPU."""
+    # looked up in the class: a PyTorch tensor raises where it is on the processor, or needs gradients
+    return hasattr(type(inputs), "__cuda_array_interface__") and bool(getattr(inputs, "is_cuda", True))
+
+
 def require_cuda() -> None:
     """Refuse to go on without a GPU that can be used.
 
@@ -49,12 +55,14 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def choose_device(device: str, work: int) -> tuple[str, dict[str, str]]:
-    """Return the device of a run of `work` neuron-steps, and the attributes that say so."""
+def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, str]]:
+    """Return the device of a run of `work` neuron-steps, whose inputs may be on a GPU, and the attributes that say so."""
     if device == "cuda":
         require_cuda()
     if device != "auto":
         return device, {"device": device}
+    if on_gpu:
+        return "cuda", {"device": "cuda", "device_choice": "the inputs are on a GPU"}
     if work < WORTHWHILE:
         reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU"
         return "cpu", {"device": "cpu", "device_choice": reason}

@@ -9,6 +9,7 @@ import numpy as np
 from .device_euler import column_of_neurons, flat_weights_of
 from .device_run import Chunk, DeviceRun
 from .device_spikes import DeviceSpikes
+from .errors import InputError
 from .exact_run import grid_coefficients, neuron_arguments, refuse_endless_firing, refuse_state_off_grid, times_of_rows
 from .kernels.cuda_events import events_kernel
 from .kernels.cuda_grid import grid_kernel
@@ -70,6 +71,11 @@ def _spikes(plan: Plan) -> DeviceSpikes | None:
         state.step,
         plan.dt,
     )
+    if "spikes" in plan.outputs.on_device:
+        raise InputError(
+            "spikes of out: the exact integrator bins dense spikes on the processor; leave spikes out of out, or record "
+            "them as 'sparse' or 'count'"
+        )
     if plan.spikes == "dense":
         spikes.dense = bin_spikes(
             plan.outputs.dense["spikes"][1], state.begin, state.step, plan.dt, column_of_neurons(plan)

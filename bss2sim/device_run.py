@@ -105,7 +105,9 @@ class DeviceRun:
             shared = [gpu.send(array, first_stream) for array in self._host_shared]
             whole_flat = None
             if whole:
-                whole_flat = gpu.send(np.empty(0, np.uint8) if flat is None else flat, first_stream)
+                whole_flat = gpu.send(np.empty(0, np.uint8), first_stream) if flat is None else flat
+                if flat is not None and self._plan.drive.on_device is None:
+                    whole_flat = gpu.send(flat, first_stream)
             first_stream.synchronize()
             waiting: list[Chunk] = []
             for low in range(0, n_trial, size):
@@ -136,10 +138,11 @@ class DeviceRun:
         trial += sum(array.nbytes // n_trial for array in self._after)
         trial += self._bytes_of_spikes()
         free = gpu.free_memory() * _SHARE
-        inputs = 0 if flat is None else flat.nbytes
+        resident = plan.drive.on_device is not None
+        inputs = 0 if flat is None or resident else flat.nbytes
         if fixed + inputs + n_trial * trial <= free:
             return n_trial, True
-        trial += self._row_bytes()
+        trial += 0 if resident else self._row_bytes()
         size = int((free - fixed) // (_UNDER_WAY * trial)) if free > fixed else 0
         if size < 1:
             raise DeviceError(
@@ -147,7 +150,7 @@ class DeviceRun:
                 f"share; {_bytes(int(free))} are free. Record fewer neurons (neuron=) or traces, spikes as 'count' or 'first', "
                 "or run a shorter piece at a time (return_state=True)"
             )
-        return min(size, n_trial), False
+        return min(size, n_trial), resident
 
     def _bytes_of_spikes(self) -> int:
         """Bytes that the spikes of a trial take."""
@@ -172,6 +175,8 @@ class DeviceRun:
         outputs = {
             name: gpu.empty(array.size // n_total * n, array.dtype, stream) for name, array in self._outputs.items()
         }
+        for name, array in plan.outputs.on_device.items():
+            outputs[name] = array[array.size // n_total * low : array.size // n_total * high]
         what = NOTHING if self._spikes is None else self._spikes.what
         spikes = ChunkSpikes(what, n * plan.n_neuron, int(self._expected * n) + 1024, self._dtype, stream)
         return Chunk(
@@ -211,10 +216,10 @@ class DeviceRun:
                 self._launch(chunk, shared)
             spikes.finish(chunk.low, chunk.high, chunk.spikes)
         n_total = plan.trials.size
-        for name, array in chunk.outputs.items():
-            host = self._outputs[name].reshape(-1)
+        for name, result in self._outputs.items():
+            host = result.reshape(-1)
             per_trial = host.size // n_total
-            gpu.fetch(array, host[chunk.low * per_trial : chunk.high * per_trial], stream)
+            gpu.fetch(chunk.outputs[name], host[chunk.low * per_trial : chunk.high * per_trial], stream)
         if plan.keeps_state:
             for device_array, target in zip(chunk.after, self._after, strict=True):
                 if target.size:

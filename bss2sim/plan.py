@@ -137,10 +137,15 @@ def _refuse_not_finite(drive: Drive) -> None:
     """Name the first input that is not finite; runs only after a kernel has met one."""
     if drive.flat is None or drive.flat.dtype.kind != "f" or drive.at is None or drive.n_time is None:
         return
+    flat = drive.flat
+    if drive.on_device is not None:
+        from .kernels import cuda as gpu
+
+        flat = gpu.fetch_all(flat)
     width = drive.width
     for row, at in enumerate(drive.at.reshape(-1)):
         for t in range(drive.n_time):
-            values = drive.flat[at + t * drive.time_stride : at + t * drive.time_stride + width]
+            values = flat[at + t * drive.time_stride : at + t * drive.time_stride + width]
             bad = ~np.isfinite(values)
             if bad.any():
                 k = int(np.argmax(bad))

@@ -11,14 +11,14 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
-from .device import check_device, choose_device
+from .device import check_device, choose_device, is_on_device
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
 from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
-from .outputs import make_outputs
+from .outputs import Outputs, make_outputs
 from .parameters import add_sweeps, read_parameters
 from .plan import Plan
 from .recording import Recording
@@ -41,7 +41,7 @@ def simulate(
     duration: float | None = None,
     state: xr.Dataset | None = None,
     return_state: bool = False,
-    out: xr.Dataset | None = None,
+    out: xr.Dataset | dict[str, Any] | None = None,
     threads: int | None = None,
     device: str = "cpu",
     chip: Any = None,
@@ -60,7 +60,8 @@ def simulate(
         Without `synapse`: jumps of the synaptic current [unit of the membrane], array (time, batch, neuron) or
         (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
         (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
-        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. A chip takes
+        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. With
+        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__``. A chip takes
         spikes only, dense ones as whole numbers.
     dt : float
         Grid spacing in hardware time [s], above 0.
@@ -79,9 +80,10 @@ def simulate(
         State that an earlier run returned: this run continues it at its end. A run cut in pieces has the same bits.
     return_state : bool
         Return (result, state).
-    out : Dataset, optional
+    out : Dataset or dict, optional
         An earlier result of the same shape, whose arrays are overwritten. It saves fresh memory, which costs more
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
+        With ``device="cuda"`` also a dict of arrays on the GPU by variable, which are written there and are no part of the result.
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
     device : {"cpu", "cuda", "auto"}
@@ -171,6 +173,11 @@ def simulate(
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     device = check_device(device, threads)
+    on_gpu = is_on_device(inputs)
+    if on_gpu:
+        from .device_inputs import take_device_array
+
+        inputs = take_device_array(inputs, device)
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
@@ -179,10 +186,17 @@ def simulate(
     begin, step = read_start(state, integrator, dt)
     f = _check_dtype(dtype, integrator, inputs, synapse)
     jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))
-    drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
+    if on_gpu:
+        from .device_inputs import read_device_array
+
+        drive = read_device_array(inputs, synapse, neurons.size, jump_dtypes)
+    else:
+        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
-    device, where = choose_device(device, trials.size * neurons.size * n_time)
+    if isinstance(out, dict) and device != "cuda":
+        raise ParameterError("out=dict(name=array) writes to arrays on a GPU; it needs device='cuda'")
+    device, where = choose_device(device, trials.size * neurons.size * n_time, on_gpu)
     plan = _make_plan(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
@@ -291,12 +305,26 @@ def _make_plan(
     read = [array for array in (drive.flat, drive.time, weight, packed) if array is not None]
     return Plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
-        trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
+        trials=trials, state=first, outputs=_outputs(wanted, out, read, drive), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=drive.rows(trials),
         packed=packed, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip
+
+
+def _outputs(wanted: Any, out: Any, read: list[np.ndarray], drive: Drive) -> Outputs:
+    """Take the memory of the results: fresh, or what the caller gave, on the processor or on a GPU."""
+    if drive.on_device is not None:
+        read = [array for array in read if array is not drive.flat]
+    if not isinstance(out, dict):
+        return make_outputs(wanted, out, read)
+    from .device_outputs import take_device_outputs
+
+    on_device = take_device_outputs(wanted, out, drive.on_device)
+    outputs = make_outputs({name: wanted[name] for name in wanted if name not in on_device}, None, read)
+    outputs.on_device = on_device
+    return outputs
 
 
 def _on_grid(record: Recording, integrator: str, begin: float, finish: float) -> Recording:

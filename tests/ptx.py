@@ -8,9 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from numba import cuda, typeof, types
-from numba.core import types as core_types
-from numba.cuda import dispatcher
+from numba import typeof, types
+from numba.cuda import codegen, dispatcher
 
 from bss2sim.kernels import cuda as gpu
 
@@ -21,21 +20,26 @@ FOUND = {}  # name of a kernel -> PTX, of the last run
 def _type(value):
     """Type of a kernel's argument, as a launch finds it."""
     if isinstance(value, np.ndarray):
-        return core_types.Array(typeof(value).dtype, value.ndim, "C")
+        return types.Array(typeof(value).dtype, value.ndim, "C")
     return typeof(value)
 
 
 def _compile(kernel, n_thread, stream, *args):
-    """Stand in for a launch."""
-    signature = types.void(*(_type(arg) for arg in args))
+    """Compile as a launch does, up to the code for the GPU, and note the PTX on the way."""
+    dispatched = kernel._compiled
     with gpu.unfused():
-        FOUND[kernel.function.__name__], _ = cuda.compile_ptx(kernel.function, signature, cc=CAPABILITY)
+        library = dispatcher._Kernel(
+            dispatched.py_func, tuple(_type(arg) for arg in args), **dispatched.targetoptions
+        )._codelibrary
+        assert not library._lto
+        (FOUND[kernel.function.__name__],) = library.get_asm_strs(cc=CAPABILITY)
 
 
 def instead_of_a_gpu(monkeypatch):
     """Let runs compile their kernels and give empty results."""
     FOUND.clear()
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: SimpleNamespace(compute_capability=CAPABILITY))
+    monkeypatch.setattr(codegen.CUDACodeLibrary, "_ensure_cc", lambda self, cc: CAPABILITY)
     monkeypatch.setattr(gpu, "is_available", lambda: True)
     monkeypatch.setattr(gpu, "free_memory", lambda: float("inf"))
     monkeypatch.setattr(gpu, "make_stream", lambda: SimpleNamespace(synchronize=lambda: None))
@@ -47,17 +51,30 @@ def instead_of_a_gpu(monkeypatch):
     monkeypatch.setattr(gpu.Kernel, "launch", _compile)
 
 
-def _assembler():
-    """The assembler beside the compiler in the wheels, or that of the system; None without one."""
+def tool(name):
+    """A program of the compiler: the one in the wheels, or that of the system; None without one."""
     for folder in getattr(importlib.util.find_spec("nvidia"), "submodule_search_locations", ()):
-        for program in sorted(Path(folder).glob("*/bin/ptxas")):
+        for program in sorted(Path(folder).glob(f"*/bin/{name}")):
             return str(program)
-    return shutil.which("ptxas")
+    return shutil.which(name)
+
+
+def machine_code(kernel, types_of_arguments, file):
+    """Disassembled code for sm_90 of a kernel as it is launched; None without a disassembler."""
+    program = tool("nvdisasm")
+    if program is None:
+        return None
+    dispatched = kernel._compiled
+    with gpu.unfused():
+        compiled = dispatcher._Kernel(dispatched.py_func, types_of_arguments, **dispatched.targetoptions)
+        code = compiled._codelibrary.get_cubin(CAPABILITY)
+    file.write_bytes(getattr(code, "code", code))
+    return subprocess.run([program, "-c", str(file)], capture_output=True, text=True, check=True).stdout
 
 
 def assembled(ptx, folder):
     """Return (registers, bytes of spills, bytes of the stack) that ptxas reports; None without one that knows this PTX."""
-    program = _assembler()
+    program = tool("ptxas")
     if program is None:
         return None
     source = folder / "kernel.ptx"

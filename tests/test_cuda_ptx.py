@@ -83,6 +83,21 @@ def test_exact__sample_times(compiled, kind):
     assert "run_grid" in code
 
 
+def test_machine_code__fuses_nothing(compiled, tmp_path):
+    """The last step does not fuse what the compiler kept apart."""
+    from numba import float64
+
+    from bss2sim.kernels.cuda import Kernel
+
+    def line(x):
+        x[0] = x[1] * x[2] + x[3]
+
+    code = ptx.machine_code(Kernel(line), (float64[::1],), tmp_path / "line.cubin")
+    if code is None:
+        pytest.skip("needs nvdisasm: pip install nvidia-cuda-nvdisasm")
+    assert "DMUL" in code and "DADD" in code and "DFMA" not in code
+
+
 def test_order_of_spikes(compiled, monkeypatch):
     """The kernels that sort compile for steps and for seconds."""
     from bss2sim.device_spikes import ChunkSpikes

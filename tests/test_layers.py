@@ -34,8 +34,11 @@ LAYERS = [
         "extent",
         "broadcasting",
         "device",
+        "device_arrays",
         "device_euler",
         "device_exact",
+        "device_inputs",
+        "device_outputs",
         "device_run",
         "device_spikes",
         "euler_coefficients",
@@ -63,7 +66,7 @@ LAYERS = [
 # Inside one layer these may not see each other: kernels know nothing of labels.
 APART = {("kernels", "variables"), ("variables", "kernels")}
 
-KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc", "functools", "threading", "types"}
+KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc", "contextlib", "functools", "threading", "types"}
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
 OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}

@@ -6,13 +6,15 @@
 * The target is numba-cuda. numba-cuda-mlir (0.6) does not compile these rules, cannot switch fusing off and has no
   simulator; the target that Numba itself still contains serves as the simulator (NUMBA_ENABLE_CUDASIM=1) alone.
 * A GPU computes a * b + c with one rounding if it may, a processor with two. libNVVM is told not to (``fma=0``), which no
-  argument of numba-cuda can do: :func:`_compile_unfused` stands on an inner function, and the tests look at the code.
+  argument of numba-cuda can do: :func:`_compile_unfused` stands on an inner function, and the tests look at the code. No
+  optimization at link time (``lto=False``), which would fuse them after all.
 * In the simulator rules are plain Python: a compiled function would return a Python number, and float32 end there.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from types import FunctionType
 
 import numpy as np
@@ -105,6 +107,22 @@ class unfused:
         _unfused.on = False
 
 
+@contextmanager
+def _small_grids():
+    """Let nobody warn of a run with few trials: the page of the docs tells what a GPU is good for."""
+    if SIMULATED:
+        yield
+        return
+    from numba.cuda import dispatcher
+
+    before = dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS
+    dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    try:
+        yield
+    finally:
+        dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = before
+
+
 class Kernel:
     """A function that every thread of a GPU runs, compiled at its first launch."""
 
@@ -121,11 +139,11 @@ class Kernel:
             closure = quiet.__closure__
             self._compiled = cuda.jit(FunctionType(quiet.__code__, function.__globals__, "quiet", None, closure))
         else:
-            self._compiled = cuda.jit(function)
+            self._compiled = cuda.jit(function, lto=False)
 
     def launch(self, n_thread, stream, *args):
         """Run `n_thread` threads and up to a block more; the function returns where there is nothing to do."""
-        with unfused():
+        with unfused(), _small_grids():
             self._compiled[(n_thread + THREADS - 1) // THREADS, THREADS, stream](*args)
 
 
@@ -141,7 +159,11 @@ def make_stream():
 
 def free_memory():
     """Bytes that are free on the GPU; infinity in the simulator."""
-    return float("inf") if SIMULATED else cuda.current_context().get_memory_info()[0]
+    if SIMULATED:
+        return float("inf")
+    context = cuda.current_context()
+    context.memory_manager.deallocations.clear()  # what was dropped, but not given back yet
+    return context.get_memory_info()[0]
 
 
 def _with_memory(allocate, size):
@@ -174,3 +196,32 @@ def fetch(array, host, stream):
     if host.size:
         array.copy_to_host(host, stream)
         stream.synchronize()
+
+
+def fetch_all(array):
+    """Return a copy on the processor."""
+    return np.array(array) if isinstance(array, np.ndarray) else array.copy_to_host()
+
+
+class _Flat:
+    """Some memory of the GPU as an array with one axis; it keeps its owner."""
+
+    def __init__(self, owner, size, dtype):
+        self.owner = owner
+        given = owner.__cuda_array_interface__
+        self.interface = {"shape": (size,), "typestr": dtype.str, "data": (given["data"][0], False), "version": 3}
+        setattr(self, "__array_interface__" if SIMULATED else "__cuda_array_interface__", self.interface)
+
+
+def view(owner, size, dtype):
+    """Return the memory of a caller's array as an array with one axis, when everything sent to the GPU so far is done.
+
+    Which stream writes to it is not known in general: arrays of PyTorch do not say it.
+    """
+    if size == 0:
+        return send(np.empty(0, dtype), make_stream())
+    flat = _Flat(owner, size, dtype)
+    if SIMULATED:
+        return np.asarray(flat)
+    cuda.synchronize()
+    return cuda.as_cuda_array(flat)

@@ -4,6 +4,7 @@ import numpy as np
 from comparison import assert_identical
 
 import bss2sim as b2
+from bss2sim.kernels import cuda as gpu
 
 SIZE = 3
 POPULATIONS = {
@@ -37,3 +38,21 @@ def assert_same_on_both(neurons, inputs, **arguments):
     assert_identical(expected, found)
     assert_identical(expected_state, state)
     return found, state
+
+
+class OnGpu:
+    """What other packages pass: memory of the GPU, which the simulator has among that of the processor."""
+
+    def __init__(self, array):
+        self.host = array
+        self._array = None if gpu.SIMULATED else gpu.send(array, gpu.make_stream())
+
+    @property
+    def __cuda_array_interface__(self):
+        if gpu.SIMULATED:
+            return {**self.host.__array_interface__, "version": 3}
+        return self._array.__cuda_array_interface__
+
+    def fetch(self):
+        """Copy it to the processor."""
+        return self.host if gpu.SIMULATED else self._array.copy_to_host()
