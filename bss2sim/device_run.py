@@ -118,7 +118,7 @@ class DeviceRun:
                     self._finish(waiting.pop(0), shared)
             for chunk in waiting:
                 self._finish(chunk, shared)
-        except MemoryError as reason:
+        except gpu.OutOfDeviceMemory as reason:
             raise DeviceError(
                 f"the GPU has no room for another {_bytes(reason.args[0])} of this run: more spikes than expected, or another "
                 "program takes memory. Run fewer trials at once, or record spikes as 'count' or 'first'"

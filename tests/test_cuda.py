@@ -29,7 +29,10 @@ def test_in_the_simulator() -> None:
 
 @pytest.mark.slow
 def test_in_the_simulator__against_compiled_kernels() -> None:
-    in_simulator("tests/cuda", "-k", "test_jumps or test_events", NUMBA_DISABLE_JIT="0")
+    """Some of them once more, where the processor's results come from machine code."""
+    cases = ("euler.py::test_jumps__same_bits[iaf-one-float32]", "exact.py::test_jumps__same_bits[iaf-one]",
+             "exact.py::test_events__same_bits[lif-pair]")  # fmt: skip
+    in_simulator(*(f"tests/cuda/test_device_{case}" for case in cases), NUMBA_DISABLE_JIT="0")
 
 
 def test_nothing_of_cuda_is_imported_until_asked() -> None:

@@ -166,14 +166,18 @@ def free_memory():
     return context.get_memory_info()[0]
 
 
+class OutOfDeviceMemory(MemoryError):
+    """There is no room for `args[0]` bytes on the GPU."""
+
+
 def _with_memory(allocate, size):
-    """Call a function that takes memory of the GPU; MemoryError if there is not enough."""
+    """Call a function that takes memory of the GPU."""
     try:
         return allocate()
     except Exception as reason:
         if "OUT_OF_MEMORY" not in str(reason).upper():  # the class and its attributes differ between versions
             raise
-        raise MemoryError(size) from reason
+        raise OutOfDeviceMemory(size) from reason
 
 
 def send(array, stream):

@@ -38,7 +38,7 @@ def test_out_of_memory__becomes_a_memory_error():
 
         return allocate
 
-    with pytest.raises(MemoryError, match="17"):
+    with pytest.raises(gpu.OutOfDeviceMemory, match="17"):
         gpu._with_memory(fails("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"), 17)
     with pytest.raises(RuntimeError, match="other"):
         gpu._with_memory(fails("other"), 17)

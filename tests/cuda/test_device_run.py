@@ -154,7 +154,7 @@ def test_trial_that_does_not_fit__says_how_many_bytes(monkeypatch):
 
 def test_memory_that_another_program_takes__says_how_many_bytes(monkeypatch):
     def none(shape, dtype, stream):
-        raise MemoryError(5 * 2**30)
+        raise gpu.OutOfDeviceMemory(5 * 2**30)
 
     monkeypatch.setattr(gpu, "empty", none)
     with pytest.raises(b2.DeviceError, match=r"no room for another 5368709120 bytes \(5 GiB\) of this run"):
