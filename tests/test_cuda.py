@@ -35,6 +35,11 @@ def test_in_the_simulator__against_compiled_kernels() -> None:
     in_simulator(*(f"tests/cuda/test_device_{case}" for case in cases), NUMBA_DISABLE_JIT="0")
 
 
+@pytest.mark.slow
+def test_in_the_simulator__data_of_the_reference() -> None:
+    in_simulator("--device=cuda", "tests/test_golden.py", "-k", "iaf_refractory or iaf_forward", NUMBA_DISABLE_JIT="1")
+
+
 def test_nothing_of_cuda_is_imported_until_asked() -> None:
     code = (
         "import sys, numpy as np, bss2sim as b2\n"
