@@ -22,13 +22,14 @@ def pytest_configure(config):
     if config.getoption("--device") == "cpu":
         return
     import bss2sim
+    from bss2sim.options import check_threads
 
     simulate = bss2sim.simulate
 
     @functools.wraps(simulate)
     def on_device(*args, **kwargs):
         if kwargs.get("chip") is None and "device" not in kwargs:
-            kwargs.pop("threads", None)
+            check_threads(kwargs.pop("threads", None))
             kwargs["device"] = config.getoption("--device")
         return simulate(*args, **kwargs)
 
