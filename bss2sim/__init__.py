@@ -116,14 +116,22 @@ _HOME = {
 _MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs")
 
 
+def _load(module: str) -> ModuleType:
+    """Import a module of the package."""
+    from .kernels.collector import paused
+
+    with paused():
+        return import_module(f"{__name__}.{module}")
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name or submodule on first use."""
     if name in _HOME:
-        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        value = getattr(_load(_HOME[name]), name)
         globals()[name] = value  # the next access is a plain lookup
         return value
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return _load(name)
     message = f"module {__name__!r} has no attribute {name!r}"
     if not name.startswith("_"):
         from difflib import get_close_matches

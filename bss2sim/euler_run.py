@@ -6,17 +6,15 @@ import numpy as np
 
 from .errors import InputError
 from .euler_coefficients import euler_coefficients
-from .euler_scratch import TRACE_TILE, Scratch, borrow
+from .euler_scratch import TILE, Scratch, borrow
 from .inputs import step_of
 from .kernels import euler
-from .kernels.codes import UNROLL
+from .kernels.codes import AT_ONCE, ROWS
 from .partition import partition
 from .plan import Plan, raise_status
 from .threads import run_chunks
 
-# Steps a group of neurons takes at a time; measured with 512 neurons. A tile of inputs fits the second-level cache; packed
-# weights of a group are loaded once a tile.
-TILE, PACKED_TILE = 16, 128
+PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes is recorded: they are loaded once a tile
 
 
 def run_euler(plan: Plan) -> None:
@@ -38,12 +36,11 @@ def run_euler(plan: Plan) -> None:
     # Dense spikes are rows like any other; all else goes through buffers.
     buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
     how = plan.row_mode(part.block)
-    # Rows that follow one another in memory are fetched by the hardware.
-    tile = _tile(plan, packed is not None)
-    ahead = tile * drive.time_stride if jumps is not None and drive.time_stride != part.block else 0
+    traces = "membrane" in outputs.dense or "current" in outputs.dense
+    tile = min(TILE if packed is None or traces else PACKED_TILE, plan.n_time)
     status = np.zeros((part.n_chunk, 3), np.int64)
     unused = np.zeros(part.n_task, np.int64)
-    n_listed = _listed(plan, tile) if packed is not None else 0
+    n_listed, most = _listed(plan, tile, event_step, event_pointer) if packed is not None else (0, 0)
     # an LINeuron has no counter of refractory steps
     old = [*state.arrays()[:3], state.busy]
     new = [*plan.after.arrays()[:3], plan.after.busy]
@@ -53,7 +50,7 @@ def run_euler(plan: Plan) -> None:
             found = euler.run_euler(
                 part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
                 plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, drive.time_stride, ahead,
+                jumps, drive.time_stride,
                 spikes_in, plan.n_input, event_step, event_source, event_pointer,
                 weighted, plan.weight, plan.column, plan.pointer, packed,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
@@ -71,7 +68,7 @@ def run_euler(plan: Plan) -> None:
             run(np.empty(0, np.int32), np.empty(0, np.int32))
 
     if part.n_task:
-        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, n_listed) as sets:
+        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, n_listed, most) as sets:
             run_chunks(part.n_chunk, part.threads, lambda chunk, worker: work(chunk, sets[worker]))
     for report in status:
         raise_status(plan, report)
@@ -84,23 +81,21 @@ def refuse_long_counter(plan: Plan) -> None:
         raise InputError("state_refractory_step is too large for the number of steps of this run")
 
 
-def _tile(plan: Plan, packed: bool) -> int:
-    """Steps that a group of neurons takes at a time.
+def _listed(plan: Plan, tile: int, step: np.ndarray | None, pointer: np.ndarray | None) -> tuple[int, int]:
+    """Return how many entries the lists of input spikes of a tile may have, and the most spikes of a step.
 
-    Many, while packed weights of the group stay in the first-level cache; few, if rows of traces are written to memory,
-    which takes them best one after the other.
+    Steps go into lists of four in the order of their number of spikes, so a list is no longer than the spikes of the next four.
     """
-    if "membrane" in plan.outputs.dense or "current" in plan.outputs.dense:
-        return TRACE_TILE
-    return min(PACKED_TILE if packed else TILE, plan.n_time)
-
-
-def _listed(plan: Plan, tile: int) -> int:
-    """Most input spikes of a tile, each step filled up to a multiple of UNROLL."""
-    pointer = plan.drive.pointer
-    most = tile * plan.n_input if pointer is None else int(np.diff(pointer).max(initial=0))
+    if step is None or pointer is None:
+        most, total = plan.n_input, tile * plan.n_input
+    else:
+        total = int(np.diff(pointer).max(initial=0))
+        begins = np.zeros(step.size + 1, bool)  # where the events of another step or trial begin
+        begins[pointer] = True
+        begins[1:-1] |= step[1:] != step[:-1]
+        most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
     # rounded up, so that runs with about as many spikes find the scratch of one another
-    return 1 << (most + tile * UNROLL - 1).bit_length()
+    return 1 << (total + ROWS * (most + AT_ONCE)).bit_length(), 1 << most.bit_length()
 
 
 def events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

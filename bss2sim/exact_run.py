@@ -11,6 +11,7 @@ from . import memory
 from .errors import InputError, ParameterError
 from .kernels import events, exact, grid
 from .kernels.coefficients import fill_grid_coefficients
+from .kernels.jit import plain
 from .partition import Partition, partition
 from .plan import Plan, raise_status
 from .spike_buffers import bin_spikes
@@ -104,12 +105,11 @@ def neuron_arguments(plan: Plan) -> dict[str, Any]:
 
 
 def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, loss: Any) -> None:
-    """Coefficients of the grid; of a population without variation once, from Python, which saves compiling the loop."""
+    """Coefficients of the grid; of a population without variation once, in plain Python, which saves compiling them."""
     fill = fill_grid_coefficients
     if (tau_mem == tau_mem.flat[0]).all() and (tau == tau.flat[0]).all():
         one = [None if array is None else np.empty((1, 1)) for array in (gain, kept, loss)]
-        uncompiled = getattr(fill, "py_func", fill)
-        uncompiled(dt, tau_mem[:1, :1], tau[:1, :1], *one)
+        plain(fill)(dt, tau_mem[:1, :1], tau[:1, :1], *one)
         for array, value in zip((gain, kept, loss), one, strict=True):
             if array is not None and value is not None:
                 array[...] = value
@@ -148,11 +148,13 @@ def _run_grid(plan: Plan) -> None:
     arguments = neuron_arguments(plan)
     refuse_state_off_grid(plan)
     gain, kept, gain_inh, kept_inh, loss = grid_coefficients(plan)
-    part = partition(plan.trials.size, n, plan.n_time, plan.threads)
+    jumps = drive.flat if drive.kind == "jumps" else None
+    # The rows of half a block stay in the first-level cache; input spikes are listed once a block.
+    part = partition(plan.trials.size, n, plan.n_time, plan.threads, grid.BLOCK if jumps is None else grid.BLOCK // 2)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.BLOCK,), np.float64),
+            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
+            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
             memory.zeros((2 * grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),
@@ -167,7 +169,6 @@ def _run_grid(plan: Plan) -> None:
     ]
     sample_time = None if plan.record.sample_time is None else np.array(plan.record.sample_time)
     how = plan.row_mode(part.block)
-    jumps = drive.flat if drive.kind == "jumps" else None
     direct = True if jumps is not None and jumps.dtype == np.float64 and gain_inh is None else None
 
     def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
@@ -214,8 +215,8 @@ def _run_events(plan: Plan) -> None:
     part = partition(plan.trials.size, n, n_event, plan.threads)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.BLOCK,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.BLOCK,), np.float64),
+            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
+            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             memory.zeros((grid.BLOCK,), np.float64),
             np.zeros(grid.BLOCK, np.int64),

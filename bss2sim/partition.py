@@ -40,11 +40,11 @@ class Partition:
         return len(self.bounds) - 1
 
 
-def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int) -> Partition:
-    """Cut a run for some threads; the result of the run does not depend on the cut."""
+def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int, most: int = BLOCK) -> Partition:
+    """Cut a run for some threads, `most` neurons a block; the result of the run does not depend on the cut."""
     if n_trial * n_neuron * work_per_neuron < _SMALL:
         threads = 1
-    block = min(BLOCK, n_neuron)
+    block = min(most, n_neuron)
     if 0 < n_trial < threads and n_neuron >= 128:
         share = math.ceil(n_neuron * n_trial / threads)
         block = min(block, max(64, 64 * math.ceil(share / 64)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .device import check_device, choose_device, is_on_device
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
+from .kernels.collector import paused
 from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
@@ -202,22 +204,7 @@ def simulate(
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
         packs=device == "cpu",
     )  # fmt: skip
-    if device == "cuda" and integrator == "euler":
-        from .device_euler import run_euler_on_device
-
-        run_euler_on_device(plan)
-    elif device == "cuda":
-        from .device_exact import run_exact_on_device
-
-        run_exact_on_device(plan)
-    elif integrator == "euler":
-        from .euler_run import run_euler
-
-        run_euler(plan)
-    else:
-        from .exact_run import run_exact
-
-        run_exact(plan)
+    _runner(integrator, device)(plan)
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, **where}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
@@ -230,6 +217,21 @@ def simulate(
     if drive.kind != "sparse" or integrator == "euler":
         after.time[:] = finish
     return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
+
+
+@cache
+def _runner(integrator: str, device: str) -> Callable[[Plan], None]:
+    """Load the integrator, and Numba with it."""
+    with paused():
+        if device == "cuda" and integrator == "euler":
+            from .device_euler import run_euler_on_device as run
+        elif device == "cuda":
+            from .device_exact import run_exact_on_device as run
+        elif integrator == "euler":
+            from .euler_run import run_euler as run
+        else:
+            from .exact_run import run_exact as run
+    return run
 
 
 def _check_record(record: Any, neurons: Population) -> Recording:

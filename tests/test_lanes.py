@@ -10,8 +10,8 @@ from numba import config
 
 import bss2sim as b2
 from bss2sim.kernels.jit import kernel
-from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, select, store_lanes
-from bss2sim.kernels.vector import clear_row, copy_row
+from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
+from bss2sim.kernels.vector import clear_row, copy_row, count_bits, trailing_zeros, without_lowest
 from bss2sim.memory import LINE
 
 DT = 1e-6
@@ -100,15 +100,16 @@ def _rows(target, source, out):
     clear_row(target, 2, 3)
     copy_row(target, 6, source, 5, 4)
     out[0] = element(source, 11)
+    put_element(out, 1, 12)
 
 
 def test_rows_are_cleared_and_copied_in_memory_order():
     source = np.arange(12.0).reshape(3, 4)
     target = np.full(12, 7.0)
-    out = np.zeros(1)
+    out = np.zeros(2)
     _rows(target, source, out)
     assert target.tolist() == [7, 7, 0, 0, 0, 7, 5, 6, 7, 8, 7, 7]
-    assert out[0] == 11
+    assert out.tolist() == [11, 12]
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
@@ -121,6 +122,22 @@ def test_lanes_of_different_types_do_not_mix():
 
     with pytest.raises(TypingError):
         mix(np.zeros(16, np.float32), np.zeros(16))
+
+
+@kernel
+def _bits(mask, out):
+    while mask != 0:
+        out[count_bits(mask) - 1] = trailing_zeros(mask)
+        mask = without_lowest(mask)
+    return without_lowest(mask)
+
+
+@pytest.mark.parametrize("mask", [0, 1, 6, 1 << 63, 2**64 - 1, 0x8000_0001_0000_0000])
+def test_bits_of_a_mask_come_one_after_the_other(mask):
+    out = np.full(64, -1)
+    assert _bits(np.uint64(mask), out) == 0
+    want = [k for k in range(64) if mask >> k & 1]
+    assert out[out >= 0].tolist() == want[::-1]
 
 
 def forms(weight: np.ndarray) -> dict[str, b2.Synapse]:

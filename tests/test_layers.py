@@ -66,7 +66,21 @@ LAYERS = [
 # Inside one layer these may not see each other: kernels know nothing of labels.
 APART = {("kernels", "variables"), ("variables", "kernels")}
 
-KERNEL_IMPORTS = {"numpy", "numba", "llvmlite", "math", "operator", "gc", "contextlib", "functools", "threading", "types"}
+KERNEL_IMPORTS = {
+    "numpy",
+    "numba",
+    "llvmlite",
+    "math",
+    "operator",
+    "gc",
+    "contextlib",
+    "functools",
+    "threading",
+    "copy",
+    "importlib",
+    "sys",
+    "types",
+}
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
 OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}

@@ -2,7 +2,8 @@
 
 BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
-UNROLL = 2  # input spikes that `gather_packed` adds at a time: they are written out there
+ROWS = 4  # steps that `packed.gather_packed` takes at a time: they are written out there
+AT_ONCE = 8  # input spikes that `packed.list_dense` writes at a time, some of them for nothing
 
 # Phase of a neuron.
 FREE, CLAMPED, HOLDOFF = 0, 1, 2

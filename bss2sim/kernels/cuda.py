@@ -21,18 +21,18 @@ import numpy as np
 from numba import config, cuda
 from numba.core.dispatcher import Dispatcher
 
-from . import codes, grid, lanes, vector
+from . import grid, lanes, vector
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 THREADS = 1 if SIMULATED else 128  # of a block: enough to fill a processor, few enough for any number of registers
 
 # Places of the rows of one neuron in the scratch of ``grid`` and ``events``, where a row has BLOCK neurons.
 ROWS = {
-    name: getattr(grid, name) // codes.BLOCK
+    name: getattr(grid, name) // grid.ROW
     for name in (
-        "MEMBRANE CURRENT INHIBITORY ASYMPTOTE GAIN KEPT GAIN_INH KEPT_INH LOSS LEAK SCREEN CHORD GATE SCALE BLOCK"
+        "MEMBRANE CURRENT INHIBITORY ASYMPTOTE GAIN KEPT GAIN_INH KEPT_INH LOSS LEAK SCREEN CHORD GATE SCALE"
     ).split()
-}
+} | {"BLOCK": 1}
 
 _unfused = threading.local()
 _made = {}

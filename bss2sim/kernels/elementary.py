@@ -12,7 +12,8 @@ Measured against 50-digit arithmetic: errors of at most 1.2 ulp for both results
 
 import numpy as np
 
-from bss2sim.kernels.jit import kernel, rule
+from bss2sim.kernels.jit import kernel, part, rule
+from bss2sim.kernels.scalars import bits_of, from_bits
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts; the last 21 bits of the first are zero, so that its products with the exponents
@@ -85,7 +86,7 @@ def decay(x):
     middle = (_P4 + _P5 * r) + (_P6 + _P7 * r) * r2
     high = (_P8 + _P9 * r) + _P10 * r2
     p = r + r2 * (low + r4 * (middle + r4 * high))
-    power = float(np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64))
+    power = from_bits(bits_of(shifted) << 52)
     remaining = (power + power * p) * _2_TO_MINUS_128
     power = power * _2_TO_MINUS_128
     return remaining, (1.0 - power) - power * p
@@ -131,9 +132,9 @@ def log1p(x):
     small = -0.29 < x < 0.41
     # Outside of the domain any harmless number serves: the result is replaced below.
     u = u if inside and not small else 1.0
-    bits = np.float64(u).view(np.int64)
+    bits = bits_of(u)
     k = (bits - _SQRT_HALF_BITS) >> 52
-    f = x if small else float(np.int64(bits - (k << 52)).view(np.float64)) - 1.0
+    f = x if small else from_bits(bits - (k << 52)) - 1.0
     lost = (1.0 - (u - x) if x > 1.0 else x - (u - 1.0)) / u
     lost = lost if inside and not small else 0.0
     exponent = float(k)
@@ -182,3 +183,8 @@ def leaky_gain(s, tau_mem, tau_syn):
     gain = lost * (tau_syn / (difference if distinct else 1.0))
     limit = s / tau_mem
     return remaining * (gain if distinct else limit)
+
+
+# The same as functions that are compiled once, not copied to every call, for the scalar paths.
+called_decay = part(getattr(decay, "py_func", decay))
+called_log1p = part(getattr(log1p, "py_func", log1p))

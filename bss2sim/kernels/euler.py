@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED
-from .gather import gather_dense, gather_events, gather_packed, list_tile, list_tile_events, order_tile
+from .gather import gather_dense, gather_events
 from .jit import kernel, rule
 from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
 from .membrane import (
@@ -24,6 +24,8 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
+from .packed import gather_packed, list_dense, list_events
+from .scalars import larger, smaller
 from .vector import LINE, clear_row, copy_row, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
@@ -49,26 +51,26 @@ def _put(target, at, value, scratch, row, whole, how):
 def run_euler(
     first_task, last_task, block, n_neuron, n_time, tile,
     input_at, weight_row, parameter_row,
-    jumps, time_stride, ahead,
+    jumps, time_stride,
     spikes_in, n_input, event_step, event_source, event_pointer, weighted, weight, column, pointer, packed,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, traces, fired, drive, index, grade, first, order, bins,
+    floats, integers, traces, fired, drive, index, grade, count, order, lists, bins,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
-    rows of time are `time_stride` elements apart; rows `ahead` elements further on are asked for early if that is
-    above 0), or the events (`event_step`, `event_source`; trial from `event_pointer[input_at]`). Spikes and events go
-    through weights, `weighted` not None: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or,
+    rows of time are `time_stride` elements apart), or the events (`event_step`, `event_source`; trial from
+    `event_pointer[input_at]`). Spikes and events go through weights, `weighted` not None: `packed` (group of neurons, input and
+    a last one of zeros, neuron of the group), or,
     if that is None, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
-    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (group, sign, step, neuron of the group).
+    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
@@ -80,7 +82,7 @@ def run_euler(
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
-        n = min(block, n_neuron - low)
+        n = smaller(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
         # Lanes beyond the last neuron have threshold = reset = k_mem = 0: whatever an earlier task left in `drive` and
@@ -111,7 +113,7 @@ def run_euler(
             last_event = event_pointer[input_at[trial] + 1]
         start = n_found
         for t_first in range(0, n_time, tile):
-            t_last = min(t_first + tile, n_time)
+            t_last = smaller(t_first + tile, n_time)
             at = input_at[trial] + t_first * time_stride
             plain = True
             if jumps is not None:
@@ -120,12 +122,11 @@ def run_euler(
                         copy_row(drive, t * DRIVE_ROW, jumps, at + t * time_stride + low, n)
             if packed is not None:
                 if spikes_in is not None:
-                    plain = list_tile(
-                        spikes_in, at, time_stride, t_last - t_first, n_input, width, index, grade, first)  # fmt: skip
+                    plain = list_dense(spikes_in, at, time_stride, t_last - t_first, n_input, width,
+                                       index, grade, count, order, lists, bins)  # fmt: skip
                 if event_step is not None:
-                    event = list_tile_events(event_step, event_source, event, last_event, t_first, t_last - t_first,
-                                             n_input, width, index, grade, first)  # fmt: skip
-                order_tile(first, t_last - t_first, order, bins)
+                    event = list_events(event_step, event_source, event, last_event, t_first, t_last - t_first, n_input, width,
+                                        index, count, order, lists, bins)  # fmt: skip
             if weight is not None:
                 for t in range(t_last - t_first):
                     jump = drive[t * DRIVE_ROW : (t + 1) * DRIVE_ROW]
@@ -165,25 +166,17 @@ def run_euler(
                 x_stride = np.int64(DRIVE_ROW)
                 x_inh_at = np.int64(g + BLOCK)
                 if packed is not None:
-                    size = (t_last - t_first) * width
-                    if g // width % 2 == 0:
-                        here = (low + g) * (n_input + 1)
-                        there = here
-                        if g + width < n:
-                            there = (low + g + width) * (n_input + 1)
-                        gather_packed(packed, here, there, index, grade, plain, first, order,
-                                      t_last - t_first, drive, k_inh)  # fmt: skip
-                    x_at = (g // width % 2) * size
-                    if k_inh is not None:
-                        x_at = 2 * x_at
+                    gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
+                                  drive, k_inh)  # fmt: skip
+                    x_at = np.int64(0)
                     x_stride = np.int64(width)
-                    x_inh_at = x_at + size
+                    x_inh_at = (t_last - t_first) * x_stride
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:
                             x = load_lanes(jumps, at + t * time_stride + low + g)
-                            if ahead > 0:  # rows far apart are invisible to the hardware
-                                prefetch_line(jumps, at + t * time_stride + low + g + ahead)
+                            # The processor foresees neither rows far apart nor a tile taken group by group.
+                            prefetch_line(jumps, at + (t + tile) * time_stride + low + g)
                         else:
                             x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
@@ -273,5 +266,5 @@ def run_euler(
                 copy_row(new_inhibitory, trial * n_neuron + low, floats, _J, n)
             if threshold is not None:
                 for j in range(n):
-                    new_busy[trial, low + j] = max(0, integers[_BUSY + j] - (n_time - 1))
+                    new_busy[trial, low + j] = larger(0, integers[_BUSY + j] - (n_time - 1))
     return n_found

@@ -14,9 +14,12 @@ import math
 
 from .codes import CLAMPED, FREE, HOLDOFF, MOST_SPIKES, TOO_FAST
 from .crossing import crossing_leaky, crossing_pair
-from .elementary import decay, leaky_gain, log1p
-from .jit import kernel
+from .elementary import called_decay as decay
+from .elementary import called_log1p as log1p
+from .elementary import leaky_gain
+from .jit import part
 from .noise import THRESHOLD, standard_normal
+from .scalars import smaller
 
 MOST_SORTED = 256  # spikes of one interval sorted by insertion; more are left to a better algorithm
 # A test that only decides whether to look closer errs on this side, so that the decision itself, which compares
@@ -24,7 +27,7 @@ MOST_SORTED = 256  # spikes of one interval sorted by insertion; more are left t
 SLACK = 1e-14
 
 
-@kernel
+@part
 def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
     """Free membrane and currents after a time s [s]. `tau_inh` None: one current; `leak` None: no leak."""
     kept, lost = decay(s / tau_syn)
@@ -42,7 +45,7 @@ def move(v, i, j, s, leak, tau_mem, tau_syn, tau_inh):
     return v + change, i * kept, j
 
 
-@kernel
+@part
 def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """Time until v first rises through the threshold [s], infinity if never; no leak, two currents.
 
@@ -52,25 +55,25 @@ def cross_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     return crossing_pair(v, i, j, threshold, tau_mem, tau_syn, tau_inh)
 
 
-@kernel
+@part
 def cross_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """The same with leak and one current."""
     return crossing_leaky(v, i, None, threshold, leak, tau_mem, tau_syn, None)
 
 
-@kernel
+@part
 def cross_leaky_pair(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh, within):
     """The same with leak and two currents."""
     return crossing_leaky(v, i, j, threshold, leak, tau_mem, tau_syn, tau_inh)
 
 
-@kernel
+@part
 def pulled(v, reset, s, tau_reset):
     """Clamped membrane after a time s [s]."""
     return reset + (v - reset) * decay(s / tau_reset)[0]
 
 
-@kernel
+@part
 def noisy_threshold(threshold, number, noise):
     """Threshold of spike `number`, counted from 0, of a circuit; `noise` as in :func:`advance`."""
     _, spread, circuit, batch, run, seed = noise
@@ -79,7 +82,7 @@ def noisy_threshold(threshold, number, noise):
     return threshold + spread * standard_normal(number, circuit, THRESHOLD, batch, run, seed)
 
 
-@kernel
+@part
 def advance(
     t, end, v, i, j, phase, transition,
     moving, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, tau_reset, number, noise,
@@ -112,7 +115,7 @@ def advance(
     while True:
         fires = False
         if phase == CLAMPED:
-            stop = min(transition, end)
+            stop = smaller(transition, end)
             if tau_reset is None:
                 v = reset
             if stop > t:
@@ -147,7 +150,7 @@ def advance(
             status[0], status[1], status[2] = TOO_FAST, trial, neuron
             return v, phase, transition, n_found, (number, level, first)
         last = t
-        first = min(first, t)
+        first = smaller(first, t)
         number += 1
         v = reset
         if tau_reset is not None:
@@ -167,7 +170,7 @@ def advance(
             return v, phase, transition, n_found, (number, level, first)
 
 
-@kernel
+@part
 def advance_single(
     t, end, v, asymptote, i, phase, transition, threshold, reset, tau_syn, scale, clamp_time, holdoff_time,
     emit_from, trial, neuron, spike_time, spike_neuron, n_found, status,
@@ -194,7 +197,7 @@ def advance_single(
                 asymptote = reset + scale * i
                 phase = HOLDOFF
                 transition = t + holdoff_time
-            stop = min(transition, end)
+            stop = smaller(transition, end)
             if stop > t:
                 kept, lost = decay((stop - t) / tau_syn)
                 v = v + scale * lost * i
@@ -241,7 +244,7 @@ def advance_single(
             return reset, asymptote, phase, transition, n_found
 
 
-@kernel
+@part
 def sort_spikes(spike_time, spike_neuron, first, end):
     """Sort the spikes of one interval by (time, neuron) if they are few; return whether they are sorted."""
     for k in range(first + 1, end):

@@ -11,13 +11,12 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, UNROLL
-from .jit import kernel, rule
-from .lanes import element, fill_lanes, load_lanes, select, store_lanes
-from .vector import LINE, nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
+from .codes import BLOCK
+from .jit import part
+from .vector import nonzero_mask, trailing_zeros, use_wide_registers, without_lowest
 
 
-@kernel
+@part
 def list_spikes(spikes, offset, n_input, index):
     """Write the indices of the non-zero entries of a row to `index`; return their number."""
     n_spike = np.int64(0)
@@ -35,7 +34,7 @@ def list_spikes(spikes, offset, n_input, index):
     return n_spike
 
 
-@kernel
+@part
 def is_plain(spikes, offset, n_input):
     """Whether a row holds only 0 and 1."""
     use_wide_registers()
@@ -46,123 +45,7 @@ def is_plain(spikes, offset, n_input):
     return not graded
 
 
-@rule
-def fill_up(index, grade, end, filler):
-    """Let a list end at a multiple of UNROLL with entries that add nothing; return its end."""
-    while end % UNROLL != 0:
-        index[end] = filler
-        grade[end] = 0
-        end += 1
-    return end
-
-
-@kernel
-def list_tile(spikes, at, time_stride, n_row, n_input, width, index, grade, first):
-    """List the spikes of some rows of dense input for packed weights; return whether all are 1.
-
-    Those of row r go to `index` (the element at which their weights start in a group of neurons, `width` of
-    them an input) and `grade`, from first[r] to first[r + 1].
-    """
-    plain = True
-    end = np.int64(0)
-    for row in range(n_row):
-        offset = at + row * time_stride
-        first[row] = end
-        n_spike = list_spikes(spikes, offset, n_input, index[end:])
-        if not is_plain(spikes, offset, n_input):
-            plain = False
-        for k in range(end, end + n_spike):
-            grade[k] = spikes[offset + index[k]]
-            index[k] = index[k] * width
-        end = fill_up(index, grade, end + n_spike, n_input * width)
-    first[n_row] = end
-    return plain
-
-
-@kernel
-def list_tile_events(event_step, source, event, last_event, step, n_row, n_input, width, index, grade, first):
-    """List the events from `event` on of some steps, from `step`, as :func:`list_tile`; return the first after them."""
-    end = np.int64(0)
-    for row in range(n_row):
-        first[row] = end
-        while event < last_event and event_step[event] == step + row:
-            index[end] = source[event] * width
-            grade[end] = 1
-            end += 1
-            event += 1
-        end = fill_up(index, grade, end, n_input * width)
-    first[n_row] = end
-    return event
-
-
-@kernel
-def order_tile(first, n_row, order, bins):
-    """Order the rows of a tile by their number of spikes: loops over them then end where the processor expects it."""
-    most = bins.size - 2
-    bins[:] = 0
-    for row in range(n_row):
-        bins[min((first[row + 1] - first[row]) // UNROLL, most) + 1] += 1
-    for k in range(most):
-        bins[k + 1] += bins[k]
-    for row in range(n_row):
-        k = min((first[row + 1] - first[row]) // UNROLL, most)
-        order[bins[k]] = row
-        bins[k] += 1
-
-
-@rule
-def _weighted(packed, at, grade, plain):
-    """Weights of one input for a group of neurons, times the grade of its spike."""
-    w = load_lanes(packed, at)
-    if not plain:
-        w = fill_lanes(grade, w) * w
-    return w
-
-
-@kernel
-def gather_packed(packed, here, there, index, grade, plain, first, order, n_row, drive, pair):
-    """Jumps of two groups of neurons in the rows of a tile: `drive` (group, sign, row, neuron), sign with `pair` only.
-
-    `packed` holds the weights of the groups, (input, neuron) and a last input of zeros, from elements `here` and
-    `there` on. Two groups at a time hide the latency of the additions, which have an order.
-    """
-    zero = load_lanes(packed, here)
-    zero = zero - zero
-    width = LINE // drive.itemsize
-    size = n_row * width
-    for m in range(n_row):
-        row = order[m]
-        x = zero
-        y = zero
-        x_inh = zero
-        y_inh = zero
-        for k in range(first[row], first[row + 1], UNROLL):
-            at = element(index, k)
-            next_at = element(index, k + 1)
-            a = _weighted(packed, here + at, grade[k], plain)
-            b = _weighted(packed, here + next_at, grade[k + 1], plain)
-            c = _weighted(packed, there + at, grade[k], plain)
-            d = _weighted(packed, there + next_at, grade[k + 1], plain)
-            if pair is not None:
-                x_inh = x_inh + select(a < zero, a, zero) + select(b < zero, b, zero)
-                y_inh = y_inh + select(c < zero, c, zero) + select(d < zero, d, zero)
-                a = select(a < zero, zero, a)
-                b = select(b < zero, zero, b)
-                c = select(c < zero, zero, c)
-                d = select(d < zero, zero, d)
-            x = x + a + b
-            y = y + c + d
-        at = row * width
-        store_lanes(drive, at, x)
-        if pair is not None:
-            store_lanes(drive, at + size, x_inh)
-            store_lanes(drive, at + 2 * size, y)
-            store_lanes(drive, at + 3 * size, y_inh)
-        if pair is None:
-            store_lanes(drive, at + size, y)
-
-
-@kernel
+@part
 def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
     """Add weight rows index[first : first + n_spike] to jump[:n]; eight rows a pass, in order."""
     use_wide_registers()
@@ -195,7 +78,7 @@ def add_rows(index, first, n_spike, weight, origin, stride, n, jump):
         k += 1
 
 
-@kernel
+@part
 def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump):
     """Add weight rows, positive entries to jump[:n], negative ones to jump[BLOCK : BLOCK + n]."""
     use_wide_registers()
@@ -211,7 +94,7 @@ def add_signed_rows(index, first, n_spike, weight, origin, stride, n, jump):
             down[j] = down[j] + (w if w < zero else zero)
 
 
-@kernel
+@part
 def add_graded_row(grade, weight, at, n, jump, pair):
     """Add one weight row times the grade of its spike; `pair` is None for a single time constant."""
     use_wide_registers()
@@ -229,7 +112,7 @@ def add_graded_row(grade, weight, at, n, jump, pair):
             down[j] = down[j] + (w if w < zero else zero)
 
 
-@kernel
+@part
 def add_sparse_row(grade, column, value, first, end, low, n, jump, pair):
     """Add one row of a CSR weight matrix; columns ascend, those in [low, low + n) count."""
     a, b = first, end
@@ -249,7 +132,7 @@ def add_sparse_row(grade, column, value, first, end, low, n, jump, pair):
         a += 1
 
 
-@kernel
+@part
 def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron, low, n, index, jump, pair):
     """Jumps of neurons low .. low + n caused by one row of dense input spikes.
 
@@ -281,7 +164,7 @@ def gather_dense(spikes, offset, n_input, weight, column, pointer, row, n_neuron
         add_signed_rows(index, np.int64(0), n_spike, weight, base * n_neuron + low, n_neuron, n, jump)
 
 
-@kernel
+@part
 def gather_events(source, first, n_event, n_input, weight, column, pointer, row, n_neuron, low, n, jump, pair):
     """Jumps of neurons low .. low + n caused by the events first .. first + n_event of sparse input spikes."""
     for j in range(n):

@@ -16,19 +16,22 @@ from .codes import BLOCK, CLAMPED, FREE, NOT_FINITE
 from .elementary import decay
 from .exact import advance, advance_single, move, sort_spikes
 from .gather import gather_dense
-from .jit import kernel, rule
+from .jit import kernel, part
 from .membrane import exact_leaky_membrane, exact_membrane
-from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .scalars import larger, smaller
+from .vector import LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, use_wide_registers, without_lowest
 
+# Rows that started alike in their pages would share the sets of the first-level cache: eight lines, fewer than there are rows.
+ROW = BLOCK + 40
 N_STATE_ROW = 3
-MEMBRANE, CURRENT, INHIBITORY = (BLOCK * k for k in range(N_STATE_ROW))
+MEMBRANE, CURRENT, INHIBITORY = (ROW * k for k in range(N_STATE_ROW))
 ASYMPTOTE = INHIBITORY  # of neurons without leak and with one current, see ``exact.advance_single``
 N_COEFFICIENT_ROW = 10
-GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (BLOCK * k for k in range(N_COEFFICIENT_ROW))
+GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (ROW * k for k in range(N_COEFFICIENT_ROW))
 RING = 256  # steps ahead for which transitions wait in a list of their own
 
 
-@kernel
+@part
 def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, fires, slack, flag, n):
     """Move a row of neurons over one interval; flag those that may fire in it.
 
@@ -57,15 +60,15 @@ def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, f
             i = before[CURRENT + k] + jump[k]
             after[CURRENT + k] = i * coefficients[KEPT + k]
             new = exact_membrane(v, i, coefficients[GAIN + k])
-            up = max(i, 0.0)
+            up = larger(i, 0.0)
             if pair is not None:
                 j = before[INHIBITORY + k] + jump_inh[k]
                 after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
                 new = exact_membrane(new, j, coefficients[GAIN_INH + k])
-                up = up + max(j, 0.0)
+                up = up + larger(j, 0.0)
             if leak is not None:
                 new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
-                up = max(up + (coefficients[LEAK + k] - v), 0.0)
+                up = larger(up + (coefficients[LEAK + k] - v), 0.0)
             after[MEMBRANE + k] = new
             if fires is not None:
                 may = new > coefficients[SCREEN + k]
@@ -74,7 +77,7 @@ def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, f
                 flag[k] = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
 
 
-@rule
+@part
 def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
     """Set the gains and the screen of neuron k for its phase."""
     clamped = phase == CLAMPED
@@ -85,18 +88,18 @@ def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
     coefficients[SCREEN + k] = threshold - slack * abs(threshold) if phase == FREE else math.inf
 
 
-@rule
+@part
 def step_holding(time, dt, first):
     """Return the step k >= first with k dt <= time < (k + 1) dt, with the products as they are rounded."""
-    k = np.int64(math.floor(min(time / dt, 9e18)))
+    k = np.int64(math.floor(smaller(time / dt, 9e18)))
     if k * dt > time:
         k -= 1
     elif (k + 1) * dt <= time:
         k += 1
-    return max(k, first)
+    return larger(k, first)
 
 
-@kernel
+@part
 def sample_row(
     now, when, out, before, jump, jump_inh, phase, trial, transition, p, low, n, selected,
     coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time,
@@ -175,7 +178,7 @@ def run_grid(
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
-        n = min(block, n_neuron - low)
+        n = smaller(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
         ring[:] = -1
@@ -221,8 +224,8 @@ def run_grid(
                     for k in range(n):
                         x = np.float64(jumps[at + low + k])
                         if tau_inh is not None:
-                            drive[k] = max(x, 0.0)
-                            drive[BLOCK + k] = min(x, 0.0)
+                            drive[k] = larger(x, 0.0)
+                            drive[BLOCK + k] = smaller(x, 0.0)
                         else:
                             drive[k] = x
             if spikes_in is not None:
@@ -250,6 +253,9 @@ def run_grid(
                     else:
                         record_row(current, out, scratch, np.int64(0), selected, low, n, how)
 
+            if jumps is not None:
+                for k in range(0, n, LINE // jumps.itemsize):  # the processor does not foresee rows far apart
+                    prefetch_line(jumps, at + time_stride + low + k)
             slack = None
             step_row(before, after, coefficients, jump, jump_inh, coupled, tau_inh, leak, threshold, slack, flag, n)
 

@@ -9,6 +9,7 @@
   instruction, and it waits for every streaming store under way: recording was three times slower with it.
 * ``no_cfunc_wrapper``: nobody calls a kernel from C.
 * ``pipeline_class``: see :mod:`bss2sim.kernels.pipeline`.
+* A function that only kernels call is a :func:`part`: it has no entry for Python and no machine code of its own.
 * An argument that is None switches a part of a kernel off: Numba leaves out ``if x is not None:`` then. It does not leave
   out the ``else`` for an argument that is not None, so kernels write two ``if`` where that branch would not compile.
 * Types are inferred at the first call; no signatures, so importing compiles nothing.
@@ -18,45 +19,45 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import FunctionType
 from typing import Any
 
 import numba
 from numba.core import event
 
-from .pipeline import KernelCompiler
+from .collector import paused
 
 # The shorter pipeline stands on inner parts of Numba: with another version than those it was tried with, Numba's own gives
 # the same machine code, later.
 _TRIED = ((0, 68),)
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+_PART_OPTIONS = dict(_OPTIONS)
 if numba.version_info.short in _TRIED:
+    from .pipeline import KernelCompiler, PartCompiler, load_without_blas
+
     _OPTIONS["pipeline_class"] = KernelCompiler
+    _PART_OPTIONS.update(pipeline_class=PartCompiler, no_cpython_wrapper=True)
+    load_without_blas()
 _KERNELS: list[Any] = []
 _cached = False
 
 
 class _NoCollection(event.Listener):
-    """Pause the garbage collector while Numba compiles, which makes objects by the million and frees few."""
+    """Pause the garbage collector while Numba compiles."""
 
     def __init__(self) -> None:
-        self._depth = 0
-        self._paused = False
+        self._pauses: list[AbstractContextManager[None]] = []
 
     def on_start(self, started: event.Event) -> None:
         """A compilation begins, maybe within another."""
-        if self._depth == 0 and gc.isenabled():
-            gc.disable()
-            self._paused = True
-        self._depth += 1
+        self._pauses.append(paused())
+        self._pauses[-1].__enter__()
 
     def on_end(self, ended: event.Event) -> None:
         """A compilation ends."""
-        self._depth -= 1
-        if self._depth == 0 and self._paused:
-            self._paused = False
-            gc.enable()
+        self._pauses.pop().__exit__(None, None, None)
 
 
 event.register("numba:compile", _NoCollection())
@@ -78,6 +79,29 @@ def rule(function: Callable[..., Any]) -> Any:
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that is called as a whole."""
     return _registered(numba.njit(**_OPTIONS)(function))
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call; a call from Python is a TypeError. The cache keeps it with its kernels."""
+    compiled = numba.njit(**_PART_OPTIONS)(function)
+    if "pipeline_class" in _PART_OPTIONS and not numba.config.DISABLE_JIT:
+        # It has no entry for Python: let no call find one.
+        compiled._insert = lambda *entry: None
+        compiled._compile_for_args = _refuse
+    return compiled
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    """What a call of a part from Python comes to."""
+    raise TypeError("this function is a part of kernels; call it from one")
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function in plain Python, with all that it calls: the same bits, without compiling."""
+    body: Any = getattr(function, "py_func", function)
+    called = {name: body.__globals__.get(name) for name in body.__code__.co_names}
+    compiled = {name: plain(value) for name, value in called.items() if hasattr(value, "py_func")}
+    return FunctionType(body.__code__, {**body.__globals__, **compiled}, body.__name__)
 
 
 def enable_cache() -> None:

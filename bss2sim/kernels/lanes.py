@@ -148,6 +148,18 @@ def element(typingctx, array, offset):
 
 
 @intrinsic
+def put_element(typingctx, array, offset, value):
+    """Set array[offset] of a contiguous array, offset >= 0, see ``element``."""
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        what = context.cast(builder, args[2], signature.args[2], array.dtype)
+        builder.store(what, start, align=array.dtype.bitwidth // 8)
+
+    return types.void(array, types.int64, value), codegen
+
+
+@intrinsic
 def fill_lanes(typingctx, number, like):
     """Return lanes of the type of `like` that all hold a number."""
 
@@ -180,6 +192,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def element(array, offset):  # replaces the intrinsic
         """Return an element."""
         return array.reshape(-1)[offset]
+
+    def put_element(array, offset, value):  # replaces the intrinsic
+        """Set an element."""
+        array.reshape(-1)[offset] = value
 
     def fill_lanes(number, like):  # replaces the intrinsic
         """Return an array like another that holds one number."""

@@ -1,23 +1,31 @@
 """How Numba compiles the kernels: its own compiler without the steps that no kernel of this package needs.
 
-Half of the time of a first result is spent in Numba's Python code. Two things are saved here, both through the interface
-that Numba's manual describes under "Customizing the compiler":
+Half of the time of a first result is spent in Numba's Python code. Saved here, through the interface that Numba's manual
+describes under "Customizing the compiler", are:
 
 * Passes over features that kernels do not use: closures, ``with``, array expressions, ``literal_unroll``, ``raise``.
   A pass that another version of Numba does not have is not missed; one that it adds is run.
-* The search for the signature of an operator, which Numba repeats for every occurrence of ``a + b`` (through a hundred
-  candidates) and for every literal number in place of an operand.
+* The search for the signature of an operator, which Numba repeats when it infers types and when it writes code for every
+  occurrence of ``a + b`` (through a hundred candidates) and for every literal number in place of an operand.
+* Most of the work of LLVM, see :mod:`bss2sim.kernels.library`.
+* The import of SciPy's linear algebra.
 """
 
 from __future__ import annotations
 
 import operator
+import sys
+from copy import copy
+from importlib import import_module
 from typing import Any
 
 from numba.core import types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NopythonTypeInference
+from numba.core.typed_passes import NativeLowering
+from numba.extending import models, register_model
+from numba.np import linalg
+
+from .library import KernelLowering, PartLowering
 
 LEFT_OUT = frozenset(
     {
@@ -47,59 +55,82 @@ _OPERATORS = frozenset(
 )
 
 
-class _Remembering:
-    """A typing context that remembers the signatures of built-in functions."""
+class _RememberingFunction(types.Function):
+    """A built-in function that remembers its signatures."""
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
+    def __init__(self, function: types.Function) -> None:
+        self.__dict__.update(function.__dict__)
         self._signatures: dict[Any, Any] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def resolve_function_type(self, function: Any, args: Any, kws: Any) -> Any:
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
         """Return the signature of a call."""
-        if kws or not isinstance(function, types.Function):  # others may have to compile something
-            return self._context.resolve_function_type(function, args, kws)
-        if function.typing_key in _OPERATORS and isinstance(args[0], types.Number | types.Array):
+        if kws:
+            return super().get_call_type(context, args, kws)
+        if self.typing_key in _OPERATORS and isinstance(args[0], types.Number | types.Array):
             args = tuple(arg.literal_type if isinstance(arg, types.IntegerLiteral) else arg for arg in args)
-        key = function, args
-        if key not in self._signatures:
-            self._signatures[key] = self._context.resolve_function_type(function, args, kws)
-        return self._signatures[key]
+        if args not in self._signatures:
+            self._signatures[args] = super().get_call_type(context, args, kws)
+        return self._signatures[args]
 
 
-_CONTEXTS: dict[Any, _Remembering] = {}
+register_model(_RememberingFunction)(models.OpaqueModel)  # as of every function: nothing is stored of it
+
+_FUNCTIONS: dict[types.Function, _RememberingFunction] = {}
 
 
-@register_pass(mutates_CFG=True, analysis_only=False)
-class KernelTypeInference(NopythonTypeInference):
-    """Type inference that looks up each signature once per process."""
+class _Remembering:
+    """What a typing context does differently: its built-in functions remember their signatures."""
 
-    _name = "kernel_type_inference"
+    def _lookup_global(self, value: Any) -> Any:
+        found = super()._lookup_global(value)  # type: ignore[misc]  # of the class it is put before
+        if type(found) is not types.Function:
+            return found
+        if found not in _FUNCTIONS:
+            _FUNCTIONS[found] = _RememberingFunction(found)
+        return _FUNCTIONS[found]
 
-    def run_pass(self, state: Any) -> bool:
-        """Infer the types of one function."""
-        context = state.typingctx
-        if context not in _CONTEXTS:
-            _CONTEXTS[context] = _Remembering(context)
-        state.typingctx = _CONTEXTS[context]
+
+def _remembering(context: Any) -> Any:
+    """Return a typing context of the same contents that remembers."""
+    twin = copy(context)
+    twin.__class__ = type("RememberingContext", (_Remembering, type(context)), {})
+    return twin
+
+
+def load_without_blas() -> None:
+    """Load Numba's array functions without SciPy's linear algebra, which they import to see whether it is there.
+
+    SciPy is there, Numba itself has imported it, and the functions that need its linear algebra import it again.
+    """
+    if "scipy" in sys.modules and "numba.np.arraymath" not in sys.modules:
+        ensure_blas, linalg.ensure_blas = linalg.ensure_blas, lambda: None
         try:
-            return bool(super().run_pass(state))
+            import_module("numba.np.arraymath")
         finally:
-            state.typingctx = context
+            linalg.ensure_blas = ensure_blas
 
 
 class KernelCompiler(CompilerBase):
     """The compiler of kernels."""
 
+    _replaced: dict[Any, Any] = {NativeLowering: KernelLowering}
+
+    def __init__(self, typingctx: Any, targetctx: Any, *others: Any) -> None:
+        super().__init__(typingctx, targetctx, *others)
+        self.state.typingctx = _remembering(typingctx)
+        self.state.targetctx.typing_context = self.state.typingctx
+
     def define_pipelines(self) -> list[Any]:
         """Numba's passes but those left out."""
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)
         manager.passes = [
-            (KernelTypeInference if step is NopythonTypeInference else step, about)
-            for step, about in manager.passes
-            if step.name() not in LEFT_OUT
+            (self._replaced.get(step, step), about) for step, about in manager.passes if step.name() not in LEFT_OUT
         ]
         manager.finalize()
         return [manager]
+
+
+class PartCompiler(KernelCompiler):
+    """The compiler of functions that only kernels call."""
+
+    _replaced = {**KernelCompiler._replaced, NativeLowering: PartLowering}

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from .codes import STREAMED, WHOLE
-from .jit import kernel, rule
+from .jit import part, rule
 
 LINE = 64  # bytes of a cache line, and of the widest register
 
@@ -126,6 +126,17 @@ def trailing_zeros(typingctx, mask):
     return signature, codegen
 
 
+@intrinsic
+def count_bits(typingctx, mask):
+    """Number of set bits of a mask."""
+    signature = types.int64(types.uint64)
+
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return signature, codegen
+
+
 @rule
 def without_lowest(mask):
     """The mask with its lowest set bit cleared."""
@@ -140,6 +151,7 @@ def use_wide_registers(typingctx):
     def codegen(context, builder, signature, args):
         # llvmlite's own `add` accepts only attributes without a value
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        builder.function.attributes.add("noinline")  # its callers need not have that attribute
 
     return signature, codegen
 
@@ -172,13 +184,21 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
 
     def trailing_zeros(mask):  # replaces the intrinsic
         """Index of the lowest set bit."""
-        return int(mask & (~mask + np.uint64(1))).bit_length() - 1
+        return (int(mask) & -int(mask)).bit_length() - 1
+
+    def count_bits(mask):  # replaces the intrinsic
+        """Number of set bits."""
+        return int(mask).bit_count()
+
+    def without_lowest(mask):  # NumPy warns where an empty mask wraps around
+        """The mask with its lowest set bit cleared."""
+        return np.uint64(int(mask) & (int(mask) - 1)) if mask else mask
 
     def use_wide_registers():  # replaces the intrinsic
         """Do nothing."""
 
 
-@kernel
+@part
 def record_row(target, row, source, at, selected, low, n, how):
     """Write the values source[at : at + n] of neurons low .. low + n to a row of an output that starts at `row`.
 

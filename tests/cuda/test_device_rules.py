@@ -6,6 +6,7 @@ import pytest
 from bss2sim.kernels import crossing, elementary, exact, grid, lanes, noise
 from bss2sim.kernels import cuda as gpu
 from bss2sim.kernels.cuda import Kernel, cuda, on_device
+from bss2sim.kernels.jit import plain
 
 RNG = np.random.default_rng(4)
 decay, log1p, leaky_gain = on_device(elementary.decay), on_device(elementary.log1p), on_device(elementary.leaky_gain)
@@ -53,17 +54,19 @@ def assert_bits(found, expected):
 
 def test_elementary__same_bits():
     x = np.concatenate([[0.0, 1e-300, 0.34, 700.0, 746.0, 1e5], RNG.exponential(3.0, 60)])
-    expected = [[*elementary.decay(v), elementary.log1p(v), elementary.leaky_gain(v, 1.0, 1.5)] for v in x]
+    of_decay, of_log1p, of_gain = plain(elementary.decay), plain(elementary.log1p), plain(elementary.leaky_gain)
+    expected = [[*of_decay(v), of_log1p(v), of_gain(v, 1.0, 1.5)] for v in x]
     assert_bits(on_gpu(_elementary, x, 4), expected)
 
 
 def test_crossings__same_bits():
     x = RNG.normal(0.5, 1.0, (60, 4))
+    of_pair, of_leaky = plain(crossing.crossing_pair), plain(crossing.crossing_leaky)
     expected = [
         [
-            crossing.crossing_pair(v, i, j, top, 6e-6, 5e-6, 8e-6),
-            crossing.crossing_leaky(v, i, j, top, 0.1, 6e-6, 5e-6, 8e-6),
-            crossing.crossing_leaky(v, i, None, top, 0.1, 6e-6, 5e-6, None),
+            of_pair(v, i, j, top, 6e-6, 5e-6, 8e-6),
+            of_leaky(v, i, j, top, 0.1, 6e-6, 5e-6, 8e-6),
+            of_leaky(v, i, None, top, 0.1, 6e-6, 5e-6, None),
         ]
         for v, i, j, top in x
     ]
@@ -73,8 +76,8 @@ def test_crossings__same_bits():
 
 
 def test_noise__same_bits():
-    index = np.arange(50)
-    assert_bits(on_gpu(_normals, index, 1), [[noise.standard_normal(k, 3, 1, 2, 0, 12345678901)] for k in index])
+    index, of_index = np.arange(50), plain(noise.standard_normal)
+    assert_bits(on_gpu(_normals, index, 1), [[of_index(k, 3, 1, 2, 0, 12345678901)] for k in index])
 
 
 def test_on_device__compiles_once_and_for_one_neuron():
@@ -91,4 +94,4 @@ def test_on_device__compiles_once_and_for_one_neuron():
 def test_on_device__leaves_the_original_alone():
     on_device(grid.step_row)
     source = getattr(grid.step_row, "py_func", grid.step_row)
-    assert source.__globals__["CURRENT"] == grid.BLOCK
+    assert source.__globals__["CURRENT"] == grid.ROW

@@ -1,0 +1,173 @@
+"""From input spikes to jumps of the synaptic current through weights packed by groups of neurons.
+
+The spikes of a tile of steps are listed once for all neurons, then each group of neurons, whose weights fit the first-level
+cache, adds its weights for four steps at a time: four sums that do not wait for one another. Steps of about as many spikes go
+together, and the shorter lists of four are filled up with a last input, whose weights are zero. The sum of a step is in the order
+of the inputs, as everywhere (``gather``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .codes import AT_ONCE, ROWS
+from .gather import is_plain
+from .jit import part, rule
+from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
+from .vector import LINE, count_bits, nonzero_mask, trailing_zeros, without_lowest
+
+
+@part
+def _lay_out(count, n_row, order, lists, bins):
+    """Order steps by their number of spikes, and find where the lists of four of them start (`lists`); the last entry is the end.
+
+    `order` ends with copies of the last step, up to a multiple of four.
+    """
+    bins[:] = 0
+    for row in range(n_row):
+        bins[count[row] + 1] += 1
+    for k in range(bins.size - 1):
+        bins[k + 1] += bins[k]
+    for row in range(n_row):
+        order[bins[count[row]]] = row
+        bins[count[row]] += 1
+    last = order[n_row - 1]
+    for m in range(n_row, n_row + ROWS - 1):
+        order[m] = last
+    lists[0] = 0
+    n_list = (n_row + ROWS - 1) // ROWS
+    for k in range(n_list):
+        lists[k + 1] = lists[k] + ROWS * count[order[ROWS * k + ROWS - 1]]
+    return lists[n_list]
+
+
+@part
+def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins):
+    """List the spikes of some steps of dense input; return whether all are 1.
+
+    `index` is the element at which the weights of a spike's input start in a group of `width` neurons, `grade` the number that
+    multiplies them: four lists at a time (spike, step), from lists[k] on those of the steps order[4 k : 4 k + 4].
+    """
+    plain = True
+    whole = n_input - n_input % 64
+    for row in range(n_row):
+        offset = at + row * time_stride
+        n_spike = np.int64(0)
+        for first in range(0, whole, 64):
+            n_spike += count_bits(nonzero_mask(spikes, offset + first))
+        for k in range(whole, n_input):
+            if spikes[offset + k] != 0:
+                n_spike += 1
+        count[row] = n_spike
+        if not is_plain(spikes, offset, n_input):
+            plain = False
+    end = _lay_out(count, n_row, order, lists, bins)
+    filler = n_input * width
+    for k in range(end):
+        index[k] = filler
+    for m in range((n_row + ROWS - 1) // ROWS * ROWS):
+        offset = at + order[m] * time_stride
+        to = lists[m // ROWS] + m % ROWS
+        for first in range(0, whole, 64):
+            mask = nonzero_mask(spikes, offset + first)
+            n_spike = count_bits(mask)
+            for _ in range(0, n_spike, AT_ONCE):
+                # As many as most masks hold, without a branch that depends on them; what is not a spike adds nothing, and
+                # where it does not belong to this step it is written over later.
+                for _ in range(AT_ONCE):
+                    put_element(index, to, select(mask != 0, (first + trailing_zeros(mask)) * width, filler))
+                    mask = without_lowest(mask)
+                    to += ROWS
+            to += ROWS * (n_spike - (n_spike + AT_ONCE - 1) // AT_ONCE * AT_ONCE)
+        for k in range(whole, n_input):
+            if spikes[offset + k] != 0:
+                index[to] = k * width
+                to += ROWS
+        if not plain:
+            for k in range(lists[m // ROWS] + m % ROWS, to, ROWS):
+                grade[k] = spikes[offset + index[k] // width]
+            for k in range(to, lists[m // ROWS + 1], ROWS):
+                grade[k] = 0
+    return plain
+
+
+@part
+def list_events(event_step, source, event, last_event, step, n_row, n_input, width, index, count, order, lists, bins):
+    """List the events from `event` on of some steps, from `step`, as :func:`list_dense`; return the first after them."""
+    first = event
+    for row in range(n_row):
+        before = event
+        while event < last_event and event_step[event] == step + row:
+            event += 1
+        count[row] = event - before
+    end = _lay_out(count, n_row, order, lists, bins)
+    filler = n_input * width
+    for k in range(end):
+        index[k] = filler
+    for row in range(n_row):  # where the events of a step start
+        count[row], first = first, first + count[row]
+    for m in range((n_row + ROWS - 1) // ROWS * ROWS):
+        k = count[order[m]]
+        to = lists[m // ROWS] + m % ROWS
+        while k < event and event_step[k] == step + order[m]:
+            index[to] = source[k] * width
+            to += ROWS
+            k += 1
+    return event
+
+
+@rule
+def _weighted(packed, here, index, grade, k, plain):
+    """Weights of a spike's input for a group of neurons, times the grade of the spike."""
+    w = load_lanes(packed, here + element(index, k))
+    if not plain:
+        w = fill_lanes(grade[k], w) * w
+    return w
+
+
+@part
+def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair):
+    """Jumps of a group of neurons in the steps of a tile: `drive` (sign, step, neuron), sign with `pair` only.
+
+    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on.
+    """
+    zero = load_lanes(packed, here)
+    zero = zero - zero
+    width = LINE // drive.itemsize
+    size = n_row * width
+    for m in range(0, n_row, ROWS):
+        a = zero
+        b = zero
+        c = zero
+        d = zero
+        a_inh = zero
+        b_inh = zero
+        c_inh = zero
+        d_inh = zero
+        for k in range(lists[m // ROWS], lists[m // ROWS + 1], ROWS):
+            w = _weighted(packed, here, index, grade, k, plain)
+            x = _weighted(packed, here, index, grade, k + 1, plain)
+            y = _weighted(packed, here, index, grade, k + 2, plain)
+            z = _weighted(packed, here, index, grade, k + 3, plain)
+            if pair is not None:
+                a_inh = a_inh + select(w < zero, w, zero)
+                b_inh = b_inh + select(x < zero, x, zero)
+                c_inh = c_inh + select(y < zero, y, zero)
+                d_inh = d_inh + select(z < zero, z, zero)
+                w = select(w < zero, zero, w)
+                x = select(x < zero, zero, x)
+                y = select(y < zero, zero, y)
+                z = select(z < zero, zero, z)
+            a = a + w
+            b = b + x
+            c = c + y
+            d = d + z
+        store_lanes(drive, order[m] * width, a)
+        store_lanes(drive, order[m + 1] * width, b)
+        store_lanes(drive, order[m + 2] * width, c)
+        store_lanes(drive, order[m + 3] * width, d)
+        if pair is not None:
+            store_lanes(drive, size + order[m] * width, a_inh)
+            store_lanes(drive, size + order[m + 1] * width, b_inh)
+            store_lanes(drive, size + order[m + 2] * width, c_inh)
+            store_lanes(drive, size + order[m + 3] * width, d_inh)
