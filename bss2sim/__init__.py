@@ -1,4 +1,4 @@
-"""The integrate-and-fire neurons of the BrainScaleS-2 chip, and its emulated circuits, simulated on a CPU.
+"""The integrate-and-fire neurons of the BrainScaleS-2 chip, and its emulated circuits, simulated.
 
 Labelled arrays go in, one labelled :class:`xarray.Dataset` comes out::
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bss2sim.calibration.target import NeuronCalibTarget
     from bss2sim.errors import (
         Bss2SimError,
+        DeviceError,
         FileError,
         InputError,
         MissingDependencyError,
@@ -78,6 +79,7 @@ __all__ = [
     "InputError",
     "UnknownKeywordError",
     "FileError",
+    "DeviceError",
     "MissingDependencyError",
     "__version__",
 ]
@@ -109,6 +111,7 @@ _HOME = {
     "InputError": "errors",
     "UnknownKeywordError": "errors",
     "FileError": "errors",
+    "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
 _MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs", "torch")

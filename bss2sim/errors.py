@@ -42,6 +42,10 @@ class MissingDependencyError(Bss2SimError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
 
+class DeviceError(Bss2SimError, OSError):
+    """A device cannot be used: there is none, or its memory is too small."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the nearest known name, else ``; known: ...``."""
     known = list(known)

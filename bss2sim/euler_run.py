@@ -19,14 +19,13 @@ PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes 
 
 def run_euler(plan: Plan) -> None:
     """Integrate in Euler steps; results go to the outputs, the spikes and the state of the plan."""
-    f, state, drive, neurons, n = plan.dtype, plan.state, plan.drive, plan.neurons, plan.n_neuron
+    f, state, drive, n = plan.dtype, plan.state, plan.drive, plan.n_neuron
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask = euler_coefficients(plan)
-    if neurons.fires and state.busy is not None and state.busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
-        raise InputError("state_refractory_step is too large for the number of steps of this run")
+    refuse_long_counter(plan)
 
     event_step = event_source = event_pointer = None
     if drive.kind == "sparse":
-        event_step, event_source, event_pointer = _events_on_grid(plan)
+        event_step, event_source, event_pointer = events_on_grid(plan)
     jumps = drive.flat if drive.kind == "jumps" else None
     spikes_in = drive.flat if drive.kind == "dense" else None
 
@@ -75,7 +74,14 @@ def run_euler(plan: Plan) -> None:
         raise_status(plan, report)
 
 
-def _events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def refuse_long_counter(plan: Plan) -> None:
+    """Refuse a state whose counter of refractory steps would not hold the steps of the run."""
+    busy = plan.state.busy
+    if busy is not None and busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
+        raise InputError("state_refractory_step is too large for the number of steps of this run")
+
+
+def events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps (from the start of the run) and inputs of sparse spikes; those outside of the run are left out."""
     drive = plan.drive
     assert drive.time is not None and drive.source is not None and drive.pointer is not None

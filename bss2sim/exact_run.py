@@ -15,7 +15,6 @@ from .kernels.jit import plain
 from .partition import Partition, partition
 from .plan import Plan, raise_status
 from .spike_buffers import bin_spikes
-from .state import State
 from .threads import run_chunks
 
 # (leaks, pair of synaptic time constants) -> how to find the time to threshold; None: by one logarithm
@@ -29,14 +28,14 @@ _CROSSING = {
 
 def run_exact(plan: Plan) -> None:
     """Integrate exactly; results go to the outputs, the spikes and the state of the plan."""
-    _refuse_endless_firing(plan)
+    refuse_endless_firing(plan)
     if plan.drive.kind == "sparse":
         _run_events(plan)
     else:
         _run_grid(plan)
 
 
-def _refuse_endless_firing(plan: Plan) -> None:
+def refuse_endless_firing(plan: Plan) -> None:
     """Without refractory time, a reset at or above threshold would fire infinitely often."""
     if not plan.neurons.fires:
         return
@@ -84,7 +83,7 @@ def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., t
         raise_status(plan, report)
 
 
-def _neuron_arguments(plan: Plan) -> dict[str, Any]:
+def neuron_arguments(plan: Plan) -> dict[str, Any]:
     """Parameters of the neurons as both kernels take them."""
     p, neurons = plan.parameters, plan.neurons
     firing = {
@@ -118,26 +117,37 @@ def _fill_coefficients(dt: float, tau_mem: Any, tau: Any, gain: Any, kept: Any, 
         fill(dt, tau_mem, tau, gain, kept, loss)
 
 
-def _run_grid(plan: Plan) -> None:
-    """Inputs on the grid: lay out coefficients and scratch, and run the chunks."""
-    state, drive, outputs, n = plan.state, plan.drive, plan.outputs, plan.n_neuron
-    arguments = _neuron_arguments(plan)
-    if (state.time != state.begin).any():
-        raise InputError(
-            "this state lies between grid steps: it comes from a run with sparse inputs, and only a run with sparse "
-            "inputs continues it with the same bits"
-        )
-    tau_mem = arguments["tau_mem"]
+def grid_coefficients(plan: Plan) -> tuple[Any, Any, Any, Any, Any]:
+    """Gain and kept part of each current, and the loss, (parameter row, neuron); None what the neurons do not have."""
+    p = plan.parameters
+    tau_mem = p["tau_mem"]
     currents: list[tuple[Any, Any]] = []
     loss = np.empty_like(tau_mem) if plan.neurons.leaks else None
-    for tau in (arguments["tau_syn"], arguments["tau_inh"]):
+    for tau in (p["tau_syn"], p.get("tau_inh")):
         if tau is None:
             currents.append((None, None))
             continue
         gain, kept = np.empty_like(tau_mem), np.empty_like(tau_mem)
         _fill_coefficients(plan.dt, tau_mem, tau, gain, kept, loss)
         currents.append((gain, kept))
-    (gain, kept), (gain_inh, kept_inh) = currents
+    return *currents[0], *currents[1], loss
+
+
+def refuse_state_off_grid(plan: Plan) -> None:
+    """Refuse a state that a run on the grid cannot continue with the same bits."""
+    if (plan.state.time != plan.state.begin).any():
+        raise InputError(
+            "this state lies between grid steps: it comes from a run with sparse inputs, and only a run with sparse "
+            "inputs continues it with the same bits"
+        )
+
+
+def _run_grid(plan: Plan) -> None:
+    """Inputs on the grid: lay out coefficients and scratch, and run the chunks."""
+    state, drive, outputs, n = plan.state, plan.drive, plan.outputs, plan.n_neuron
+    arguments = neuron_arguments(plan)
+    refuse_state_off_grid(plan)
+    gain, kept, gain_inh, kept_inh, loss = grid_coefficients(plan)
     jumps = drive.flat if drive.kind == "jumps" else None
     # The rows of half a block stay in the first-level cache; input spikes are listed once a block.
     part = partition(plan.trials.size, n, plan.n_time, plan.threads, grid.BLOCK if jumps is None else grid.BLOCK // 2)
@@ -177,8 +187,11 @@ def _run_grid(plan: Plan) -> None:
     _run_chunks(plan, part, plan.n_time, call)
 
 
-def _grid_times(plan: Plan, state: State) -> np.ndarray:
-    """Times of the rows of the grid [s]."""
+def times_of_rows(plan: Plan) -> np.ndarray:
+    """Times at which a run records traces [s]: its sample times, or those of the rows of the grid."""
+    state = plan.state
+    if plan.record.sample_time is not None:
+        return np.array(plan.record.sample_time)
     if state.step >= 0:
         return (state.step + np.arange(plan.n_time)) * plan.dt
     return state.begin + np.arange(plan.n_time) * plan.dt
@@ -188,14 +201,14 @@ def _run_events(plan: Plan) -> None:
     """Inputs at arbitrary times: lay out scratch and sample times, and run the chunks."""
     state, drive, outputs, n = plan.state, plan.drive, plan.outputs, plan.n_neuron
     assert drive.time is not None and drive.source is not None and drive.pointer is not None
-    arguments = _neuron_arguments(plan)
+    arguments = neuron_arguments(plan)
     tau_syn = arguments["tau_syn"]
     uniform = bool((tau_syn == tau_syn[:, :1]).all())
     n_event = drive.time.size / max(1, drive.pointer.size - 1)
     traces = plan.record.membrane or plan.record.current
     sample_time = np.empty(0)
     if traces:
-        sample_time = _grid_times(plan, state) if plan.record.sample_time is None else np.array(plan.record.sample_time)
+        sample_time = times_of_rows(plan)
         n_event += sample_time.size
     # An input that is meant to be on the grid, but was rounded, comes before the row of its bin.
     near = 1e-9 * plan.dt if plan.record.sample_time is None else 0.0

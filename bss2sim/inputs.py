@@ -35,6 +35,8 @@ class Drive:
         elements between rows of time; each row has `width` of them.
     time, source, pointer
         Sparse input: spike times [s] and inputs, trial k being pointer[k] : pointer[k + 1].
+    on_device
+        The array of the caller if `flat` is memory of a GPU (``device_arrays``).
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Drive:
     source: np.ndarray | None = None
     pointer: np.ndarray | None = None
     attrs: dict[Any, Any] = field(default_factory=dict)
+    on_device: Any = None
 
     def rows(self, trials: Trials) -> np.ndarray:
         """Return where each trial reads, int64 (trial,): its first element of `flat`, or its row of `pointer`."""

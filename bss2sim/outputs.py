@@ -17,9 +17,13 @@ Labels = tuple[Any, ...]
 
 @dataclass
 class Outputs:
-    """Arrays a run writes to. Dense ones by variable name, with dims; memory order (trial dims, time, neuron)."""
+    """Arrays a run writes to. Dense ones by variable name, with dims; memory order (trial dims, time, neuron).
+
+    Those `on_device` are flat, the caller's, and no part of the result.
+    """
 
     dense: dict[str, tuple[Labels, np.ndarray]] = field(default_factory=dict)
+    on_device: dict[str, Any] = field(default_factory=dict)
 
     def flat(self, name: str, dtype: Any) -> np.ndarray:
         """Flat view of a dense output, empty if it is not recorded."""

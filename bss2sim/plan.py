@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from .partition import Partition
 from .recording import Recording
 from .spike_buffers import SpikeBuffers
 from .state import State
+
+if TYPE_CHECKING:
+    from .device_spikes import DeviceSpikes
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Plan:
     selected: np.ndarray
     after: State
     keeps_state: bool
-    buffers: SpikeBuffers | None = None
+    buffers: SpikeBuffers | DeviceSpikes | None = None
 
     @property
     def n_neuron(self) -> int:
@@ -99,10 +102,10 @@ class Plan:
         if self.spikes is None:
             return None
         share = int(part.n_task * part.block * steps) // part.n_chunk
-        self.buffers = SpikeBuffers(
+        buffers = self.buffers = SpikeBuffers(
             self.spikes, part, self.n_neuron, share // 64 + 1024, step_dtype, self.state.step, self.dt
         )
-        return self.buffers
+        return buffers
 
 
 def name_place(trials: Trials, trial: int, neuron: int) -> str:
@@ -134,10 +137,15 @@ def _refuse_not_finite(drive: Drive) -> None:
     """Name the first input that is not finite; runs only after a kernel has met one."""
     if drive.flat is None or drive.flat.dtype.kind != "f" or drive.at is None or drive.n_time is None:
         return
+    flat = drive.flat
+    if drive.on_device is not None:
+        from .kernels import cuda as gpu
+
+        flat = gpu.fetch_all(flat)
     width = drive.width
     for row, at in enumerate(drive.at.reshape(-1)):
         for t in range(drive.n_time):
-            values = drive.flat[at + t * drive.time_stride : at + t * drive.time_stride + width]
+            values = flat[at + t * drive.time_stride : at + t * drive.time_stride + width]
             bad = ~np.isfinite(values)
             if bad.any():
                 k = int(np.argmax(bad))

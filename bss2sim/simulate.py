@@ -12,6 +12,7 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
+from .device import check_device, choose_device, is_on_device
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
@@ -19,7 +20,7 @@ from .kernels.collector import paused
 from .label import label_result, wanted_outputs
 from .neuron import Population
 from .options import get_options, thread_count
-from .outputs import make_outputs
+from .outputs import Outputs, make_outputs
 from .parameters import add_sweeps, read_parameters
 from .plan import Plan
 from .recording import Recording
@@ -42,8 +43,9 @@ def simulate(
     duration: float | None = None,
     state: xr.Dataset | None = None,
     return_state: bool = False,
-    out: xr.Dataset | None = None,
+    out: xr.Dataset | dict[str, Any] | None = None,
     threads: int | None = None,
+    device: str = "cpu",
     chip: Any = None,
     calibration: Any = None,
     run: Any = 0,
@@ -60,7 +62,8 @@ def simulate(
         Without `synapse`: jumps of the synaptic current [unit of the membrane], array (time, batch, neuron) or
         (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
         (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
-        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. A chip takes
+        Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. With
+        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__``. A chip takes
         spikes only, dense ones as whole numbers.
     dt : float
         Grid spacing in hardware time [s], above 0.
@@ -79,11 +82,15 @@ def simulate(
         State that an earlier run returned: this run continues it at its end. A run cut in pieces has the same bits.
     return_state : bool
         Return (result, state).
-    out : Dataset, optional
+    out : Dataset or dict, optional
         An earlier result of the same shape, whose arrays are overwritten. It saves fresh memory, which costs more
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
+        With ``device="cuda"`` also a dict of arrays on the GPU by variable, which are written there and are no part of the result.
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+    device : {"cpu", "cuda", "auto"}
+        "cuda": an NVIDIA GPU, for large batches of the model; needs an extra of the package, see ``docs/cuda``. "auto": the
+        GPU if the run is large enough and there is one; the attribute `device_choice` of the result says why.
     chip : EmulatedChip, optional
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
@@ -118,6 +125,10 @@ def simulate(
         If the inputs, the state or `out` do not fit, or hold numbers that are not finite.
     UnknownKeywordError
         If an argument does not exist.
+    DeviceError
+        If there is no GPU to use, or its memory is too small.
+    MissingDependencyError
+        If the compiler for GPUs is not installed.
 
     Warns
     -----
@@ -159,10 +170,16 @@ def simulate(
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
-                          return_state=(return_state, False), out=(out, None))  # fmt: skip
+                          return_state=(return_state, False), out=(out, None), device=(device, "cpu"))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
+    device = check_device(device, threads)
+    on_gpu = is_on_device(inputs)
+    if on_gpu:
+        from .device_inputs import take_device_array
+
+        inputs = take_device_array(inputs, device)
     record = _check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
@@ -171,16 +188,25 @@ def simulate(
     begin, step = read_start(state, integrator, dt)
     f = _check_dtype(dtype, integrator, inputs, synapse)
     jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))
-    drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
+    if on_gpu:
+        from .device_inputs import read_device_array
+
+        drive = read_device_array(inputs, synapse, neurons.size, jump_dtypes)
+    else:
+        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
+    if isinstance(out, dict) and device != "cuda":
+        raise ParameterError("out=dict(name=array) writes to arrays on a GPU; it needs device='cuda'")
+    device, where = choose_device(device, trials.size * neurons.size * n_time, on_gpu)
     plan = _make_plan(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
+        packs=device == "cpu",
     )  # fmt: skip
-    _runner(integrator)(plan)
+    _runner(integrator, device)(plan)
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
-    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, "device": "cpu"}
+    provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, **where}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
     result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
     if not return_state:
@@ -194,10 +220,14 @@ def simulate(
 
 
 @cache
-def _runner(integrator: str) -> Callable[[Plan], None]:
+def _runner(integrator: str, device: str) -> Callable[[Plan], None]:
     """Load the integrator, and Numba with it."""
     with paused():
-        if integrator == "euler":
+        if device == "cuda" and integrator == "euler":
+            from .device_euler import run_euler_on_device as run
+        elif device == "cuda":
+            from .device_exact import run_exact_on_device as run
+        elif integrator == "euler":
             from .euler_run import run_euler as run
         else:
             from .exact_run import run_exact as run
@@ -255,7 +285,7 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
 def _make_plan(
     neurons: Population, record: Recording, drive: Drive, trials: Trials, synapse: Synapse | None, *, state: Any,
     integrator: str, dt: float, f: np.dtype, n_time: int, begin: float, finish: float, out: Any, threads: Any,
-    keeps_state: bool,
+    keeps_state: bool, packs: bool,
 ) -> Plan:  # fmt: skip
     """Lay out everything the kernels need."""
     parameters, parameter_row, kept = read_parameters(neurons, trials)
@@ -267,7 +297,7 @@ def _make_plan(
         ).starting(parameter_row)
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
-    packed = packed_weights(synapse, f) if integrator == "euler" else None
+    packed = packed_weights(synapse, f) if integrator == "euler" and packs else None
     weight, column, pointer = flat_weights(synapse if packed is None else None, f)
     lead: tuple[Hashable, ...] = ()
     if synapse is not None and isinstance(synapse._weight, xr.DataArray):
@@ -277,12 +307,26 @@ def _make_plan(
     read = [array for array in (drive.flat, drive.time, weight, packed) if array is not None]
     return Plan(
         neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
-        trials=trials, state=first, outputs=make_outputs(wanted, out, read), dt=dt, dtype=f,
+        trials=trials, state=first, outputs=_outputs(wanted, out, read, drive), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=drive.rows(trials),
         packed=packed, weight=weight, weight_row=trials.rows(lead), column=column, pointer=pointer, selected=selected,
         after=first.successor(trials.size if keeps_state else 0), keeps_state=keeps_state,
     )  # fmt: skip
+
+
+def _outputs(wanted: Any, out: Any, read: list[np.ndarray], drive: Drive) -> Outputs:
+    """Take the memory of the results: fresh, or what the caller gave, on the processor or on a GPU."""
+    if drive.on_device is not None:
+        read = [array for array in read if array is not drive.flat]
+    if not isinstance(out, dict):
+        return make_outputs(wanted, out, read)
+    from .device_outputs import take_device_outputs
+
+    on_device = take_device_outputs(wanted, out, drive.on_device)
+    outputs = make_outputs({name: wanted[name] for name in wanted if name not in on_device}, None, read)
+    outputs.on_device = on_device
+    return outputs
 
 
 def _on_grid(record: Recording, integrator: str, begin: float, finish: float) -> Recording:

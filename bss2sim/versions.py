@@ -18,6 +18,7 @@ _OPTIONAL = (
     "dask",
     "matplotlib",
     "scikit-learn",
+    "numba-cuda",
     "torch",
     "pytest",
     "hypothesis",

@@ -33,6 +33,14 @@ LAYERS = [
         "experiment.*",
         "extent",
         "broadcasting",
+        "device",
+        "device_arrays",
+        "device_euler",
+        "device_exact",
+        "device_inputs",
+        "device_outputs",
+        "device_run",
+        "device_spikes",
         "euler_coefficients",
         "euler_run",
         "euler_scratch",
@@ -69,6 +77,8 @@ KERNEL_IMPORTS = {
     "operator",
     "gc",
     "contextlib",
+    "functools",
+    "threading",
     "copy",
     "importlib",
     "sys",
@@ -177,6 +187,12 @@ def test_kernels_import_only_arrays_and_compilers(module: str) -> None:
 def test_numba_stays_in_kernels(module: str) -> None:
     compilers = {name.split(".")[0] for name in imports(module)} & {"numba", "llvmlite"}
     assert not compilers, f"bss2sim.{module} imports {compilers}; compile in bss2sim.kernels"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_one_file_imports_cuda(module: str) -> None:
+    if module != "kernels.cuda":
+        assert not [name for name in imports(module) if name.startswith(("numba.cuda", "numba_cuda"))]
 
 
 @pytest.mark.parametrize("module", MODULES)

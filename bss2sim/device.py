@@ -1,0 +1,73 @@
+"""Which device a run uses, and what is said where there is none."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from .errors import DeviceError, MissingDependencyError, ParameterError, choose
+
+DEVICES = ("cpu", "cuda", "auto")
+# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. Not measured on a GPU yet.
+WORTHWHILE = 50_000_000
+
+
+def check_device(device: Any, threads: Any) -> str:
+    """Return the device asked for."""
+    name: str = choose("device", device, DEVICES)
+    if name == "cuda" and threads is not None:
+        raise ParameterError(f"threads={threads!r} spreads a run over processors; leave it out with device='cuda'")
+    return name
+
+
+def is_on_device(inputs: Any) -> bool:
+    """Whether inputs are on a GPU."""
+    # looked up in the class: a PyTorch tensor raises where it is on the processor, or needs gradients
+    return hasattr(type(inputs), "__cuda_array_interface__") and bool(getattr(inputs, "is_cuda", True))
+
+
+def require_cuda() -> None:
+    """Refuse to go on without a GPU that can be used.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the compiler for CUDA is not installed.
+    DeviceError
+        If there is no GPU, or no driver.
+    """
+    if not simulated() and importlib.util.find_spec("numba_cuda") is None:
+        raise MissingDependencyError(
+            "device='cuda' needs the package numba-cuda; install it with pip install 'bss2sim[cuda13]', or "
+            "'bss2sim[cuda12]' for a driver of CUDA 12, or use device='cpu'"
+        )
+    from .kernels import cuda as gpu
+
+    if not gpu.is_available():
+        raise DeviceError(
+            "device='cuda' found no NVIDIA GPU with a driver that can be used (nvidia-smi shows both); use device='cpu'"
+        )
+
+
+def simulated() -> bool:
+    """Whether Numba runs kernels for CUDA as plain Python."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+
+
+def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, str]]:
+    """Return the device of a run of `work` neuron-steps, whose inputs may be on a GPU, and the attributes that say so."""
+    if device == "cuda":
+        require_cuda()
+    if device != "auto":
+        return device, {"device": device}
+    if on_gpu:
+        return "cuda", {"device": "cuda", "device_choice": "the inputs are on a GPU"}
+    if work < WORTHWHILE:
+        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU"
+        return "cpu", {"device": "cpu", "device_choice": reason}
+    try:
+        require_cuda()
+    except (DeviceError, MissingDependencyError) as none:
+        return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
+    return "cuda", {"device": "cuda", "device_choice": f"{work} neuron-steps, at least {WORTHWHILE}"}
