@@ -8,3 +8,5 @@ settings.register_profile(
 )
 settings.register_profile("thorough", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+collect_ignore_glob = ["data/*"]  # a script there imports hxtorch
