@@ -25,7 +25,9 @@ class Network(torch.nn.Module):
         self.encode = CoordinatesToSpikes(seq_length=40, t_early=2e-6, t_late=26e-6, dt=1e-6, t_bias=18e-6)
         self.linear_h = hxsnn.Synapse(5, n_hidden, self.experiment, transform=transform)
         structure = hxsnn.morphology.SingleCompartmentNeuron(2, expand_horizontally=False)
-        anchors = [halco.AtomicNeuronOnDLS(halco.NeuronColumnOnDLS(k), halco.NeuronRowOnDLS.top) for k in range(n_hidden)]
+        anchors = [
+            halco.AtomicNeuronOnDLS(halco.NeuronColumnOnDLS(k), halco.NeuronRowOnDLS.top) for k in range(n_hidden)
+        ]
         common = {
             "tau_mem": hxsnn.ModelParameter(6e-6),
             "tau_syn": hxsnn.HXParameter(6e-6),
@@ -68,7 +70,9 @@ def train(leaky: bool, args: argparse.Namespace) -> None:
             optimizer.step()
             losses.append(loss.item())
         log.INFO(f"epoch {epoch}: {losses}")
-        print(f"leaky={leaky} epoch {epoch}: loss {sum(losses) / len(losses):.4f}, rate {network.hidden_handle.spikes.mean():.4f}")
+        print(
+            f"leaky={leaky} epoch {epoch}: loss {sum(losses) / len(losses):.4f}, rate {network.hidden_handle.spikes.mean():.4f}"
+        )
 
 
 if __name__ == "__main__":
@@ -79,6 +83,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     hxtorch.logger.default_config(level=hxtorch.logger.LogLevel.WARN)
     hxtorch.init_hardware()
+    arguments = parser.parse_args()
     for kind in (True, False):
-        train(kind, parser.parse_args())
+        train(kind, arguments)
     hxtorch.release_hardware()
