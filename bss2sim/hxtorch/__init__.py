@@ -20,6 +20,7 @@ from . import handle as handle
 from . import logger as logger
 from . import modules as modules
 from . import morphology as morphology
+from . import observables as observables
 from . import parameter as parameter
 from . import transforms as transforms
 from .alias import install, uninstall
@@ -78,7 +79,7 @@ __all__ = [
 ]
 _SUBMODULES = (
     "alias", "backend", "datasets", "execution_instance", "experiment", "functional", "halco", "handle", "logger", "modules",
-    "morphology", "parameter", "transforms",
+    "morphology", "parameter", "transforms", "observables",
 )  # fmt: skip
 
 _NOT_HERE = ("EventPropNeuron", "EventPropSynapse")

@@ -7,12 +7,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from bss2sim.chip_arguments import place_neurons
 from bss2sim.errors import InputError
+from bss2sim.recording.grid import post_process
 from bss2sim.torch.arguments import check_positive
+from bss2sim.trace_values import trace_values
 
 from ..functional import cuba_refractory_lif_integration
 from ..functional.threshold import check_method
 from ..handle import NeuronHandle, SynapseHandle
+from ..observables import HardwareObservables
 from .batch_dropout import check_mask
 from .hx_module import carried
 from .neuron_arguments import check_extra, check_of_chip, document
@@ -130,6 +134,45 @@ class Neuron(Population):
     @mask.setter
     def mask(self, mask: Any) -> None:
         self._mask = check_mask(mask, self.size)
+
+    def _trace_values(self, name: str) -> Any:
+        """Return offset or scale of each neuron; of a mapping those of the places that the neurons take on an empty chip."""
+        value = self._of_chip[name]
+        if not isinstance(value, dict):
+            return value
+        return trace_values(name, value, place_neurons(self._of_chip, self.size, ()), self.size)
+
+    def post_process(self, hw_data: HardwareObservables, runtime: float) -> tuple[Tensor | None, ...]:
+        """Turn recordings of a chip into tensors, those that are enabled; the others are None.
+
+        Samples are interpolated, then shifted in time, then the first value of each trace or the offset is subtracted, then they
+        are scaled.
+
+        Parameters
+        ----------
+        hw_data : HardwareObservables
+            What a chip recorded.
+        runtime : float
+            Length of the run [s].
+
+        Returns
+        -------
+        tuple of Tensor
+            spikes and cadc, each (time, batch, neuron) with one row more than steps, and madc (2, sample, batch).
+        """
+        dt = self.experiment.dt
+        spikes = cadc = madc = None
+        if self.enable_cadc_recording and hw_data.cadc is not None:
+            grid = hw_data.cadc.to_dense(runtime, dt, self.interpolation_mode).transpose(0, 1)
+            cadc = torch.from_numpy(post_process(
+                grid.numpy(), cadc_time_shift=self.cadc_time_shift, shift_cadc_to_first=self.shift_cadc_to_first,
+                trace_offset=self._trace_values("trace_offset"), trace_scale=self._trace_values("trace_scale"),
+            )).transpose(0, 1)  # fmt: skip
+        if self.enable_spike_recording and hw_data.spikes is not None:
+            spikes = hw_data.spikes.to_dense(runtime, dt).float()
+        if self.enable_madc_recording and hw_data.madc is not None:
+            madc = hw_data.madc.to_raw()
+        return spikes, cadc, madc
 
     def params_in_steps(self) -> dict[str, Any]:
         """Return the values that the numerics take, by name."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from ..functional import cuba_li_integration
 from ..handle import ReadoutNeuronHandle, SynapseHandle
+from ..observables import HardwareObservables
 from .neuron import Neuron
 from .neuron_arguments import document
 
@@ -65,6 +68,10 @@ class ReadoutNeuron(Neuron):
         **extra_params: Any,
     ) -> None:
         self._set_up(ReadoutNeuron, locals())
+
+    def post_process(self, hw_data: HardwareObservables, runtime: float) -> tuple[Tensor | None, ...]:
+        """Turn recordings of a chip into tensors: cadc and madc, as :meth:`Neuron.post_process` does."""
+        return super().post_process(hw_data, runtime)[1:]
 
     def forward_func(  # type: ignore[override]  # neurons that never fire have another handle
         self, *input: SynapseHandle, hw_data: Any = None
