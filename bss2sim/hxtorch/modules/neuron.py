@@ -68,6 +68,9 @@ class Neuron(Population):
 
     output_type: Any = NeuronHandle
     extra_names: ClassVar[tuple[str, ...]] = ("e_coba_reversal", "e_coba_reference")
+    cadc_time_shift: int
+    shift_cadc_to_first: bool
+    interpolation_mode: str
 
     def __init__(
         self,
