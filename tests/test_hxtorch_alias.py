@@ -57,7 +57,7 @@ def test_install__functions_are_not_hidden_by_their_modules(installed):
     assert snn is hxtorch.spiking is hxsnn and IAFNeuron is hxsnn.IAFNeuron
     assert callable(snn.run) and callable(hxtorch.spiking.functional.threshold)
     assert hxtorch.init_hardware() is hxtorch.release_hardware() is None
-    assert hxtorch.get_unique_identifier() == "bss2sim" and hxtorch.logger is logger
+    assert hxtorch.get_unique_identifier() == "bss2sim:0" and hxtorch.logger is logger
 
 
 def test_install__twice_and_taken_back():

@@ -6,7 +6,6 @@ import torch
 
 import bss2sim.hxtorch as hxsnn
 from bss2sim.errors import InputError, ParameterError, UnknownKeywordError
-from bss2sim.hxtorch.hardware_mode import HardwareModeError
 
 SPIKES = torch.zeros(30, 2, 4)
 SPIKES[::3] = 1.0
@@ -158,11 +157,7 @@ def test_errors__name_the_module(experiment):
 
 
 def test_experiment__refuses(experiment):
-    with pytest.raises(
-        HardwareModeError, match=r"Experiment\(mock=False\) needs hardware mode, .*use Experiment\(mock=True\)"
-    ):
-        hxsnn.Experiment()
-    assert issubclass(HardwareModeError, NotImplementedError)
+    assert not hxsnn.Experiment().mock
     with pytest.raises(ParameterError, match="mock must be True or False; got 1"):
         hxsnn.Experiment(mock=1)
     with pytest.raises(ParameterError, match="dt must be finite and above 0 s; got 0"):
@@ -200,8 +195,8 @@ def test_execution_instance__loads_a_calibration_and_refuses(tmp_path):
         hxsnn.ExecutionInstance(tmp_path / "nothing.nc")
     one, other = hxsnn.ExecutionInstance(calib_cache_dir=tmp_path), hxsnn.ExecutionInstance()
     assert other.ID == one.ID + 1 and one.calib is None
-    with pytest.raises(HardwareModeError, match=r"ExecutionInstance\.calibrate needs hardware mode"):
-        one.calibrate()
+    one.calibrate()
+    assert one.calib is None, "there is nothing to calibrate to"
 
 
 class Pair(hxsnn.HXModuleWrapper):

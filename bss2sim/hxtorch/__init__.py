@@ -1,4 +1,4 @@
-"""Drop-in for ``hxtorch.spiking``: its names, on bss2sim. Experiments run in mock mode.
+"""Drop-in for ``hxtorch.spiking``: its names, on bss2sim. Experiments run in mock mode, or on the emulated chip.
 
 Change ``import hxtorch.snn as hxsnn`` to ``import bss2sim.hxtorch as hxsnn``; or change nothing and run
 ``python -m bss2sim.hxtorch script.py``, or call :func:`install` first. The extra ``torch`` brings what it needs.
@@ -78,8 +78,8 @@ __all__ = [
     "uninstall",
 ]
 _SUBMODULES = (
-    "alias", "backend", "datasets", "execution_instance", "experiment", "functional", "halco", "handle", "logger", "modules",
-    "morphology", "parameter", "transforms", "observables",
+    "alias", "backend", "datasets", "execution_info", "execution_instance", "experiment", "functional", "halco", "handle", "logger",
+    "modules", "morphology", "parameter", "transforms", "observables",
 )  # fmt: skip
 
 _NOT_HERE = ("EventPropNeuron", "EventPropSynapse")

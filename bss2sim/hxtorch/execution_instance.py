@@ -7,20 +7,18 @@ from typing import Any
 
 from bss2sim.errors import ParameterError, refuse_unknown_keywords
 
-from .hardware_mode import refuse_hardware_mode
-
 
 class ExecutionInstance:
     """Modules that are on the chip at the same time.
 
-    In mock mode it groups modules and numbers their neurons, no more.
+    In mock mode it groups modules and numbers their neurons, no more. In hardware mode its populations share the chip.
 
     Parameters
     ----------
     calib_path : str or Path, optional
         File of a :class:`bss2sim.Calibration`, loaded at once; acts in hardware mode.
     calib_cache_dir : str or Path, optional
-        Where calibrations are kept; acts in hardware mode.
+        Where hxtorch keeps calibrations; here they take less time than a file does, and the path is only checked.
     input_loopback : bool
         Whether input spikes come back from the chip; acts in hardware mode.
 
@@ -73,6 +71,8 @@ class ExecutionInstance:
         self.calib_cache_dir = None if calib_cache_dir is None else Path(calib_cache_dir)
         self.input_loopback = input_loopback
         self.calib: Any = None
+        self.calib_is_given = False
+        self.calibrated_to: Any = None  # (chip, target)
         self.modules: list[Any] = []
         self.id_counter = 0
         if calib_path is not None:
@@ -88,17 +88,18 @@ class ExecutionInstance:
         from bss2sim.calibration.result import load_calibration
 
         self.calib = load_calibration(calib_path)
+        self.calib_is_given = True
         return self.calib
 
     def calibrate(self) -> None:
-        """Calibrate to the parameters of the modules: not there yet.
+        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes."""
+        from .chip_populations import prepare
+        from .connection import connected
+        from .modules.neuron import Neuron
 
-        Raises
-        ------
-        HardwareModeError
-            Always.
-        """
-        refuse_hardware_mode("ExecutionInstance.calibrate")
+        populations = [module for module in self.modules if isinstance(module, Neuron)]
+        if populations:
+            prepare(self, populations, connected().chip)
 
     def take_ids(self, number: int) -> range:
         """Number some neurons of the instance."""

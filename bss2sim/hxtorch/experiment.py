@@ -12,8 +12,8 @@ from bss2sim.arrays import as_seconds
 from bss2sim.errors import ParameterError, refuse_unknown_keywords
 
 from .backend.module_manager import ModuleManager
+from .execution_info import ExecutionInfo
 from .execution_instance import ExecutionInstance
-from .hardware_mode import refuse_hardware_mode
 
 
 class Experiment:
@@ -22,8 +22,8 @@ class Experiment:
     Parameters
     ----------
     mock : bool
-        True: the modules compute the numerics of the model. False, the default of hxtorch, is hardware mode, which is not there
-        yet.
+        True: the modules compute the numerics of the model. False: hardware mode, the network runs on the emulated chip of
+        :func:`init_hardware`, and what it records takes the place of what the model computes, with the gradients of the model.
     dt : float
         Length of a step [s].
     hw_routing_func : callable, optional
@@ -36,16 +36,18 @@ class Experiment:
     modules : ModuleManager
         The graph.
     inter_batch_entry_wait : int or None
-        Wait between trials on a chip [s]; acts in hardware mode.
-    last_run_chip_configs, grenade_network, grenade_network_graph : None
+        Wait between trials on a real chip [s]; trials on the emulated one do not wait.
+    last_run_chip_configs : list or None
+        Calibrations of the populations in the last run in hardware mode.
+    grenade_network, grenade_network_graph : None
         What hxtorch fills in hardware mode.
+    run_number : int
+        Number of runs in hardware mode so far; each has noise of its own.
 
     Raises
     ------
     ParameterError
         If an argument is of a wrong type, or dt not above 0.
-    HardwareModeError
-        If mock is False.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -69,8 +71,6 @@ class Experiment:
         if hw_routing_func is not None and not callable(hw_routing_func):
             raise ParameterError(f"hw_routing_func must be a function or None; got {hw_routing_func!r}")
         self.mock, self.dt, self.hw_routing_func = bool(mock), as_seconds("dt", dt), hw_routing_func
-        if not mock:
-            refuse_hardware_mode("Experiment(mock=False)")
         self.modules = ModuleManager()
         self.inter_batch_entry_wait: int | None = None
         self.last_run_chip_configs: Any = None
@@ -78,7 +78,7 @@ class Experiment:
         self.grenade_network_graph: Any = None
         self._populations: list[Any] = []
         self._projections: list[Any] = []
-        self._batch_size = 0
+        self.run_number = 0
         self._default_execution_instance: ExecutionInstance | None = None
 
     @property
@@ -97,7 +97,6 @@ class Experiment:
     def clear(self) -> None:
         """Forget what was connected since the last run; modules stay registered."""
         self.modules.clear()
-        self._batch_size = 0
 
     def connect(self, module: Any, input_handles: tuple[Any, ...], output_handle: Any) -> None:
         """Connect a module; calling a module does it.
@@ -128,14 +127,14 @@ class Experiment:
         self._projections.append(module)
 
     def check_runtime(self, runtime: Any) -> int | None:
-        """Return a number of steps, or None.
+        """Return a number of steps; in mock mode it may be None.
 
         Raises
         ------
         ParameterError
             If it is neither.
         """
-        if runtime is None:
+        if runtime is None and self.mock:
             return None
         try:
             steps = operator.index(runtime)
@@ -143,12 +142,13 @@ class Experiment:
             steps = 0
         if isinstance(runtime, bool) or steps < 1:
             raise ParameterError(
-                f"Requested runtime invalid. It must be a whole number of steps of dt = {self.dt} s, or None; got {runtime!r}"
+                f"Requested runtime invalid. It must be a whole number of steps of dt = {self.dt} s"
+                f"{', or None' if self.mock else ''}; got {runtime!r}"
             )
         return steps
 
-    def get_hw_results(self, runtime: int | None) -> tuple[dict[Any, Any], None]:
-        """Get the modules ready and return what a chip recorded: in mock mode nothing, ``({}, None)``.
+    def get_hw_results(self, runtime: int | None) -> tuple[dict[Any, Any], ExecutionInfo | None]:
+        """Get the modules ready, run them on the chip and return what it recorded: in mock mode nothing, ``({}, None)``.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Experiment:
         Returns
         -------
         tuple
-            Recordings by module, and information on the run.
+            Recordings by the `descriptor` of modules, and information on the run.
 
         Raises
         ------
@@ -167,6 +167,14 @@ class Experiment:
         TypeError
             If a dropout does not follow one population of neurons.
         """
-        self.check_runtime(runtime)
+        steps = self.check_runtime(runtime)
         self.modules.pre_process(self)
-        return {}, None
+        if self.mock or steps is None:
+            return {}, None
+        from .chip_run import ChipRun
+
+        chip_run = ChipRun(self, steps)
+        recorded = chip_run.recorded()
+        self.run_number += 1
+        self.modules.reset_changed_since_last_run()
+        return recorded, chip_run.info()

@@ -7,10 +7,11 @@ from typing import Any
 from bss2sim.errors import Bss2SimError, ParameterError
 
 from .backend.module_manager import Step, name_of
+from .execution_info import ExecutionInfo
 from .experiment import Experiment
 
 
-def run(experiment: Experiment, runtime: int | None) -> None:
+def run(experiment: Experiment, runtime: int | None) -> ExecutionInfo | None:
     """Run an experiment and fill all output handles. The graph is empty afterwards; modules can be called again.
 
     Parameters
@@ -22,8 +23,8 @@ def run(experiment: Experiment, runtime: int | None) -> None:
 
     Returns
     -------
-    None
-        As in hxtorch's mock mode.
+    ExecutionInfo or None
+        Times and health of the run on the chip; None in mock mode.
 
     Raises
     ------
@@ -48,11 +49,12 @@ def run(experiment: Experiment, runtime: int | None) -> None:
     if not isinstance(experiment, Experiment):
         raise ParameterError(f"experiment must be an Experiment; got {type(experiment).__name__}")
     try:
-        recorded, _ = experiment.get_hw_results(runtime)
+        recorded, info = experiment.get_hw_results(runtime)
         for step in experiment.modules.done():
             _execute(step, recorded)
     finally:
         experiment.clear()
+    return info
 
 
 def _execute(step: Step, recorded: dict[Any, Any]) -> None:

@@ -248,7 +248,20 @@ class ModuleManager:
         InputError
             If modules feed each other in a circle and are no group.
         """
-        steps = list(self._handle_wrappers().values())
+        return self.order_of(list(self._handle_wrappers().values()))
+
+    def steps(self) -> list[Step]:
+        """Return what was connected, groups taken apart, in the order of the calls."""
+        return list(self._steps.values())
+
+    def order_of(self, steps: list[Step]) -> list[Step]:
+        """Return steps in an order in which each runs after what it takes.
+
+        Raises
+        ------
+        InputError
+            If they feed each other in a circle.
+        """
         order = networkx.DiGraph()
         order.add_nodes_from(range(len(steps)))
         filled: dict[int, int] = {}

@@ -19,13 +19,14 @@ from ..handle import NeuronHandle, SynapseHandle
 from ..observables import HardwareObservables
 from .batch_dropout import check_mask
 from .hx_module import carried
-from .neuron_arguments import check_extra, check_of_chip, document
+from .neuron_arguments import check_extra, check_of_chip, document, plain_of_chip
 from .types import Population
 
 _PARAMETERS = (
     "leak", "reset", "threshold", "tau_mem", "tau_syn", "i_synin_gm", "membrane_capacitance", "refractory_time",
     "synapse_dac_bias", "holdoff_time", "e_coba_reversal", "e_coba_reference",
 )  # fmt: skip
+_ATTRIBUTES = {"trace_offset": "offset", "trace_scale": "scale"}  # arguments whose attribute has another name
 _DEFAULTS = {"leak": 80, "reset": 80, "threshold": 125, "refractory_time": 1e-6, "holdoff_time": 0.0}
 
 
@@ -116,6 +117,7 @@ class Neuron(Population):
             **{name: given.get(name) for name in _PARAMETERS},
         )  # fmt: skip
         self._of_chip = check_of_chip(given, self.size)
+        self._chip_names = tuple(self._of_chip)
         self.method, self.alpha = (
             check_method(given.get("method", "superspike")),
             check_positive("alpha", given.get("alpha", 50.0)),
@@ -176,6 +178,10 @@ class Neuron(Population):
         if self.enable_madc_recording and hw_data.madc is not None:
             madc = hw_data.madc.to_raw()
         return spikes, cadc, madc
+
+    def chip_arguments(self) -> dict[str, Any]:
+        """Return the arguments that act on the chip, as populations of bss2sim take them."""
+        return plain_of_chip({name: getattr(self, _ATTRIBUTES.get(name, name)) for name in self._chip_names})
 
     def params_in_steps(self) -> dict[str, Any]:
         """Return the values that the numerics take, by name."""

@@ -103,10 +103,15 @@ def check_extra(kind: Any, extra: dict[str, Any]) -> None:
 
 def check_of_chip(given: dict[str, Any], size: int) -> dict[str, Any]:
     """Check the arguments that act on the chip, and return them as a population keeps them."""
+    return check_chip_arguments(plain_of_chip(given), size)
+
+
+def plain_of_chip(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that act on the chip without parameters and tensors."""
     plain = {}
     for name in DEFAULTS:
         if name in given:
             value = given[name]
             value = value.hardware_value if isinstance(value, HXBaseParameter) else value
             plain[name] = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
-    return check_chip_arguments(plain, size)
+    return plain

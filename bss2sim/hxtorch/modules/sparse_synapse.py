@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bss2sim.errors import refuse_unknown_keywords
 
 from ..functional.linear import connection_mask, linear
@@ -83,6 +85,10 @@ class SparseSynapse(Weights):
     def extra_repr(self) -> str:
         """Name the sizes and the number of connections."""
         return f"{super().extra_repr()}, connections={len(self.connections)}"
+
+    def chip_weight(self) -> np.ndarray:
+        """Return `transform` of the weights, float64 (input, neuron); 0 where there is no connection."""
+        return np.where(self.mask.numpy().T, super().chip_weight(), 0.0)
 
     def forward_func(self, input: NeuronHandle) -> SynapseHandle:  # type: ignore[override]  # takes one handle
         """Return the jumps that spikes (time, batch, input) cause."""

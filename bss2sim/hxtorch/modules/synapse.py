@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +52,16 @@ class Weights(Projection):
     def reset_parameters(self) -> None:
         """Draw the weights, uniform within 1 / sqrt(in_features), as torch.nn.Linear does."""
         torch.nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def chip_weight(self) -> np.ndarray:
+        """Return `transform` of the weights, float64 (input, neuron), before the chip limits and rounds them."""
+        with torch.no_grad():
+            found = torch.as_tensor(self.transform(self.weight.detach().clone()))
+        if found.shape != self.weight.shape:
+            raise ParameterError(
+                f"transform must return weights {tuple(self.weight.shape)}; it returned the shape {tuple(found.shape)}"
+            )
+        return np.ascontiguousarray(found.double().cpu().numpy().T)
 
     @property
     def changed_since_last_run(self) -> bool:
