@@ -17,8 +17,10 @@ from .partition import partition
 from .threads import run_chunks
 from .weights import pack, unpack
 
-INTERVAL = 16  # steps between kept states: what a group reads and writes of them stays in the first-level cache
-TILE, WEIGHTED_TILE = 4, 32  # steps a group takes at a time, see ``euler_run``
+# Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
+# group has to be there too: it is fetched once an interval.
+INTERVAL, WEIGHTED_INTERVAL = 16, 128
+TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
 
 
@@ -73,14 +75,14 @@ class Training:
         Sizes.
     dtype, dt, alpha : dtype, float, float
         Of the run; grid spacing [s]; steepness of the surrogate [1/(unit of the membrane)].
+    interval : int
+        Steps between kept states.
     parameters : dict of array, () or (neuron,)
         Float64, by name. Without ``threshold`` the neurons never fire, with ``leak`` they leak.
     jumps, spikes : Rows, Spikes
         One of them: jumps of the current, or spikes through weights.
     measured_spikes, measured_membrane : Rows or None
         What takes the place of spikes and membrane of the model.
-    interval : int
-        Steps between kept states.
     """
 
     n_time: int
@@ -89,12 +91,12 @@ class Training:
     dtype: np.dtype
     dt: float
     alpha: float
+    interval: int
     parameters: dict[str, np.ndarray]
     jumps: Rows | None = None
     spikes: Spikes | None = None
     measured_spikes: Rows | None = None
     measured_membrane: Rows | None = None
-    interval: int = INTERVAL
     coefficients: EulerCoefficients = field(init=False)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,8 @@ exclude_patterns = ["_build", "_ext"]
 nitpicky = False  # numpydoc writes types as prose: "array (neuron,)"
 autodoc_typehints = "none"  # they are in the docstrings, with units
 autosummary_generate = True
+# On some systems names of files that differ in case alone are one.
+autosummary_filename_map = {f"bss2sim.torch.{name}": f"bss2sim.torch.function_{name}" for name in ("iaf", "lif", "li")}
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 numpydoc_validation_checks: set[str] = set()

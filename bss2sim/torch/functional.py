@@ -129,8 +129,8 @@ def iaf(
         Measured data that takes the place of the model's spikes and membrane; gradients pass straight through to the model. The
         run is as long as the shortest of these and `inputs`.
     checkpoint : int, optional
-        Steps between kept states [steps]. By default 16; and with `weight`, the current of all steps is kept too, unless this
-        is given: then spikes go through the weights a second time on the way back.
+        Steps between kept states [steps]. By default 16, with `weight` 128. The current of all steps is kept too; not if this
+        is given with `weight`: then spikes go through the weights a second time on the way back.
 
     Returns
     -------

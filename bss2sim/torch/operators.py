@@ -11,7 +11,17 @@ from torch import Tensor
 from bss2sim.errors import Bss2SimError, InputError
 from bss2sim.inputs import SNAP
 from bss2sim.parameter_values import check_range, refuse_bad
-from bss2sim.superspike_run import INTERVAL, Kept, Rows, Spikes, Training, gradient_of_spikes, run_backward, run_forward
+from bss2sim.superspike_run import (
+    INTERVAL,
+    WEIGHTED_INTERVAL,
+    Kept,
+    Rows,
+    Spikes,
+    Training,
+    gradient_of_spikes,
+    run_backward,
+    run_forward,
+)
 
 # What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
 _GIVEN = (
@@ -35,6 +45,11 @@ def _rows(tensor: Tensor | None) -> Rows | None:
     stride, row = tensor.stride(0), n_batch * n_neuron
     size = (n_time - 1) * stride + row if tensor.numel() else 0
     return Rows(tensor.detach().as_strided((size,), (1,)).numpy(), stride)
+
+
+def _interval(given: dict[str, Any]) -> int:
+    """Steps between kept states."""
+    return given["checkpoint"] or (INTERVAL if given["weight"] is None else WEIGHTED_INTERVAL)
 
 
 def _training(given: dict[str, Any]) -> Training:
@@ -64,14 +79,12 @@ def _training(given: dict[str, Any]) -> Training:
             spikes = Spikes(n_input, values, None, *events)
         dtype = values.dtype
     elif inputs is not None:
-        jumps, n_batch = _rows(inputs), inputs.shape[1]
-        dtype = jumps.flat.dtype if jumps is not None else None
+        jumps, n_batch, dtype = _rows(inputs), inputs.shape[1], inputs.detach().numpy().dtype
     else:  # on the way back the current stands for the jumps
         n_batch, dtype = given["current"].shape[1], given["current"].detach().numpy().dtype
     return Training(
-        n_time, n_batch, n_neuron, dtype, dt, given["alpha"], parameters, jumps=jumps, spikes=spikes,
+        n_time, n_batch, n_neuron, dtype, dt, given["alpha"], _interval(given), parameters, jumps=jumps, spikes=spikes,
         measured_spikes=_rows(given["measured_spikes"]), measured_membrane=_rows(given["measured_membrane"]),
-        interval=given["checkpoint"] or INTERVAL,
     )  # fmt: skip
 
 
@@ -92,7 +105,7 @@ def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
     given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
     like = given["weight"] if given["inputs"] is None else given["inputs"]
     n_batch = given["event_pointer"].shape[0] - 1 if given["inputs"] is None else given["inputs"].shape[1]
-    interval, keep, fires = given["checkpoint"] or INTERVAL, given["keep"], given["threshold"] is not None
+    interval, keep, fires = _interval(given), given["keep"], given["threshold"] is not None
     shape = (given["n_time"], n_batch, given["n_neuron"])
     kept = ((given["n_time"] + interval - 1) // interval, n_batch, given["n_neuron"])
     counter = torch.int32 if like.dtype == torch.float32 else torch.int64
