@@ -108,7 +108,7 @@ def test_runs__have_noise_of_their_own_and_can_be_repeated():
     runs = [network.run()[0].membrane_cadc for _ in range(2)]
     repeated = [again.run()[0].membrane_cadc for _ in range(2)]
     assert not torch.equal(*runs) and all(map(torch.equal, runs, repeated))
-    assert network.experiment.run_number == 2 and not network.experiment.modules.changed_since_last_run()
+    assert network.experiment.n_trial_before == 2 * BATCH and not network.experiment.modules.changed_since_last_run()
     assert len(network.experiment.last_run_chip_configs) == 2
 
 

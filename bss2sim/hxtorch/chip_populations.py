@@ -56,6 +56,7 @@ def prepare(instance: Any, modules: Iterable[Neuron], chip: Any) -> tuple[dict[A
     target = NeuronCalibTarget.from_populations(list(placed.values()))
     if instance.calib is None or instance.calibrated_to != (chip, target):
         instance.calib, instance.calibrated_to = calibrate(chip, target), (chip, target)
+        instance.n_calibrated += 1
     return placed, instance.calib
 
 

@@ -185,9 +185,12 @@ class ChipRun:
             n_neuron=given.n_source,
             duration=self.n_step * dt,
         )
+        # A chip is programmed when it is calibrated, which the run stands for; each of its trials has noise of its own.
+        labels = self.experiment.n_trial_before + np.arange(given.n_trial)
         result = simulate(
-            population, inputs, dt=dt, synapse=Synapse(weight), chip=self.connection.chip, calibration=calibration,
-            effects=self.connection.effects, start=self.connection.start, run=self.experiment.run_number,
+            population, inputs.assign_coords(batch=labels), dt=dt, synapse=Synapse(weight), chip=self.connection.chip,
+            calibration=calibration, effects=self.connection.effects, start=self.connection.start,
+            run=max(module.execution_instance.n_calibrated - 1, 0),
         )  # fmt: skip
         self.saturated += int(result.weight_saturated.sum())
         self.failed += failed_neurons(population, calibration)

@@ -73,6 +73,7 @@ class ExecutionInstance:
         self.calib: Any = None
         self.calib_is_given = False
         self.calibrated_to: Any = None  # (chip, target)
+        self.n_calibrated = 0
         self.modules: list[Any] = []
         self.id_counter = 0
         if calib_path is not None:

@@ -41,8 +41,8 @@ class Experiment:
         Calibrations of the populations in the last run in hardware mode.
     grenade_network, grenade_network_graph : None
         What hxtorch fills in hardware mode.
-    run_number : int
-        Number of runs in hardware mode so far; each has noise of its own.
+    n_trial_before : int
+        Number of trials in hardware mode so far; each has noise of its own.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class Experiment:
         self.grenade_network_graph: Any = None
         self._populations: list[Any] = []
         self._projections: list[Any] = []
-        self.run_number = 0
+        self.n_trial_before = 0
         self._default_execution_instance: ExecutionInstance | None = None
 
     @property
@@ -175,6 +175,6 @@ class Experiment:
 
         chip_run = ChipRun(self, steps)
         recorded = chip_run.recorded()
-        self.run_number += 1
+        self.n_trial_before += chip_run.n_trial
         self.modules.reset_changed_since_last_run()
         return recorded, chip_run.info()
