@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bss2sim import datasets as datasets
     from bss2sim import errors as errors
     from bss2sim import hardware as hardware
+    from bss2sim import hxtorch as hxtorch
     from bss2sim import plot as plot
     from bss2sim import runs as runs
     from bss2sim import torch as torch
@@ -114,7 +115,7 @@ _HOME = {
     "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "plot", "runs", "torch")
+_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "torch")
 
 
 def _load(module: str) -> ModuleType:

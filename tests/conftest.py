@@ -11,6 +11,8 @@ settings.register_profile(
 settings.register_profile("thorough", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 
+collect_ignore_glob = ["data/*"]  # a script there imports hxtorch
+
 
 def pytest_addoption(parser):
     """Let the tests of the engine run on a GPU."""

@@ -61,6 +61,7 @@ LAYERS = [
     ["alignment.*"],
     ["runs"],
     ["torch.*"],
+    ["hxtorch.*"],
     ["datasets", "plot", "plot_distributions"],
     ["digits", "digits_report", "versions"],
     ["__main__"],
@@ -86,7 +87,10 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "sklearn", "torch"}
+OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch"}
+
+
+TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch
 
 
 def modules() -> dict[str, Path]:
@@ -198,15 +202,15 @@ def test_one_file_imports_cuda(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_optional_packages_are_imported_inside_functions(module: str) -> None:
     optional = {name.split(".")[0] for name in imports(module, at_import_only=True)} & OPTIONAL
-    if module.split(".")[0] == "torch":  # what this package is for; nothing imports it
-        optional -= {"torch"}
+    if module.split(".")[0] in TRAINING:  # what these packages are for; nothing else imports them
+        optional -= {"torch", "networkx"}
     assert not optional, f"bss2sim.{module} imports {optional} at its top; the package must work without"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] != "torch"])
-def test_torch_is_imported_in_its_package_alone(module: str) -> None:
-    assert "torch" not in {name.split(".")[0] for name in imports(module)}
-    assert "torch" not in {name.split(".")[0] for name in internal(module)}
+@pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] not in TRAINING])
+def test_torch_is_imported_in_its_packages_alone(module: str) -> None:
+    assert not TRAINING & {name.split(".")[0] for name in imports(module)}
+    assert not TRAINING & {name.split(".")[0] for name in internal(module)}
 
 
 def test_there_is_no_cycle() -> None:

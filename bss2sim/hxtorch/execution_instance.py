@@ -1,0 +1,109 @@
+"""Which modules are executed together, and with which calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bss2sim.errors import ParameterError, refuse_unknown_keywords
+
+
+class ExecutionInstance:
+    """Modules that are on the chip at the same time.
+
+    In mock mode it groups modules and numbers their neurons, no more. In hardware mode its populations share the chip.
+
+    Parameters
+    ----------
+    calib_path : str or Path, optional
+        File of a :class:`bss2sim.Calibration`, loaded at once; acts in hardware mode.
+    calib_cache_dir : str or Path, optional
+        Where hxtorch keeps calibrations; here they take less time than a file does, and the path is only checked.
+    input_loopback : bool
+        Whether input spikes come back from the chip; acts in hardware mode.
+
+    Attributes
+    ----------
+    ID : int
+        Number of the instance in this process.
+    calib : Calibration or None
+        What was loaded.
+    modules : list
+        Modules that were made with it, in their order.
+    id_counter : int
+        Number of neurons that are numbered so far.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is of a wrong type.
+    FileError
+        If the file cannot be read.
+    UnknownKeywordError
+        If an argument does not exist.
+
+    Examples
+    --------
+    >>> import bss2sim.hxtorch as hxsnn
+    >>> instance = hxsnn.ExecutionInstance()
+    >>> experiment = hxsnn.Experiment(mock=True)
+    >>> neurons = hxsnn.IAFNeuron(4, experiment, execution_instance=instance)
+    >>> instance.modules == [neurons], instance.id_counter
+    (True, 4)
+    """
+
+    _instance_counter = 0
+
+    @refuse_unknown_keywords
+    def __init__(
+        self,
+        calib_path: str | Path | None = None,
+        calib_cache_dir: str | Path | None = None,
+        input_loopback: bool = False,
+    ) -> None:
+        for name, path in (("calib_path", calib_path), ("calib_cache_dir", calib_cache_dir)):
+            if path is not None and not isinstance(path, str | Path):
+                raise ParameterError(f"{name} must be a path; got {path!r}")
+        if not isinstance(input_loopback, bool):
+            raise ParameterError(f"input_loopback must be True or False; got {input_loopback!r}")
+        self._id = ExecutionInstance._instance_counter
+        ExecutionInstance._instance_counter += 1
+        self.calib_cache_dir = None if calib_cache_dir is None else Path(calib_cache_dir)
+        self.input_loopback = input_loopback
+        self.calib: Any = None
+        self.calib_is_given = False
+        self.calibrated_to: Any = None  # (chip, target)
+        self.n_calibrated = 0
+        self.modules: list[Any] = []
+        self.id_counter = 0
+        if calib_path is not None:
+            self.load_calib(calib_path)
+
+    @property
+    def ID(self) -> int:
+        """Number of the instance in this process."""
+        return self._id
+
+    def load_calib(self, calib_path: str | Path) -> Any:
+        """Load the file of a calibration, keep it and return it; see :func:`bss2sim.load_calibration`."""
+        from bss2sim.calibration.result import load_calibration
+
+        self.calib = load_calibration(calib_path)
+        self.calib_is_given = True
+        return self.calib
+
+    def calibrate(self) -> None:
+        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes."""
+        from .chip_populations import prepare
+        from .connection import connected
+        from .modules.neuron import Neuron
+
+        populations = [module for module in self.modules if isinstance(module, Neuron)]
+        if populations:
+            prepare(self, populations, connected().chip)
+
+    def take_ids(self, number: int) -> range:
+        """Number some neurons of the instance."""
+        first = self.id_counter
+        self.id_counter += number
+        return range(first, self.id_counter)

@@ -1,0 +1,60 @@
+"""Spikes with a surrogate in place of their derivative, and values that take the place of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class SuperSpike(torch.autograd.Function):
+    """1 where the input is above 0, else 0; backwards ``1 / (alpha |input| + 1)^2``.
+
+    Source: F. Zenke, S. Ganguli, *SuperSpike*, Neural Computation 30 (2018), eq. 3.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from bss2sim.hxtorch.functional import SuperSpike
+    >>> distance = torch.tensor([-0.1, 0.0, 0.1], requires_grad=True)
+    >>> SuperSpike.apply(distance, 50.0)
+    tensor([0., 0., 1.], grad_fn=<SuperSpikeBackward>)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, alpha: float) -> Tensor:
+        """Return the spikes of distances to the threshold."""
+        ctx.save_for_backward(input)
+        ctx.alpha = alpha
+        return (input > 0).to(input.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        """Return the gradient of the input, and none of alpha."""
+        (input,) = ctx.saved_tensors
+        return grad_output / (ctx.alpha * input.abs() + 1) ** 2, None
+
+
+class Unterjubel(torch.autograd.Function):
+    """The second value forwards, the gradient of the first one backwards: measured data in place of the model's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from bss2sim.hxtorch.functional import Unterjubel
+    >>> model = torch.tensor([1.0], requires_grad=True)
+    >>> Unterjubel.apply(model, torch.tensor([3.0])).backward()
+    >>> model.grad
+    tensor([1.])
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, input_prime: Tensor) -> Tensor:
+        """Return the second value."""
+        return input_prime.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Any:
+        """Return the gradient for the first value."""
+        return grad_output, None
