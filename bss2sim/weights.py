@@ -64,4 +64,4 @@ def unpack(packed: np.ndarray, n_input: int, n_neuron: int) -> np.ndarray:
     """Return weights (input, neuron) that were packed by groups of neurons."""
     width = memory.LINE // packed.itemsize
     rows = packed.reshape(-1, n_input + 1, width)[:, :-1].swapaxes(0, 1)
-    return rows.reshape(n_input, -1)[:, :n_neuron]
+    return rows.reshape(n_input, rows.shape[1] * width)[:, :n_neuron]

@@ -95,12 +95,14 @@ def test_run__gradients_are_those_of_the_model_with_measured_data():
         functional.linear(SPIKES, weight), reset=0.0, threshold=1.0, tau_mem=1e-5, tau_syn=1e-5, refractory_time=1e-6,
         method="superspike", alpha=50.0, hw_data=(fired.spikes.detach(), fired.membrane_cadc.detach(), None),
     )  # fmt: skip
+    second = network.second.weight.detach().clone().requires_grad_()
     membrane, *_ = functional.cuba_li_integration(
-        functional.linear(spikes, network.second.weight.detach()), leak=0.0, tau_mem=1e-5, tau_syn=1e-5,
+        functional.linear(spikes, second), leak=0.0, tau_mem=1e-5, tau_syn=1e-5,
         hw_data=(trace.membrane_cadc.detach(),),
     )  # fmt: skip
     membrane.sum().backward()
     torch.testing.assert_close(found["first"], weight.grad)
+    torch.testing.assert_close(found["second"], second.grad)
 
 
 def test_runs__have_noise_of_their_own_and_can_be_repeated():
@@ -138,8 +140,10 @@ def test_calibration__from_a_file_is_used_as_it_is(tmp_path, chip):
     network = Network()
     instance = network.experiment.default_execution_instance
     loaded = instance.load_calib(tmp_path / "calibration.nc")
-    network.run()
-    assert instance.calib is loaded and (loaded.registers == calibration.registers).all()
+    with_file = network.run()[0].spikes
+    assert instance.calib is loaded and loaded.registers.equals(calibration.registers)
+    without = Network().run()[0].spikes
+    assert with_file.sum() > without.sum() > 0, "the threshold of the file is lower"
 
 
 def test_dropout__silences_neurons_on_the_chip():
@@ -233,3 +237,16 @@ def test_connection__is_a_chip_of_this_process(chip):
         hxsnn.init_hardware(start="rest")
     hxsnn.release_hardware()
     assert hxsnn.get_unique_identifier() == "bss2sim:0"
+
+
+def test_dropout__acts_in_the_run_that_draws_it():
+    network = Network()
+    network.dropout = hxsnn.BatchDropout(6, 1.0, network.experiment)
+    assert network.run()[0].spikes.sum() == 0
+    fired = network.hidden(network.first(hxsnn.NeuronHandle(SPIKES)))
+    hxsnn.run(network.experiment, STEPS)
+    assert (fired.spikes.sum((0, 1)) > 0).all()
+    network.hidden.mask = torch.tensor([1.0, 0, 0, 0, 0, 0])
+    fired = network.hidden(network.first(hxsnn.NeuronHandle(SPIKES)))
+    hxsnn.run(network.experiment, STEPS)
+    assert network.hidden.mask.tolist() == [1, 0, 0, 0, 0, 0]

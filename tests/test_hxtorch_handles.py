@@ -109,7 +109,7 @@ def test_model_parameter__is_the_same_on_the_chip_until_it_is_set():
 def test_make_trainable__gives_a_leaf_that_is_found(parameter):
     before = torch.as_tensor(parameter.model_value)
     assert not parameter.is_trainable() and not list(parameter.parameters())
-    assert parameter.make_trainable(lambda chip, neurons: None) is parameter
+    assert parameter.make_trainable() is parameter
     assert parameter.is_trainable()
     (leaf,) = parameter.parameters()
     assert leaf is parameter.model_value and leaf.is_floating_point()
@@ -129,7 +129,7 @@ def test_make_trainable__values_that_are_set_later_stay_with_the_optimizer():
 
 
 def test_make_trainable__refuses():
-    with pytest.raises(ParameterError, match="set_on_chip_func must be a function or None; got 3"):
-        hxsnn.HXParameter(1.0).make_trainable(3)
+    with pytest.raises(ParameterError, match=r"set_on_chip_func is not called here: .*HXTransformedModelParameter"):
+        hxsnn.HXParameter(1.0).make_trainable(print)
     with pytest.raises(ParameterError, match=r"only numbers and tensors can be made trainable; .* is 'high'"):
         hxsnn.HXParameter("high").make_trainable()

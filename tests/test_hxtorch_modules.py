@@ -1,5 +1,6 @@
 """Neurons, synapses and dropout of bss2sim.hxtorch: arguments, attributes, numbers that are not in the golden data."""
 
+import copy
 import inspect
 
 import numpy as np
@@ -276,3 +277,21 @@ def test_names_that_are_not_here__say_so():
         _ = hxsnn.EventPropNeuron
     with pytest.raises(AttributeError, match="has no attribute 'Synaps'; did you mean 'Synapse'"):
         _ = hxsnn.Synaps
+
+
+def test_modules__are_copied_after_a_run(experiment):
+    neurons = hxsnn.IAFNeuron(3, experiment, **FIRING)
+    synapses = hxsnn.Synapse(2, 3, experiment)
+    handle = neurons(synapses(hxsnn.NeuronHandle(torch.ones(5, 1, 2))))
+    hxsnn.run(experiment, None)
+    copied = copy.deepcopy(handle)
+    assert copied.membrane_cadc.grad_fn is None and torch.equal(copied.membrane_cadc, handle.membrane_cadc)
+    again = copy.deepcopy(torch.nn.ModuleList([synapses, neurons]))
+    assert torch.equal(again[0].weight, synapses.weight) and again[0].weight is not synapses.weight
+
+
+def test_run__without_anything_connected_is_refused(experiment):
+    neurons = hxsnn.IAFNeuron(3, experiment)
+    run_with(neurons, torch.zeros(5, 1, 3))
+    with pytest.raises(InputError, match="nothing is connected; call the modules before each run"):
+        hxsnn.run(experiment, 5)

@@ -11,6 +11,11 @@ SPIKES = torch.zeros(10, 2, 4)
 WEIGHT = torch.ones(4, 3)
 
 
+def one_spike(index):
+    """Sparse spikes (5, 2, 4) with one at an index that PyTorch does not check."""
+    return torch.sparse_coo_tensor(torch.tensor(index)[:, None], torch.ones(1), (5, 2, 4), check_invariants=False)
+
+
 def compressed():
     """Return spikes in another sparse layout."""
     pointer, column = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.int64)
@@ -87,7 +92,30 @@ def compressed():
         (lambda: IAF(0), b2.ParameterError, r"size must be a whole number of at least 1; got 0"),
         (lambda: IAF(2.5), b2.ParameterError, r"size must be a whole number of at least 1; got 2.5"),
         (lambda: LI(3, n_input=True), b2.ParameterError, r"n_input must be a whole number of at least 1; got True"),
-        (lambda: IAF(3, trainable="reset"), b2.ParameterError, r"names in a tuple or list; got 'reset': pass \('reset',\)"),
+        (lambda: IAF(3, trainable="reset"), b2.ParameterError, r"trainable must be names in a tuple or list, .*; got 'reset'"),
+        (lambda: IAF(3, trainable=None), b2.ParameterError, r"trainable must be names in a tuple or list, .*; got None"),
+        (lambda: IAF(3, tau_mem=0), b2.ParameterError, r"tau_mem must be finite and above 0 s; got 0.0 s"),
+        (lambda: LI(3, 4, leak=float("nan")), b2.ParameterError, r"leak must be finite; got nan"),
+        (lambda: LIF(3, holdoff_time=5e-6), b2.ParameterError, r"holdoff_time must be at most the refractory_time; got 5e-06 s"),
+        (lambda: IAF(3, 4, dtype=torch.int32), b2.ParameterError, r"dtype must be torch.float32 or torch.float64; got torch.int32"),
+        (lambda: IAF(3, 4, dtype="float32"), b2.ParameterError, r"dtype must be torch.float32 or torch.float64; got 'float32'"),
+        (lambda: IAF(3, dtype=torch.float64), b2.ParameterError, r"dtype is that of the weights; give n_input too"),
+        (
+            lambda: IAF(3, tau_mem=torch.nn.Parameter(torch.tensor(1e-5))),
+            b2.ParameterError,
+            r"tau_mem requires a gradient, but the module keeps a copy; name it in trainable=\('tau_mem',\)",
+        ),
+        *(
+            (
+                lambda index=index: iaf(one_spike(index), WEIGHT),
+                b2.InputError,
+                rf"indices of sparse inputs must be in 0 .. {last} along {axis}; got {bad}",
+            )
+            for index, axis, last, bad in (
+                ([0, 0, 3_000_000], "input", 3, 3_000_000), ([0, 0, -5], "input", 3, -5), ([99, 0, 0], "time", 4, 99),
+                ([0, 7, 0], "batch", 1, 7),
+            )
+        ),
         (lambda: LIF(3, trainable=("leek",)), b2.ParameterError, r"a name in trainable must be one of .*did you mean 'leak'"),
         (lambda: IAF(3, trainable=("refractory_time",)), b2.ParameterError, r"a name in trainable must be one of"),
         (lambda: IAF(3, tau=1e-6), b2.UnknownKeywordError, r"IAF\(\) has no argument 'tau'"),
@@ -104,6 +132,15 @@ def compressed():
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_measured_spikes__are_checked_where_the_run_reads_them():
+    rows = torch.full((10, 4, 3), float("nan"))
+    rows[:, :2] = 0.0
+    assert iaf(JUMPS, measured_spikes=rows[:, :2]).spikes.sum() == 0
+    longer = torch.zeros(15, 2, 3)
+    longer[10:] = 5.0
+    assert iaf(JUMPS, measured_spikes=longer).spikes.shape == (10, 2, 3)
 
 
 def test_error__inside_of_a_compiled_function():

@@ -8,7 +8,7 @@ import torch
 from test_torch_functional import DT, of_model, random_case
 
 import bss2sim as b2
-from bss2sim.torch import iaf, li, lif
+from bss2sim.torch import functional, iaf, li, lif, operators
 from bss2sim.torch.operators import steps
 
 MODELS = {"iaf": iaf, "lif": lif, "li": li}
@@ -223,8 +223,41 @@ def test_memory__of_a_step_is_one_number_and_one_byte():
     assert 4 * n <= kept <= (4 + 1) * n + 1000
     checkpointed = saved_bytes(lambda: iaf(given, weight, checkpoint=40)) - given.numel() * 4
     assert checkpointed <= 12 * n / 40 + 1000
-    with torch.no_grad():
-        assert saved_bytes(lambda: iaf(given, weight)) == 0
+
+
+def test_memory__without_gradients_no_state_is_kept(monkeypatch):
+    kept = []
+    monkeypatch.setattr(
+        functional, "steps", lambda *arguments: kept.append(arguments[-1]) or operators.steps(*arguments)
+    )
+    weight = torch.randn(4, 6).requires_grad_()
+    for run in (lambda: iaf(torch.zeros(20, 2, 4), weight), lambda: iaf(torch.zeros(20, 2, 4), weight.detach())):
+        run()
+        with torch.no_grad():
+            run()
+    assert kept == ["state", "nothing", "nothing", "nothing"]
+
+
+@pytest.mark.parametrize("model", [iaf, lif, li])
+def test_vmap__is_refused_on_the_way_back(model):
+    weight = torch.rand(3, 5, 6).requires_grad_()
+    spikes = (torch.rand(20, 2, 5) < 0.3).float()
+    leak = {} if model is iaf else {"leak": 0.0}
+    with pytest.raises(b2.Bss2SimError, match=r"kept nothing for its gradients.*transforms of torch\.func"):
+        torch.func.vmap(lambda w: model(spikes, w, **leak).membrane)(weight).sum().backward()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own
+def test_forward_mode__is_refused():
+    jumps = torch.rand(10, 2, 3)
+    with pytest.raises(b2.InputError, match="no forward-mode differentiation"):
+        torch.func.jvp(lambda x: iaf(x).membrane, (jumps,), (torch.ones_like(jumps),))
+
+
+def test_weights__of_no_inputs_have_a_gradient():
+    weight = torch.rand(0, 3).requires_grad_()
+    iaf(torch.zeros(5, 2, 0), weight).membrane.sum().backward()
+    assert weight.grad.shape == (0, 3)
 
 
 def test_import__of_the_package_loads_no_torch():

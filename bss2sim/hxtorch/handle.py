@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy, deepcopy
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -101,6 +102,15 @@ class Handle(metaclass=HandleMeta):
     def clear(self) -> None:
         """Forget all tensors."""
         self.data.update(dict.fromkeys(self.data))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Handle:
+        """Copy with the numbers of the tensors: PyTorch copies none that are part of a computation."""
+        copied = copy(self)
+        copied.data = OrderedDict(
+            (name, value.detach().clone() if isinstance(value, Tensor) else deepcopy(value, memo))
+            for name, value in self.data.items()
+        )
+        return copied
 
     def __repr__(self) -> str:
         entries = (

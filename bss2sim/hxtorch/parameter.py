@@ -45,7 +45,6 @@ class HXBaseParameter(torch.nn.Module):
         super().__init__()
         self._hardware_value = hardware_value
         self._model_value = model_value
-        self._set_on_chip_func: Callable[..., Any] | None = None
 
     @property
     def hardware_value(self) -> Value:
@@ -82,8 +81,9 @@ class HXBaseParameter(torch.nn.Module):
 
         Parameters
         ----------
-        set_on_chip_func : callable, optional
-            Writes the trained value to a chip; kept for hardware mode, and not called in mock mode.
+        set_on_chip_func : None
+            A function that writes the trained value to a chip has nothing to write to here: the emulated chip is calibrated anew
+            when `hardware_value` changes, which that of a ``HXTransformedModelParameter`` does as its model is trained.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class HXBaseParameter(torch.nn.Module):
         Raises
         ------
         ParameterError
-            If the value is no number or tensor, or the function cannot be called.
+            If the value is no number or tensor, or there is a function.
 
         Examples
         --------
@@ -102,8 +102,11 @@ class HXBaseParameter(torch.nn.Module):
         Parameter containing:
         tensor(125., requires_grad=True)
         """
-        if set_on_chip_func is not None and not callable(set_on_chip_func):
-            raise ParameterError(f"set_on_chip_func must be a function or None; got {set_on_chip_func!r}")
+        if set_on_chip_func is not None:
+            raise ParameterError(
+                "set_on_chip_func is not called here: the emulated chip is calibrated to hardware_value; leave it out and use "
+                f"HXTransformedModelParameter(model_value, function); got {set_on_chip_func!r}"
+            )
         try:
             parameter = _as_parameter(self._model_value)
         except (TypeError, ValueError, RuntimeError) as reason:
@@ -112,7 +115,6 @@ class HXBaseParameter(torch.nn.Module):
             ) from reason
         del self._model_value  # a module keeps its parameters apart from plain attributes
         self._model_value = parameter
-        self._set_on_chip_func = set_on_chip_func
         return self
 
     def forward(self) -> Value:

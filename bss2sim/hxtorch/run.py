@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bss2sim.errors import Bss2SimError, ParameterError
+from bss2sim.errors import Bss2SimError, InputError, ParameterError
 
 from .backend.module_manager import Step, name_of
 from .execution_info import ExecutionInfo
@@ -31,7 +31,7 @@ def run(experiment: Experiment, runtime: int | None) -> ExecutionInfo | None:
     ParameterError
         If there is no experiment, or `runtime` is no number of steps.
     InputError
-        If modules feed each other in a circle, or inputs do not fit.
+        If nothing is connected, modules feed each other in a circle, or inputs do not fit.
     TypeError
         If a dropout does not follow one population of neurons.
 
@@ -48,6 +48,9 @@ def run(experiment: Experiment, runtime: int | None) -> ExecutionInfo | None:
     """
     if not isinstance(experiment, Experiment):
         raise ParameterError(f"experiment must be an Experiment; got {type(experiment).__name__}")
+    experiment.check_runtime(runtime)
+    if not experiment.modules.is_connected():
+        raise InputError("nothing is connected; call the modules before each run, which empties the graph")
     try:
         recorded, info = experiment.get_hw_results(runtime)
         for step in experiment.modules.done():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bss2sim.errors import InputError, ParameterError
+from bss2sim.inputs import SNAP
+from bss2sim.parameter_values import refuse_bad
 
 _FLOATS = (torch.float32, torch.float64)
 _LOW = (torch.float16, torch.bfloat16)
@@ -117,6 +120,12 @@ def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         raise InputError("sparse inputs get no gradient; pass inputs.to_dense(), or inputs.detach()")
     if spikes.dense_dim():
         raise InputError(f"sparse inputs must have three sparse dims; got {spikes.sparse_dim()}")
+    for axis, index, size in zip(("time", "batch", "input"), spikes._indices(), spikes.shape, strict=True):
+        outside = index[
+            (index < 0) | (index >= size)
+        ]  # PyTorch looks only if it is told to, and coalesce() would move them
+        if len(outside):
+            raise InputError(f"indices of sparse inputs must be in 0 .. {size - 1} along {axis}; got {int(outside[0])}")
     spikes = spikes.coalesce()
     values = spikes.values()
     if not bool((values == 1).all()):
@@ -155,6 +164,13 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
             f"{name} must be one number, or one for each of the {n_neuron} neurons; got the shape {_shape(value)}"
         )
     return value
+
+
+def check_holdoff(holdoff_time: np.ndarray, refractory_time: np.ndarray) -> None:
+    """Refuse a holdoff time [s] that is longer than the refractory time, each () or (neuron,)."""
+    holdoff, refractory = np.broadcast_arrays(holdoff_time, refractory_time)
+    refuse_bad("holdoff_time", holdoff > refractory * (1 + SNAP), holdoff, ("neuron",)[: holdoff.ndim],
+               "at most the refractory_time", " s")  # fmt: skip
 
 
 def read_measured(name: str, value: Any, run: Inputs) -> Tensor | None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from bss2sim.errors import InputError, ParameterError, choose, refuse_unknown_keywords
+from bss2sim.parameter_values import check_range
 
-from .arguments import check_checkpoint, check_positive, read_parameter
+from .arguments import check_checkpoint, check_holdoff, check_positive, read_parameter
 from .functional import Observables, Traces, iaf, li, lif
 
 
@@ -42,25 +43,35 @@ class _Neurons(torch.nn.Module):
         self.checkpoint = given["checkpoint"]
         check_checkpoint(self.checkpoint)
         trainable = given["trainable"]
-        if isinstance(trainable, str):
-            raise ParameterError(
-                f"trainable must be names in a tuple or list; got {trainable!r}: pass ({trainable!r},)"
-            )
+        if isinstance(trainable, str) or not isinstance(trainable, Sequence):
+            raise ParameterError(f"trainable must be names in a tuple or list, as ('threshold',); got {trainable!r}")
         self.trainable = tuple(trainable)
         for name in self.trainable:
             choose(
                 "a name in trainable", name, [n for n in self._names if n not in ("refractory_time", "holdoff_time")]
             )
         for name in self._names:
+            if isinstance(given[name], Tensor) and given[name].requires_grad and name not in self.trainable:
+                raise ParameterError(
+                    f"{name} requires a gradient, but the module keeps a copy; name it in trainable=({name!r},) and train the "
+                    f"module's own, or pass {name}.detach()"
+                )
             value = read_parameter(name, given[name], self.size).detach().clone()
+            check_range(name, name, value.numpy(), ("neuron",)[: value.dim()])
             if name in self.trainable:
                 self.register_parameter(name, torch.nn.Parameter(value))
             else:
                 self.register_buffer(name, value)
+        if "holdoff_time" in self._names:
+            check_holdoff(*(getattr(self, name).numpy() for name in ("holdoff_time", "refractory_time")))
         if self.n_input is None:
+            if given["dtype"] is not None:
+                raise ParameterError("dtype is that of the weights; give n_input too, or leave it out")
             self.register_parameter("weight", None)
         else:
-            dtype = given["dtype"] or torch.get_default_dtype()
+            dtype = torch.get_default_dtype() if given["dtype"] is None else given["dtype"]
+            if dtype not in (torch.float32, torch.float64):
+                raise ParameterError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}")
             self.weight = torch.nn.Parameter(torch.empty(self.n_input, self.size, dtype=dtype))
             self.reset_parameters()
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from bss2sim.errors import Bss2SimError, InputError
-from bss2sim.inputs import SNAP
-from bss2sim.parameter_values import check_range, refuse_bad
+from bss2sim.parameter_values import check_range
 from bss2sim.superspike_run import (
     INTERVAL,
     WEIGHTED_INTERVAL,
@@ -22,6 +21,8 @@ from bss2sim.superspike_run import (
     run_backward,
     run_forward,
 )
+
+from .arguments import check_holdoff
 
 # What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
 _GIVEN = (
@@ -63,9 +64,7 @@ def _training(given: dict[str, Any]) -> Training:
             array = parameters[name]
             check_range(name, name, array, ("neuron",)[: array.ndim])
     if "holdoff_time" in parameters:
-        holdoff, refractory = np.broadcast_arrays(parameters["holdoff_time"], parameters["refractory_time"])
-        refuse_bad("holdoff_time", holdoff > refractory * (1 + SNAP), holdoff, ("neuron",)[: holdoff.ndim],
-                   "at most the refractory_time", " s")  # fmt: skip
+        check_holdoff(parameters["holdoff_time"], parameters["refractory_time"])
     spikes = jumps = None
     if weight is not None:
         values = weight.detach().contiguous().numpy()
@@ -92,10 +91,11 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     """Take the steps; what is not wanted is empty."""
     given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
     run = _training(given)
-    if run.measured_spikes is not None:
-        values = run.measured_spikes.flat
-        if not ((values == 0) | (values == 1)).all():
-            raise InputError(f"measured_spikes must be 0 or 1; got {values[(values != 0) & (values != 1)][0]}")
+    if given["measured_spikes"] is not None:
+        values = given["measured_spikes"][: run.n_time]
+        wrong = values[(values != 0) & (values != 1)]
+        if len(wrong):
+            raise InputError(f"measured_spikes must be 0 or 1; got {wrong[0].item()}")
     spikes, membrane, current, kept = run_forward(run, given["keep"])
     return tuple(map(torch.from_numpy, (spikes, membrane, current, kept.membrane, kept.current, kept.busy)))
 
@@ -121,6 +121,11 @@ def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
     run = _training(given)
     kept = Kept(*(given[name].numpy() for name in ("kept_membrane", "kept_current", "kept_busy")))
+    if kept.membrane.shape != run.kept_shape():
+        raise Bss2SimError(
+            "this run kept nothing for its gradients, as its inputs did not ask for any: transforms of torch.func "
+            "(vmap) hide that; loop instead, or use the batch axis"
+        )
     current = None if given["current"] is None else given["current"].detach().numpy()
     of_inputs, of_weight, of_parameters = given["of_inputs"], given["of_weight"], given["of_parameters"]
     found = run_backward(

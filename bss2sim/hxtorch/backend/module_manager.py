@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import networkx
+import torch
 
 from bss2sim.errors import InputError
 
@@ -67,6 +68,7 @@ class ModuleManager:
         self.nodes: dict[Any, int] = {}
         self.wrappers: dict[Any, str] = {}
         self.graph = networkx.DiGraph()
+        self._masked: list[tuple[Any, Any]] = []  # neurons and the mask that a dropout of the last run gave them
         self._steps: dict[Any, Step] = {}  # what was connected since the graph was cleared
 
     def clear(self) -> None:
@@ -74,6 +76,10 @@ class ModuleManager:
         self.graph.clear()
         self.wrappers.clear()
         self._steps.clear()
+
+    def is_connected(self) -> bool:
+        """Whether anything was connected since the graph was cleared."""
+        return bool(self._steps)
 
     def has_module(self, module: Any) -> bool:
         """Whether a module, or a group, is known."""
@@ -219,6 +225,10 @@ class ModuleManager:
         from ..modules.batch_dropout import BatchDropout
         from ..modules.neuron import Neuron
 
+        for neurons, mask in self._masked:
+            if neurons.mask is mask:  # not one that the user has set since
+                neurons.mask = torch.ones(neurons.size)
+        self._masked.clear()
         for module in self._steps:
             if not isinstance(module, BatchDropout):
                 continue
@@ -228,6 +238,7 @@ class ModuleManager:
                 raise TypeError(f"{name_of(module)} must follow exactly one population of neurons; it follows {names}")
             module.set_mask()
             before[0].mask = module.mask
+            self._masked.append((before[0], before[0].mask))
 
     def _handle_wrappers(self) -> dict[Any, Step]:
         """Return the steps with each group as one."""
