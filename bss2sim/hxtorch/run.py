@@ -48,10 +48,10 @@ def run(experiment: Experiment, runtime: int | None) -> ExecutionInfo | None:
     """
     if not isinstance(experiment, Experiment):
         raise ParameterError(f"experiment must be an Experiment; got {type(experiment).__name__}")
-    experiment.check_runtime(runtime)
-    if not experiment.modules.is_connected():
-        raise InputError("nothing is connected; call the modules before each run, which empties the graph")
     try:
+        experiment.check_runtime(runtime)
+        if not experiment.modules.is_connected():
+            raise InputError("nothing is connected; call the modules before each run, which empties the graph")
         recorded, info = experiment.get_hw_results(runtime)
         for step in experiment.modules.done():
             _execute(step, recorded)
