@@ -267,7 +267,7 @@ def sparse_spikes(
     n_batch : int, optional
         Number of trials; with `batch` only. Default: the highest trial + 1.
     n_neuron : int, optional
-        Number of neurons, to check `neuron` against.
+        Number of neurons, to check `neuron` against; kept as an attribute, since silent neurons have no spike to tell of them.
     duration : float, optional
         Length of the trials [s], kept as an attribute that :func:`simulate` uses.
 
@@ -303,7 +303,9 @@ def sparse_spikes(
             as_whole(name, value)
     if batch is None and n_batch is not None:
         raise ParameterError("n_batch needs batch, the trial of each spike")
-    attrs = {} if duration is None else {"duration": as_seconds("duration", duration)}
+    attrs: dict[str, Any] = {} if duration is None else {"duration": as_seconds("duration", duration)}
+    if n_neuron is not None:
+        attrs["n_neuron"] = int(n_neuron)
     n_trial = 1 if batch is None else int(n_batch) if n_batch is not None else int(trial.max(initial=-1)) + 1
     if trial.size and (trial.min() < 0 or trial.max() >= n_trial):
         raise InputError(f"batch must be in 0 .. {n_trial - 1}; got {trial.min() if trial.min() < 0 else trial.max()}")
@@ -311,7 +313,7 @@ def sparse_spikes(
     order = np.lexsort((neurons, times, trial))
     times, neurons, trial = times[order], neurons[order], trial[order]
     _check_spikes(times, neurons, trial, limit)
-    if attrs and times.size and times.max() >= attrs["duration"]:
+    if duration is not None and times.size and times.max() >= attrs["duration"]:
         raise InputError(f"spike_time must be below duration = {attrs['duration']} s; got {times.max()} s")
     rows = np.bincount(trial, minlength=n_trial).astype(np.int64)
     return create_dataset(

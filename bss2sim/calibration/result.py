@@ -84,6 +84,11 @@ class Calibration:
         done = f"{int(self.success.sum())} of {self.success.size} circuits"
         return f"<Calibration {self.attrs['calibration_id']}: {done}, method {self.attrs['method']!r}>"
 
+    @property
+    def bss2(self) -> Any:
+        """Pictures: ``histograms()`` and ``residuals()`` of :class:`bss2sim.accessor.Bss2Accessor`."""
+        return self.to_dataset().bss2
+
     def to_dataset(self) -> xr.Dataset:
         """Return everything as one Dataset, as :meth:`to_netcdf` writes it."""
         parts = {**self.registers.data_vars, **self.achieved.data_vars, **self.residual.data_vars}
