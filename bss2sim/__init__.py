@@ -116,7 +116,18 @@ _HOME = {
     "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("accessor", "alignment", "calibration", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "torch")
+_MODULES = (
+    "accessor",
+    "alignment",
+    "calibration",
+    "datasets",
+    "errors",
+    "hardware",
+    "hxtorch",
+    "plot",
+    "runs",
+    "torch",
+)
 
 
 def _load(module: str) -> ModuleType:
