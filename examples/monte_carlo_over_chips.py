@@ -41,7 +41,9 @@ for registers, name, colour, marker in (
         warnings.simplefilter("ignore")
         run = b2.simulate(neurons, spikes, synapse=synapse, chip=chips, calibration=registers)
     rate = b2.runs.rates(run).mean("neuron") / 1e3
-    axes[0].plot(run.chip, rate, marker, color=colour, label=f"{name}: {float(rate.mean()):.1f} +- {float(rate.std()):.1f} kHz")
+    axes[0].plot(
+        run.chip, rate, marker, color=colour, label=f"{name}: {float(rate.mean()):.1f} +- {float(rate.std()):.1f} kHz"
+    )
     first = b2.runs.first_spikes(run)
     spread = first.std("chip").values.ravel() * 1e6
     axes[1].hist(spread[np.isfinite(spread)], np.linspace(0, 30, 31), color=colour, alpha=0.8, label=name)
