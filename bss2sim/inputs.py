@@ -283,6 +283,8 @@ def sparse_spikes(
         If lengths differ, or a time or index is out of range.
     ParameterError
         If n_batch, n_neuron or duration is out of range.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -51,6 +51,8 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
         If `run` has no sparse spikes or no such trial.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -112,6 +114,8 @@ def traces(
         If `run` has no membrane, no such neuron or no such trial.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -182,6 +186,8 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
         If `run` has no spikes, or not as many trials as `label` has entries.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -72,6 +72,8 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: str | Itera
         If a quantity is not in both, holds no numbers or no finite ones, or if there is none to draw.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

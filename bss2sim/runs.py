@@ -36,6 +36,8 @@ def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
     ------
     InputError
         If there is no run, or the runs differ in variables, dims, coords other than `dim`, or attrs.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
