@@ -139,7 +139,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
         raise InputError(f"inputs must be real numbers; got dtype {array.dtype}")
     if array.shape[-1] != size:
         what = "neurons in the population" if axis == "neuron" else "inputs in the weights"
-        raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}")
+        remedy = "; spikes of inputs need synapse=Synapse(weight), weight (input, neuron)" if axis == "neuron" else ""
+        raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}{remedy}")
     if array.shape[-2] == 0:
         raise InputError("inputs have no time steps; give at least one")
     if array.dtype == bool:
@@ -344,6 +345,11 @@ def read_inputs(
     inputs: Any, synapse: Synapse | None, size: int, dt: float, start: float, dtypes: tuple[Any, ...]
 ) -> Drive:
     """Read any of the three forms of input; `dtypes` are those a dense input may keep, the last is the default."""
+    if isinstance(inputs, tuple):
+        raise InputError(
+            "inputs is a tuple, of which it is not clear what it means; give sparse spikes as sparse_spikes(time, neuron, "
+            "duration=...), or an array (time, batch, input)"
+        )
     if isinstance(inputs, xr.Dataset):
         if synapse is None:
             raise InputError("sparse spikes need synapse=Synapse(weight), weight (input, neuron)")

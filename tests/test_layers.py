@@ -80,6 +80,7 @@ KERNEL_IMPORTS = {
     "contextlib",
     "functools",
     "threading",
+    "time",
     "copy",
     "importlib",
     "sys",
