@@ -178,7 +178,7 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are no spikes that can be counted, no duration, or no such neuron or label.
+            If there are no spikes that can be counted, no neurons, no duration, or no such neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError
@@ -266,7 +266,7 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are neither first nor sparse spikes, or no such neuron or label.
+            If there are neither first nor sparse spikes, no neurons, or no such neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError
@@ -421,6 +421,8 @@ class Bss2Accessor:
         if neuron is not None:
             label = neuron_labels(function, neuron, there)
             array = array.assign_coords(neuron=there).sel(neuron=label)
+        if not array.size:
+            raise InputError(f"{function}: there is nothing to draw: {dict(array.sizes)}")
         return array.isel(place), title
 
     def _calibration(self, function: str) -> xr.Dataset:

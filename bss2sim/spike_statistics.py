@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords
+from bss2sim.errors import InputError, ParameterError, first_few, refuse_unknown_keywords
 from bss2sim.variables import LABEL_ATTRS
 
 _SPARSE = ("spike_time", "spike_neuron", "spike_batch", "row_size")
@@ -71,7 +71,7 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
         count = _by_neuron(run, np.bincount(place, minlength=run.row_size.size * size), size)
     else:
         raise InputError(
-            f"count_spikes: the run has no spikes to count, only {', '.join(map(str, run.data_vars))}; "
+            f"count_spikes: the run has no spikes to count, only {first_few(run.data_vars) or 'nothing'}; "
             f'record them with Recording(spikes="count")'
         )
     count.attrs = dict(LABEL_ATTRS["spike_count"])
@@ -219,6 +219,6 @@ def check_sparse(function: str, run: object, remedy: str = 'Recording(spikes="sp
     assert isinstance(run, xr.Dataset)
     if any(name not in run for name in _SPARSE):
         raise InputError(
-            f"{function}: the run has no sparse spikes, only {', '.join(map(str, run.data_vars)) or 'nothing'}; "
+            f"{function}: the run has no sparse spikes, only {first_few(run.data_vars) or 'nothing'}; "
             f"record them with {remedy}"
         )

@@ -234,6 +234,12 @@ def test_methods__refuse_other_datasets(method, message):
         getattr(xr.Dataset({"x": 0}).bss2, method)()
 
 
+@pytest.mark.parametrize("method", ["rates", "first_spikes"])
+def test_runs__of_no_neurons_are_refused(method):
+    with pytest.raises(b2.InputError, match=rf"{method}: there is nothing to draw: .*'neuron': 0"):
+        getattr(b2.sparse_spikes([], [], duration=DURATION).bss2, method)()
+
+
 def test_rates__refuse_a_run_without_spikes(run):
     with pytest.raises(b2.InputError, match="no spikes to count"):
         run[["membrane"]].bss2.rates()

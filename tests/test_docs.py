@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import bss2sim
+from bss2sim.hardware.transfer import LAWS
+from bss2sim.variables import TRIAL, VARIABLES
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.rst"))
@@ -56,6 +58,22 @@ def test_index__reaches_every_page() -> None:
     index = (DOCS / "index.rst").read_text(encoding="utf-8")
     entries = set(re.findall(r"^   (\w+)(?:/index)?$", index, re.MULTILINE))
     assert {page.removesuffix(".rst") for page in PAGES} - {"index"} <= entries
+
+
+def test_data_model__explains_every_dim_of_the_registry() -> None:
+    text = (DOCS / "data_model.rst").read_text(encoding="utf-8")
+    dims = {dim for variable in VARIABLES.values() for part in variable.dims for dim in part.strip("[]").split("|")}
+    assert "atomic_neuron" in dims and len(dims) > 10
+    for dim in dims - {TRIAL}:
+        assert f"``{dim}``" in text, f"docs/data_model.rst does not say what dim {dim} is"
+
+
+def test_chip__has_every_law() -> None:
+    """The table is made of docstrings: each begins with the quantity and its equation."""
+    for name, law in LAWS.items():
+        first = inspect.cleandoc(type(law).__doc__ or "").splitlines()[0]
+        assert re.fullmatch(r"[^:]+: \S.* = .*\.", first), f"{name}: {first}"
+        assert "Source: " in (type(law).__doc__ or ""), f"the law of {name} has no source"
 
 
 def test_links__dead_ones_are_found(tmp_path: Path) -> None:

@@ -62,6 +62,11 @@ class Calibration:
     attrs : mapping
         ``bss2sim_version``, ``method``, ``rule``, ``seed``, ``chip_seed``, ``calibration_id``.
 
+    Attributes
+    ----------
+    bss2 : Bss2Accessor
+        Pictures: ``calibration.bss2.histograms()``, ``calibration.bss2.residuals("threshold")``.
+
     Examples
     --------
     >>> from bss2sim.calibration.calibrate import calibrate
