@@ -208,7 +208,8 @@ def simulate(
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, **where}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
-    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
+    span = {"start_time": begin, "duration": length, "n_neuron": neurons.size}
+    result = label_result(plan, begin, step, {**provenance, **span})
     if not return_state:
         return result
     after, end_step = plan.after, step + n_time

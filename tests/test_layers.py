@@ -12,7 +12,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "arrays", "options", "threads", "memory", "kept"],
+    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept"],
     ["coordinates", "variables", "kernels.*"],
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],
@@ -59,10 +59,10 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs"],
+    ["runs", "spike_statistics", "trial_selection"],
     ["torch.*"],
     ["hxtorch.*"],
-    ["datasets", "plot", "plot_distributions"],
+    ["accessor", "datasets", "plot", "plot_axes", "plot_distributions", "plot_residuals", "plot_statistics"],
     ["digits", "digits_report", "versions"],
     ["__main__"],
 ]
@@ -80,6 +80,7 @@ KERNEL_IMPORTS = {
     "contextlib",
     "functools",
     "threading",
+    "time",
     "copy",
     "importlib",
     "sys",

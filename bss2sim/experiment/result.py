@@ -104,7 +104,8 @@ def label_experiment(
     extra: dict[str, Any] = {"cadc_cut": found.cadc.cut} if found.cadc is not None and found.cadc.cut else {}
     if e.neurons.enable_madc_recording:
         extra["madc_neuron"] = int(e.neurons.record_neuron_id)
-    attrs = {**general, "start_time": 0.0, "duration": length, **provenance, **extra}
+    span = {"start_time": 0.0, "duration": length, "n_neuron": e.neurons.size}
+    attrs = {**general, **span, **provenance, **extra}
     result = create_dataset(variables, coords, attrs)
     if "membrane" in result and (e.neurons.trace_values("trace_scale", placed) == 1).all():
         result["membrane"].attrs["units"] = "LSB"
