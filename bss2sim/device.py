@@ -11,6 +11,7 @@ from .errors import DeviceError, MissingDependencyError, ParameterError, choose
 DEVICES = ("cpu", "cuda", "auto")
 # Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. Not measured on a GPU yet.
 WORTHWHILE = 50_000_000
+GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA reads: its own, and managed memory
 
 
 def check_device(device: Any, threads: Any) -> str:
@@ -21,10 +22,13 @@ def check_device(device: Any, threads: Any) -> str:
     return name
 
 
-def is_on_device(inputs: Any) -> bool:
-    """Whether inputs are on a GPU."""
-    # looked up in the class: a PyTorch tensor raises where it is on the processor, or needs gradients
-    return hasattr(type(inputs), "__cuda_array_interface__") and bool(getattr(inputs, "is_cuda", True))
+def is_on_gpu(array: Any) -> bool:
+    """Whether an object is an array on a GPU, whether or not it can be read."""
+    # looked up in the class: a PyTorch tensor that needs gradients raises where it is asked for its memory
+    kind = type(array)
+    if hasattr(kind, "__dlpack_device__"):
+        return array.__dlpack_device__()[0] in GPU_MEMORY
+    return hasattr(kind, "__cuda_array_interface__")
 
 
 def require_cuda() -> None:

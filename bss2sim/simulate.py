@@ -12,7 +12,7 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
-from .device import check_device, choose_device, is_on_device
+from .device import check_device, choose_device, is_on_gpu
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
@@ -63,8 +63,8 @@ def simulate(
         (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
         (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
         Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. With
-        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__``. A chip takes
-        spikes only, dense ones as whole numbers.
+        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__`` or ``__dlpack__``. A chip
+        takes spikes only, dense ones as whole numbers.
     dt : float
         Grid spacing in hardware time [s], above 0.
     synapse : Synapse, optional
@@ -175,7 +175,7 @@ def simulate(
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     device = check_device(device, threads)
-    on_gpu = is_on_device(inputs)
+    on_gpu = is_on_gpu(inputs)
     if on_gpu:
         from .device_inputs import take_device_array
 
@@ -323,9 +323,9 @@ def _outputs(wanted: Any, out: Any, read: list[np.ndarray], drive: Drive) -> Out
         return make_outputs(wanted, out, read)
     from .device_outputs import take_device_outputs
 
-    on_device = take_device_outputs(wanted, out, drive.on_device)
+    on_device, streams = take_device_outputs(wanted, out, drive.on_device)
     outputs = make_outputs({name: wanted[name] for name in wanted if name not in on_device}, None, read)
-    outputs.on_device = on_device
+    outputs.on_device, outputs.streams = on_device, streams
     return outputs
 
 

@@ -152,18 +152,18 @@ def is_available():
     return SIMULATED or cuda.is_available()
 
 
-def make_stream():
-    """Return a new stream: what is sent to one runs in order, and beside what is sent to others."""
-    return cuda.stream()
+def flush():
+    """Give back memory that was dropped; Numba collects it first."""
+    if not SIMULATED:
+        cuda.current_context().memory_manager.deallocations.clear()
 
 
 def free_memory():
     """Bytes that are free on the GPU; infinity in the simulator."""
     if SIMULATED:
         return float("inf")
-    context = cuda.current_context()
-    context.memory_manager.deallocations.clear()  # what was dropped, but not given back yet
-    return context.get_memory_info()[0]
+    flush()
+    return cuda.current_context().get_memory_info()[0]
 
 
 class OutOfDeviceMemory(MemoryError):
@@ -178,14 +178,6 @@ def _with_memory(allocate, size):
         if "OUT_OF_MEMORY" not in str(reason).upper():  # the class and its attributes differ between versions
             raise
         raise OutOfDeviceMemory(size) from reason
-
-
-def send(array, stream):
-    """Copy an array to the GPU; an empty one becomes one element, which nobody reads."""
-    if array.size == 0:
-        array = np.zeros((1,) * max(array.ndim, 1), array.dtype)
-    array = np.ascontiguousarray(array)
-    return _with_memory(lambda: cuda.to_device(array, stream), array.nbytes)
 
 
 def empty(shape, dtype, stream):
@@ -210,22 +202,15 @@ def fetch_all(array):
 class _Flat:
     """Some memory of the GPU as an array with one axis; it keeps its owner."""
 
-    def __init__(self, owner, size, dtype):
+    def __init__(self, owner, address, size, dtype):
         self.owner = owner
-        given = owner.__cuda_array_interface__
-        self.interface = {"shape": (size,), "typestr": dtype.str, "data": (given["data"][0], False), "version": 3}
-        setattr(self, "__array_interface__" if SIMULATED else "__cuda_array_interface__", self.interface)
+        interface = {"shape": (size,), "typestr": dtype.str, "data": (address, False), "version": 3}
+        setattr(self, "__array_interface__" if SIMULATED else "__cuda_array_interface__", interface)
 
 
-def view(owner, size, dtype):
-    """Return the memory of a caller's array as an array with one axis, when everything sent to the GPU so far is done.
-
-    Which stream writes to it is not known in general: arrays of PyTorch do not say it.
-    """
+def view(owner, address, size, dtype):
+    """Return the memory of a caller, from an address on, as an array with one axis."""
     if size == 0:
-        return send(np.empty(0, dtype), make_stream())
-    flat = _Flat(owner, size, dtype)
-    if SIMULATED:
-        return np.asarray(flat)
-    cuda.synchronize()
-    return cuda.as_cuda_array(flat)
+        return empty(1, dtype, 0)
+    flat = _Flat(owner, address, size, dtype)
+    return np.asarray(flat) if SIMULATED else cuda.as_cuda_array(flat)

@@ -106,8 +106,8 @@ def jumps(n_time: int, n_batch: int, dtype: type = np.float32) -> np.ndarray:
 
 def copy_rate(n_byte: int) -> float:
     """Bytes a second that a copy on the GPU reads and writes."""
-    stream = gpu.make_stream()
-    source = gpu.send(np.zeros(n_byte // 4, np.float32), stream)
+    stream = gpu.cuda.stream()
+    source = gpu.cuda.to_device(np.zeros(n_byte // 4, np.float32), stream)
     target = gpu.empty(n_byte // 4, np.float32, stream)
 
     def copy() -> None:
