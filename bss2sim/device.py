@@ -9,7 +9,8 @@ from typing import Any
 from .errors import DeviceError, MissingDependencyError, ParameterError, choose
 
 DEVICES = ("cpu", "cuda", "auto")
-# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. Not measured on a GPU yet.
+# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. An estimate until tests/benchmarks/cuda_table.py
+# has measured the break-even on a GPU.
 WORTHWHILE = 50_000_000
 GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA reads: its own, and managed memory
 
@@ -68,10 +69,10 @@ def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, 
     if on_gpu:
         return "cuda", {"device": "cuda", "device_choice": "the inputs are on a GPU"}
     if work < WORTHWHILE:
-        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU"
+        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU by estimate"
         return "cpu", {"device": "cpu", "device_choice": reason}
     try:
         require_cuda()
     except (DeviceError, MissingDependencyError) as none:
         return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
-    return "cuda", {"device": "cuda", "device_choice": f"{work} neuron-steps, at least {WORTHWHILE}"}
+    return "cuda", {"device": "cuda", "device_choice": f"{work} neuron-steps, at least the {WORTHWHILE} worth a GPU by estimate"}
