@@ -23,6 +23,16 @@ def check_device(device: Any, threads: Any) -> str:
     return name
 
 
+def choose_chip_device(device: Any) -> tuple[str, dict[str, str]]:
+    """Return the device of the circuits of a run on a chip, and the attributes that say so."""
+    name: str = choose("device", device, DEVICES)
+    if name == "cuda":
+        require_cuda()
+    if name == "auto":
+        return "cpu", {"device": "cpu", "device_choice": "circuits of a chip run on a GPU with device='cuda' alone"}
+    return name, {"device": name}
+
+
 def is_on_gpu(array: Any) -> bool:
     """Whether an object is an array on a GPU, whether or not it can be read."""
     # looked up in the class: a PyTorch tensor that needs gradients raises where it is asked for its memory
@@ -75,4 +85,7 @@ def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, 
         require_cuda()
     except (DeviceError, MissingDependencyError) as none:
         return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
-    return "cuda", {"device": "cuda", "device_choice": f"{work} neuron-steps, at least the {WORTHWHILE} worth a GPU by estimate"}
+    return "cuda", {
+        "device": "cuda",
+        "device_choice": f"{work} neuron-steps, at least the {WORTHWHILE} worth a GPU by estimate",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .device_spikes import DeviceSpikes
 from .euler_coefficients import euler_coefficients
 from .euler_run import events_on_grid, refuse_long_counter
 from .kernels.cuda_euler import euler_kernel
-from .plan import Plan
+from .plan import Plan, raise_status
 
 
 def run_euler_on_device(plan: Plan) -> None:
@@ -61,7 +62,13 @@ def run_euler_on_device(plan: Plan) -> None:
 
     after = plan.after
     DeviceRun(
-        plan, shared, [after.membrane, after.current, after.inhibitory, after.busy], spikes, plan.n_time, launch
+        plan,
+        shared,
+        [after.membrane, after.current, after.inhibitory, after.busy],
+        spikes,
+        plan.n_time,
+        launch,
+        partial(raise_status, plan),
     ).run()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .device_spikes import DeviceSpikes
 from .exact_run import grid_coefficients, neuron_arguments, refuse_endless_firing, refuse_state_off_grid, times_of_rows
 from .kernels.cuda_events import events_kernel
 from .kernels.cuda_grid import grid_kernel
-from .plan import Plan
+from .plan import Plan, raise_status
 
 
 def run_exact_on_device(plan: Plan) -> None:
@@ -87,7 +88,7 @@ def _run_grid(plan: Plan) -> None:
             arrays[-1], plan.selected.size, *chunk.recordings(np.float64), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
-    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch).run()
+    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch, partial(raise_status, plan)).run()
 
 
 def _run_events(plan: Plan) -> None:
@@ -115,5 +116,6 @@ def _run_events(plan: Plan) -> None:
             arrays[-1], plan.selected.size, *chunk.recordings(np.float64), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
+    refuse = partial(raise_status, plan)
     steps = drive.time.size / max(1, drive.pointer.size - 1)
-    DeviceRun(plan, shared, [*plan.after.arrays(), plan.after.time], _spikes(plan), steps, launch).run()
+    DeviceRun(plan, shared, [*plan.after.arrays(), plan.after.time], _spikes(plan), steps, launch, refuse).run()

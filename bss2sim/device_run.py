@@ -21,7 +21,6 @@ from .kernels import cuda as gpu
 from .kernels import cuda_streams as streams
 from .kernels.codes import BIN_FULL, NOT_FINITE, TOO_FAST
 from .kernels.cuda_spikes import NO_FAULT, NOTHING
-from .plan import Plan, raise_status
 
 _SHARE = 0.9  # of the free memory that a run may take
 _UNDER_WAY = 2
@@ -33,7 +32,7 @@ class DeviceRun:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or CircuitPlan
         The run.
     shared : list of array
         Arrays that all trials read.
@@ -45,12 +44,15 @@ class DeviceRun:
         Steps of a neuron, to guess the number of its spikes.
     launch : callable
         ``launch(chunk, shared)`` starts the kernel.
+    refuse : callable
+        ``refuse((fault, trial, neuron))`` raises what the kernel reported.
     """
 
     def __init__(
-        self, plan: Plan, shared: list[np.ndarray], after: list[np.ndarray | None], spikes: DeviceSpikes | None,
-        steps: float, launch: Callable[[Chunk, list[Any]], None],
+        self, plan: Any, shared: list[np.ndarray], after: list[np.ndarray | None], spikes: DeviceSpikes | None,
+        steps: float, launch: Callable[[Chunk, list[Any]], None], refuse: Callable[[np.ndarray], None],
     ) -> None:  # fmt: skip
+        self._refuse = refuse
         self._plan, self._spikes, self._launch, self._host_shared = plan, spikes, launch, shared
         self._after = [array if array is not None else np.empty((0, 0)) for array in after]
         self._outputs = {name: array for name, (_, array) in plan.outputs.dense.items()}
@@ -201,7 +203,7 @@ class DeviceRun:
             task = int(report[fault - 1])
             if task != NO_FAULT:
                 trial, neuron = divmod(task, plan.n_neuron)
-                raise_status(plan, np.array([fault, chunk.low + trial, neuron]))
+                self._refuse(np.array([fault, chunk.low + trial, neuron]))
 
     def _bring_home(self, chunk: Chunk) -> None:
         """Fetch the results of a chunk that is settled; another one may be under way."""

@@ -87,10 +87,12 @@ def simulate(
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
         With ``device="cuda"`` also a dict of arrays on the GPU by variable, which are written there and are no part of the result.
     threads : int, optional
-        Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+        Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it. Not with
+        ``device="cuda"``, but for the readout of a chip.
     device : {"cpu", "cuda", "auto"}
-        "cuda": an NVIDIA GPU, for large batches of the model; needs an extra of the package, see ``docs/cuda``. "auto": the
-        GPU if the run is large enough and there is one; the attribute `device_choice` of the result says why.
+        "cuda": an NVIDIA GPU, for large batches; needs an extra of the package, see ``docs/cuda``. "auto": the GPU if the run
+        is large enough and there is one; the attribute `device_choice` of the result says why. Of a chip, circuits run on
+        the GPU with "cuda" alone, and are read on the processor.
     chip : EmulatedChip, optional
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
@@ -170,9 +172,10 @@ def simulate(
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
-                          return_state=(return_state, False), out=(out, None), device=(device, "cpu"))  # fmt: skip
+                          return_state=(return_state, False), out=(out, None))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
-                           run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
+                           run=run, effects=effects, start=start, duration=duration, threads=threads,
+                           device=device)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     device = check_device(device, threads)
     on_gpu = is_on_gpu(inputs)

@@ -21,7 +21,7 @@ import numpy as np
 from numba import config, cuda
 from numba.core.dispatcher import Dispatcher
 
-from . import grid, lanes, vector
+from . import circuit, circuit_line, grid, lanes, vector
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 THREADS = 1 if SIMULATED else 128  # of a block: enough to fill a processor, few enough for any number of registers
@@ -33,6 +33,24 @@ ROWS = {
         "MEMBRANE CURRENT INHIBITORY ASYMPTOTE GAIN KEPT GAIN_INH KEPT_INH LOSS LEAK SCREEN CHORD GATE SCALE"
     ).split()
 } | {"BLOCK": 1}
+# The same of a circuit, in ``circuit`` and ``circuit_line``, whose loops have a row of one.
+CIRCUIT_ROWS = {
+    name: getattr(module, name) // circuit.ROW
+    for module, names in (
+        (
+            circuit,
+            "MEMBRANE CURRENT INHIBITORY NOW NOW_EXC NOW_INH GAIN GAIN_INH LOSS KEPT KEPT_INH CHORD FREE_GAIN FREE_GAIN_INH "
+            "FREE_LOSS REST LEAK SCREEN OPEN CLAMP STEP STEP_INH PER_EXC PER_INH PER_MEM RATIO RATIO_INH SLOW SLOW_INH APART "
+            "APART_INH",
+        ),
+        (
+            circuit_line,
+            "FROM_V FROM_I FROM_J LEVEL SLOPE RATE_EXC RATE_INH RESET THRESHOLD CLAMP_END FREE_V FREE_I FREE_J LAST_V KIND EVENT "
+            "SEEN",
+        ),
+    )
+    for name in names.split()
+} | {"BLOCK": 1, "WIDTH": 1}
 
 _unfused = threading.local()
 _made = {}
@@ -57,10 +75,11 @@ def on_device(function):
     if function not in _made:
         source = getattr(function, "py_func", function)
         names = dict(source.__globals__)
+        rows = CIRCUIT_ROWS if source.__module__ in (circuit.__name__, circuit_line.__name__) else ROWS
         for name in source.__code__.co_names:
             value = names.get(name)
-            if name in ROWS and name in names:
-                names[name] = ROWS[name]
+            if name in rows and name in names:
+                names[name] = rows[name]
             elif isinstance(value, Dispatcher) or _is_ours(value):
                 names[name] = on_device(value)
         copy = FunctionType(source.__code__, names, source.__name__, source.__defaults__)
