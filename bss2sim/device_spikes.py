@@ -35,6 +35,7 @@ class ChunkSpikes:
         """Start anew, with room for some spikes."""
         memory, what = self.memory, self.what
         self.capacity = capacity
+        self.time = self.task = None  # given back before more is taken
         self.time = memory.take("spike time", capacity, self.dtype)
         self.task = memory.take("spike task", capacity, np.int64)
         self.found = memory.send("found", np.zeros(1, np.int64), stream)

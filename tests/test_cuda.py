@@ -57,6 +57,8 @@ def test_compiler_that_is_missing__one_clear_sentence(monkeypatch: pytest.Monkey
     message = r"^device='cuda' needs the package numba-cuda; install it with pip install 'bss2sim\[cuda13\]', or .* device='cpu'$"
     with pytest.raises(b2.MissingDependencyError, match=message):
         b2.simulate(NEURONS, JUMPS, device="cuda")
+    with pytest.raises(b2.MissingDependencyError, match=message):
+        b2.simulate(NEURONS, JUMPS, device="cuda", chip=b2.EmulatedChip(seed=1), synapse=b2.Synapse([[1.0, 1.0]]))
     monkeypatch.setattr("bss2sim.device.WORTHWHILE", 1)
     run = b2.simulate(NEURONS, JUMPS, integrator="euler", device="auto")
     assert run.attrs["device_choice"] == "a GPU run needs the package numba-cuda"

@@ -233,6 +233,24 @@ class Parts:
         )  # fmt: skip
         self.table.row("the same on the processor", None, best(lambda: b2.simulate(neurons(), x), 1), x.size)
 
+    def emulated_chip(self) -> None:
+        """Circuits of an emulated chip, which the processor reads, on both devices."""
+        population = b2.IAFNeuron(N, refractory_time=2 * DT, holdoff_time=0.1 * DT)
+        chip = b2.EmulatedChip(seed=7)
+        calibration = b2.calibrate(chip, b2.NeuronCalibTarget.from_populations([population]))
+        synapse = b2.Synapse(np.rint(300 * self.weight[:128]).clip(-63, 63))
+        spikes = self.spikes[:, : self.batch(500), :128]
+
+        def call(where: str) -> object:
+            return b2.simulate(population, spikes, synapse=synapse, chip=chip, calibration=calibration, device=where)
+
+        work = spikes.shape[0] * spikes.shape[1] * N
+        here, there = call("cpu"), call("cuda")
+        same = all(here[name].equals(there[name]) for name in here.data_vars)
+        remark = f"{here.sizes['spike']} spikes; {'the same bits' if same else 'other bits'} as on the processor"
+        self.table.add("emulated chip, CADC and spikes", work, lambda: call("cuda"), lambda _: remark)
+        self.table.row("the same on the processor", None, best(lambda: call("cpu"), 1), work)
+
     def chunks(self) -> None:
         """Copies beside kernels: one chunk, eight chunks, and eight without pinned memory."""
         x = jumps(self.n_time, self.batch(2000))
@@ -288,7 +306,8 @@ class Parts:
 
 # The most wanted first; break-even, which decides what `auto` does, before PyTorch's compiler, which may take minutes.
 PARTS = (
-    "agreement", "dense_recordings", "spikes_alone", "weights", "events", "chips", "launch", "chunks", "break_even", "compiled",
+    "agreement", "dense_recordings", "spikes_alone", "weights", "events", "chips", "launch",
+    "emulated_chip", "chunks", "break_even", "compiled",
 )  # fmt: skip
 
 

@@ -40,11 +40,13 @@ def test_table__without_others(cuda_table, monkeypatch, capsys):
     assert printed.startswith("GPU: ")
     rows = [line for line in printed.splitlines() if line.startswith("| ")]
     for name in (
-        "float32 Euler, v, i and spikes", "exact, dense spikes", "exact, events", "exact, 1 chips", "T=4, B=1, N=1",
+        "float32 Euler, v, i and spikes", "exact, dense spikes", "exact, events", "exact, 1 chips", "emulated chip, CADC",
+        "T=4, B=1, N=1",
         "float32 Euler, membrane there and back, eight chunks, pinned", "(PyTorch is not installed)",
     ):  # fmt: skip
         assert any(row.startswith(f"| {name}") for row in rows), name
     assert printed.count("largest difference of spike times 0 s") == 3
+    assert "the same bits as on the processor" in printed
     assert printed.count("Measured break-even of Euler steps") == 2 and "left out" not in printed
     assert streams.WORTH_PINNING == worthwhile
 
@@ -98,7 +100,7 @@ def test_table__goes_on_without_those_that_fail(cuda_table, torch, monkeypatch, 
 def test_table__stops_in_time(cuda_table, capsys):
     cuda_table.main(0.0001, minutes=-1.0)
     printed = capsys.readouterr().out
-    assert [f"| (left out, the time is over: {part}) | | | | |" in printed for part in cuda_table.PARTS] == [True] * 10
+    assert [f"| (left out, the time is over: {part}) | | | | |" in printed for part in cuda_table.PARTS] == [True] * 11
 
 
 @pytest.mark.parametrize(
