@@ -78,7 +78,7 @@ class DeviceArray:
         """Read what ``__cuda_array_interface__`` says; the owner works on the stream of a number, None for none."""
         given = owner.__cuda_array_interface__
         if given.get("mask") is not None:
-            raise TypeError("it has a mask")
+            raise TypeError("it has a mask; pass an array without one")
         self._describe(owner, given["shape"], np.dtype(given["typestr"]))
         self.address, self.read_only = int(given["data"][0] or 0), bool(given["data"][1])
         strides = given.get("strides")

@@ -17,12 +17,16 @@ _READ_ONLY = 1  # of the flags
 _MAJOR = 1  # of the newest layout that is known here
 
 _deleter = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)  # with the lock of the interpreter, as NumPy calls it
-_name_of = ctypes.pythonapi.PyCapsule_GetName
-_name_of.restype, _name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-_pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
-_pointer_of.restype, _pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-_rename = ctypes.pythonapi.PyCapsule_SetName
-_rename.restype, _rename.argtypes = ctypes.c_int, [ctypes.py_object, ctypes.c_char_p]
+
+
+def _interpreter(name: str, result: Any, *arguments: Any) -> Any:
+    """Return a function of the interpreter; one of our own, as others may set other types for it."""
+    return ctypes.PYFUNCTYPE(result, *arguments)((name, ctypes.pythonapi))
+
+
+_name_of = _interpreter("PyCapsule_GetName", ctypes.c_char_p, ctypes.py_object)
+_pointer_of = _interpreter("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+_rename = _interpreter("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
 
 
 class _Tensor(ctypes.Structure):

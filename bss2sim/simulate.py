@@ -259,7 +259,7 @@ def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | No
         if synapse is not None:
             given.append(synapse._weight.dtype)
         if not isinstance(inputs, xr.Dataset):
-            kind = getattr(inputs, "dtype", None)  # that of a PyTorch tensor is none of NumPy's
+            kind = getattr(inputs, "dtype", np.dtype(np.float64))  # that of a PyTorch tensor is none of NumPy's
             given.append(kind if isinstance(kind, np.dtype) else np.asarray(inputs).dtype)
         floats = [kind for kind in given if kind.kind == "f"]
         return np.dtype(np.float32) if floats and max(kind.itemsize for kind in floats) <= 4 else np.dtype(np.float64)

@@ -31,7 +31,7 @@ def test_in_the_simulator() -> None:
 def test_in_the_simulator__against_compiled_kernels() -> None:
     """Some of them once more, where the processor's results come from machine code."""
     cases = ("euler.py::test_jumps__same_bits[iaf-one-float32]", "exact.py::test_jumps__same_bits[iaf-one]",
-             "exact.py::test_events__same_bits[lif-pair]")  # fmt: skip
+             "exact.py::test_events__same_bits[lif-pair]", "circuits.py::test_circuits__same_bits[leaky events]")  # fmt: skip
     in_simulator(*(f"tests/cuda/test_device_{case}" for case in cases), NUMBA_DISABLE_JIT="0")
 
 
