@@ -192,7 +192,9 @@ def test_masked_array__named():
         def __cuda_array_interface__(self):
             return {**super().__cuda_array_interface__, "mask": self}
 
-    with pytest.raises(b2.InputError, match=r"inputs on a GPU cannot be read: it has a mask; pass an array without one$"):
+    with pytest.raises(
+        b2.InputError, match=r"inputs on a GPU cannot be read: it has a mask; pass an array without one$"
+    ):
         b2.simulate(NEURONS, Masked(JUMPS), device="cuda")
 
 
