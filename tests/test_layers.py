@@ -35,6 +35,8 @@ LAYERS = [
         "broadcasting",
         "device",
         "device_arrays",
+        "device_chunk",
+        "device_dlpack",
         "device_euler",
         "device_exact",
         "device_inputs",
