@@ -12,6 +12,7 @@ from bss2sim.calibration.target import NeuronCalibTarget
 from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
 from bss2sim.share_chip import share_chip
 
+from .lola import Chip
 from .modules.iaf_neuron import IAFNeuron as IAFModule
 from .modules.neuron import Neuron
 from .modules.readout_neuron import ReadoutNeuron
@@ -27,14 +28,25 @@ def _plain(value: Any) -> Any:
     return array.item() if array.size == 1 else array
 
 
+def _to_calibrate(module: Neuron, name: str) -> Any:
+    """Return what the chip is calibrated to: of a parameter with a function of its own that writes it, what it was when the chip was."""
+    parameter = getattr(module, name)
+    if parameter.set_on_chip_func is None:
+        return parameter.hardware_value
+    return module.calibrated_values.get(name, parameter.hardware_value)
+
+
 def population_of(module: Neuron) -> Any:
     """Return what the chip is to be: the values of the hardware, whatever those of the model are."""
     kind: Any = (
         LINeuron if isinstance(module, ReadoutNeuron) else IAFNeuron if isinstance(module, IAFModule) else LIFNeuron
     )
     names = [name for name in kind._names if name != "spike_mask"]
-    values = {name: _plain(getattr(module, name).hardware_value) for name in names}
+    values = {name: _plain(_to_calibrate(module, name)) for name in names}
+    placement = module.execution_instance.neuron_placement
     of_chip = {name: value for name, value in module.chip_arguments().items() if name in kind._chip_names}
+    if placement.has_id(module.unit_ids):
+        of_chip["placement_constraint"] = placement.id2logicalneuron(module.unit_ids)
     if kind.fires:
         values["spike_mask"] = module.mask.bool().numpy()  # neurons that a dropout leaves out send nothing
         of_chip["enable_spike_recording"] = True  # spikes reach the synapses, whether they are recorded or not
@@ -57,7 +69,28 @@ def prepare(instance: Any, modules: Iterable[Neuron], chip: Any) -> tuple[dict[A
     if instance.calib is None or instance.calibrated_to != (chip, target):
         instance.calib, instance.calibrated_to = calibrate(chip, target), (chip, target)
         instance.n_calibrated += 1
+        for module in modules:
+            module.calibrated_values = {name: _copy(_to_calibrate(module, name)) for name in module.params_dict()}
     return placed, instance.calib
+
+
+def _copy(value: Any) -> Any:
+    """Return a value that training does not change."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def with_trained(placed: dict[Any, Any], calibration: Any) -> Any:
+    """Return what a chip is run with: the calibration, or its registers with what trained parameters write into them."""
+    written = {
+        module: [one for one in module.params_dict().values() if one.set_on_chip_func is not None] for module in placed
+    }
+    if not any(written.values()):
+        return calibration
+    chip = Chip(calibration.registers.drop_attrs(deep=False))
+    for module, parameters in written.items():
+        for parameter in parameters:
+            parameter.set_on_chip(chip, list(placed[module].placement_constraint))
+    return chip.neuron_block.registers
 
 
 def failed_neurons(population: Any, calibration: Any) -> int:

@@ -18,7 +18,7 @@ from bss2sim.simulate import simulate
 from bss2sim.synapse import Synapse
 
 from .backend.module_manager import ModuleManager, Step, name_of
-from .chip_populations import failed_neurons, prepare
+from .chip_populations import failed_neurons, prepare, with_trained
 from .connection import connected
 from .execution_info import ExecutionInfo
 from .modules.batch_dropout import BatchDropout
@@ -79,6 +79,24 @@ def events_of(spikes: Tensor, dt: float, n_step: int) -> Events:
     return Events(times[0] * dt, times[2], times[1], dense.shape[2], dense.shape[1])
 
 
+class Ready(NamedTuple):
+    """A population as it runs.
+
+    Attributes
+    ----------
+    population : Population
+        Placed.
+    calibration : Calibration
+        That of its instance.
+    registers : Calibration or Dataset
+        What the chip is configured with.
+    """
+
+    population: Any
+    calibration: Any
+    registers: Any
+
+
 class ChipRun:
     """One run of an experiment on the chip.
 
@@ -117,14 +135,15 @@ class ChipRun:
         for instance in dict.fromkeys(step.module.execution_instance for step in on_chip):
             own = [step.module for step in on_chip if step.module.execution_instance is instance]
             placed, calibration = prepare(instance, own, self.connection.chip)
-            ready.update({module: (population, calibration) for module, population in placed.items()})
-        self.experiment.last_run_chip_configs = [calibration for _, calibration in ready.values()]
+            registers = with_trained(placed, calibration)
+            ready.update({module: Ready(population, calibration, registers) for module, population in placed.items()})
+        self.experiment.note_chip_configs([one.calibration for one in ready.values()])
         for circle in self.circles:
             own_steps = [step for step in circle if isinstance(step.module, Neuron)]
             run = self._run_once if len(circle) == 1 else self._run_until_settled
             for step, result in run(own_steps, ready):
                 step.module.descriptor = self.modules.get_id_by_module(step.module)
-                found[step.module.descriptor] = self._tensors(step.module, result, *ready[step.module])
+                found[step.module.descriptor] = self._tensors(step.module, result, ready[step.module])
         for step in self.steps:
             if isinstance(step.module, InputNeuron) and step.module.execution_instance.input_loopback:
                 step.module.descriptor = self.modules.get_id_by_module(step.module)
@@ -133,7 +152,7 @@ class ChipRun:
 
     def _run_once(self, steps: list[Step], ready: dict[Any, Any]) -> list[tuple[Step, xr.Dataset]]:
         """Run populations one after the other."""
-        return [(step, self._run(step, *ready[step.module])) for step in steps]
+        return [(step, self._run(step, ready[step.module])) for step in steps]
 
     def _run_until_settled(self, steps: list[Step], ready: dict[Any, Any]) -> list[tuple[Step, xr.Dataset]]:
         """Run populations that feed each other again and again, with the spikes of the round before, until these stay the same.
@@ -223,7 +242,7 @@ class ChipRun:
         time, trial = (np.concatenate([getattr(own, name) for own in events]) for name in ("time", "trial"))
         return Events(time, source, trial, int(offset[-1]), events[0].n_trial), np.concatenate(weights)
 
-    def _run(self, step: Step, population: Any, calibration: Any) -> xr.Dataset:
+    def _run(self, step: Step, ready: Ready) -> xr.Dataset:
         """Run one population and keep its spikes."""
         module, dt = step.module, self.experiment.dt
         given, weight = self._inputs(step)
@@ -239,8 +258,8 @@ class ChipRun:
         # A chip is programmed when it is calibrated, which the run stands for; each of its trials has noise of its own.
         labels = self.experiment.n_trial_before + np.arange(given.n_trial)
         result = simulate(
-            population, inputs.assign_coords(batch=labels), dt=dt, synapse=Synapse(weight), chip=self.connection.chip,
-            calibration=calibration, effects=self.connection.effects, start=self.connection.start,
+            ready.population, inputs.assign_coords(batch=labels), dt=dt, synapse=Synapse(weight), chip=self.connection.chip,
+            calibration=ready.registers, effects=self.connection.effects, start=self.connection.start,
             run=max(module.execution_instance.n_calibrated - 1, 0),
         )  # fmt: skip
         if not isinstance(module, ReadoutNeuron):
@@ -253,10 +272,10 @@ class ChipRun:
             )
         return result
 
-    def _tensors(self, module: Any, result: xr.Dataset, population: Any, calibration: Any) -> tuple[Tensor | None, ...]:
+    def _tensors(self, module: Any, result: xr.Dataset, ready: Ready) -> tuple[Tensor | None, ...]:
         """Return what a module records of a run, and count what went wrong."""
         self.saturated += int(result.weight_saturated.sum())
-        self.failed += failed_neurons(population, calibration)
+        self.failed += failed_neurons(ready.population, ready.calibration)
         cadc, madc = _tensor(result, "membrane"), _madc(result)
         if isinstance(module, ReadoutNeuron):
             return cadc, madc

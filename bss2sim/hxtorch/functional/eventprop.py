@@ -65,7 +65,7 @@ class EventPropNeuronFunction(torch.autograd.Function):
     tensor([2, 0, 0])
     >>> spikes[2].backward(torch.ones(1, 1))         # by how much a larger jump makes the first spike come earlier [s]
     >>> print(f"{jumps.grad[0].item():.1e}")
-    5.4e-07
+    4.1e-07
     """
 
     @staticmethod

@@ -47,7 +47,7 @@ class EventPropNeuron(Neuron):
     >>> hxsnn.run(experiment, 30)
     >>> handle.spikes[2].sum().backward()
     >>> print(f"{synapses.weight.grad.item():.1e}")
-    5.4e-07
+    4.1e-07
     """
 
     def forward_func(self, *input: SynapseHandle, hw_data: Any = None) -> NeuronHandle:
