@@ -12,9 +12,11 @@ from bss2sim.calibration.target import NeuronCalibTarget
 from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
 from bss2sim.share_chip import share_chip
 
+from .halco import LogicalNeuronOnDLS
 from .lola import Chip
 from .modules.iaf_neuron import IAFNeuron as IAFModule
 from .modules.neuron import Neuron
+from .modules.neuron_arguments import plain_of_chip
 from .modules.readout_neuron import ReadoutNeuron
 
 
@@ -29,7 +31,7 @@ def _plain(value: Any) -> Any:
 
 
 def _to_calibrate(module: Neuron, name: str) -> Any:
-    """Return what the chip is calibrated to: of a parameter with a function of its own that writes it, what it was when the chip was."""
+    """Return what the chip is calibrated to: of a parameter that a function writes, what it was at the last calibration."""
     parameter = getattr(module, name)
     if parameter.set_on_chip_func is None:
         return parameter.hardware_value
@@ -45,6 +47,8 @@ def population_of(module: Neuron) -> Any:
     values = {name: _plain(_to_calibrate(module, name)) for name in names}
     placement = module.execution_instance.neuron_placement
     of_chip = {name: value for name, value in module.chip_arguments().items() if name in kind._chip_names}
+    for name in of_chip.keys() & module.params_dict().keys():
+        of_chip[name] = plain_of_chip({name: _to_calibrate(module, name)})[name]
     if placement.has_id(module.unit_ids):
         of_chip["placement_constraint"] = placement.id2logicalneuron(module.unit_ids)
     if kind.fires:
@@ -89,7 +93,7 @@ def with_trained(placed: dict[Any, Any], calibration: Any) -> Any:
     chip = Chip(calibration.registers.drop_attrs(deep=False))
     for module, parameters in written.items():
         for parameter in parameters:
-            parameter.set_on_chip(chip, list(placed[module].placement_constraint))
+            parameter.set_on_chip(chip, [LogicalNeuronOnDLS.of(one) for one in placed[module].placement_constraint])
     return chip.neuron_block.registers
 
 

@@ -158,7 +158,8 @@ class ChipRun:
         """Run populations that feed each other again and again, with the spikes of the round before, until these stay the same.
 
         A spike takes time to reach the others, and the noise of a trial is the same in each round: what happens up to some time
-        depends on spikes before it alone. So each round is right for longer than the one before, and what stays the same is the run.
+        depends on spikes before it alone. So each round is right for longer than the one before, and what stays the same is the
+        run.
 
         Raises
         ------

@@ -54,7 +54,14 @@ OF_A_REAL_CHIP = {
     "generate_playback_hooks": "they are programs of the FPGA, which the emulated chip does not have",
     **{
         f"injection_{when}": "it is a program of the FPGA, which the emulated chip does not have"
-        for when in ("pre_static_config", "pre_realtime", "inside_realtime_begin", "inside_realtime", "inside_realtime_end", "post_realtime")
+        for when in (
+            "pre_static_config",
+            "pre_realtime",
+            "inside_realtime_begin",
+            "inside_realtime",
+            "inside_realtime_end",
+            "post_realtime",
+        )
     },
 }
 
@@ -179,7 +186,7 @@ class ExecutionInstance(BaseExecutionInstance):
         return any(getattr(module, "enable_madc_recording", False) for module in self.modules)
 
     def set_neuron_parameters_on_chip(self) -> Chip:
-        """Return the configuration of :attr:`chip` with what trained parameters write into it (``make_trainable(set_on_chip_func)``).
+        """Return :attr:`chip` with what trained parameters write into it (``make_trainable(set_on_chip_func)``).
 
         Runs do it by themselves.
 

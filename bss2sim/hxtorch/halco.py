@@ -247,6 +247,15 @@ class LogicalNeuronOnDLS(morphology.LogicalNeuronOnDLS):
             placed.append(AtomicNeuronOnDLS(column=corner.column + column, row=corner.row + row))
         super().__init__(placed)
 
+    @classmethod
+    def of(cls, neuron: morphology.LogicalNeuronOnDLS) -> Self:
+        """Return a placed neuron of :mod:`bss2sim` with these methods."""
+        found = cls.__new__(cls)
+        object.__setattr__(
+            found, "atomic_neurons", tuple(AtomicNeuronOnDLS(circuit) for circuit in neuron.atomic_neurons)
+        )
+        return found
+
     def get_atomic_neurons(self) -> list[coordinates.AtomicNeuronOnDLS]:
         """Return its circuits."""
         return list(self.atomic_neurons)

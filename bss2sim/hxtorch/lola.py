@@ -11,7 +11,7 @@ import xarray as xr
 
 from bss2sim.errors import ParameterError, suggestion
 from bss2sim.hardware.neuron_block import default_registers
-from bss2sim.hardware.registers import REGISTERS, check_registers
+from bss2sim.hardware.registers import REGISTERS, SIZES, check_registers
 from bss2sim.hardware.synapse_array import HIGHEST_WEIGHT
 
 from .halco import AtomicNeuronOnDLS, CommonNeuronBackendConfigOnDLS, Ranged
@@ -71,6 +71,10 @@ class Group:
     """
 
     __slots__ = ("_block", "_fields", "_name", "_place")
+    _block: NeuronBlock
+    _fields: dict[str, str]
+    _name: str
+    _place: tuple[int, ...]
 
     def __init__(self, name: str, block: NeuronBlock, fields: dict[str, str], place: tuple[int, ...]) -> None:
         for key, value in (("_name", name), ("_block", block), ("_fields", fields), ("_place", place)):
@@ -80,7 +84,9 @@ class Group:
         """Return register, numbers and index of a field; AttributeError if the chip does not have it."""
         name = self._fields.get(field)
         if name is None:
-            raise AttributeError(f"{self._name} has no field {field!r} on the emulated chip{suggestion(field, self._fields)}")
+            raise AttributeError(
+                f"{self._name} has no field {field!r} on the emulated chip{suggestion(field, self._fields)}"
+            )
         values = self._block.registers[name].values
         return REGISTERS[name], values, self._place[len(self._place) - values.ndim :]
 
@@ -96,7 +102,9 @@ class Group:
             if not isinstance(number, bool):
                 raise ParameterError(f"{text} must be True or False; got {value!r}")
         elif isinstance(number, bool) or not isinstance(number, int) or not register.lower <= number <= register.upper:
-            raise ParameterError(f"{text} must be a whole number from {register.lower} to {register.upper}; got {value!r}")
+            raise ParameterError(
+                f"{text} must be a whole number from {register.lower} to {register.upper}; got {value!r}"
+            )
         values[place] = number
 
     def __dir__(self) -> list[str]:
@@ -134,6 +142,8 @@ class AtomicNeuron:
     """
 
     __slots__ = ("_block", "_number")
+    _block: NeuronBlock
+    _number: int
 
     def __init__(self, block: NeuronBlock | None = None, number: int = 0) -> None:
         object.__setattr__(self, "_block", NeuronBlock() if block is None else block)
@@ -236,9 +246,11 @@ class NeuronBlock:
     @registers.setter
     def registers(self, registers: xr.Dataset) -> None:
         checked = check_registers(registers)
-        several = [str(dim) for name, value in checked.data_vars.items() for dim in value.dims[: value.ndim - len(REGISTERS[str(name)].dims)]]
+        several = sorted({str(dim) for dim in checked.dims} - SIZES.keys())
         if several:
-            raise ParameterError(f"registers have a dim {several[0]!r}; a NeuronBlock is of one chip, choose it with .isel()")
+            raise ParameterError(
+                f"registers have a dim {several[0]!r}; a NeuronBlock is of one chip, choose it with .isel()"
+            )
         self._registers = checked.copy(deep=True)
 
 

@@ -65,7 +65,9 @@ class Morphology(ABC):
             source = ReadoutSource(readout_source).name
         except ValueError as reason:
             names = ", ".join(known.name for known in ReadoutSource)
-            raise ParameterError(f"readout_source must be a hal.ReadoutSource ({names}); got {readout_source!r}") from reason
+            raise ParameterError(
+                f"readout_source must be a hal.ReadoutSource ({names}); got {readout_source!r}"
+            ) from reason
         block.registers = _rules.enable_madc_recording(block.registers, coord, source=source)
 
     @staticmethod
@@ -128,6 +130,10 @@ class SingleCompartmentNeuron(morphology.SingleCompartmentNeuron, Morphology):
     def logical_neuron(self) -> LogicalNeuronOnDLS:
         """The neuron with its anchor in circuit 0."""
         return LogicalNeuronOnDLS(self.compartments, 0)
+
+    def place(self, anchor: Any) -> LogicalNeuronOnDLS:
+        """Return the neuron with its anchor at a circuit; see :class:`bss2sim.SingleCompartmentNeuron`."""
+        return LogicalNeuronOnDLS.of(super().place(anchor))
 
     def implement_morphology(self, coord: Any, neuron_block: Any) -> None:
         """Configure the circuits of a placed neuron as one: only the first has leak, capacitance, threshold and output."""

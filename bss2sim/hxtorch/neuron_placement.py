@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from bss2sim.errors import ParameterError, first_few
-from bss2sim.hardware.morphology import LogicalNeuronOnDLS, SingleCompartmentNeuron
+from bss2sim.hardware.morphology import SingleCompartmentNeuron
 from bss2sim.hardware.placement import place
 
+from .halco import LogicalNeuronOnDLS as Placed
 from .morphology import SingleCompartmentNeuron as Shape
 
 
@@ -45,7 +46,7 @@ class NeuronPlacement:
     """
 
     def __init__(self) -> None:
-        self._placed: dict[int, LogicalNeuronOnDLS] = {}
+        self._placed: dict[int, Placed] = {}
 
     def register_id(self, neuron_id: Any, shape: Any, placement_constraint: Any = None) -> None:
         """Place neurons: where they are wanted, else at the first circuits that are free.
@@ -71,7 +72,7 @@ class NeuronPlacement:
         single = placement_constraint is not None and not isinstance(placement_constraint, list | tuple | np.ndarray)
         constraint = [placement_constraint] if single else placement_constraint
         found = place(_structure(shape), len(ids), placement_constraint=constraint, used=self._placed.values())
-        self._placed.update(zip(ids, found, strict=True))
+        self._placed.update(zip(ids, map(Placed.of, found), strict=True))
 
     def has_id(self, neuron_id: Any) -> bool:
         """Whether all of these neurons are placed."""
@@ -96,6 +97,8 @@ class NeuronPlacement:
         ids = _ids(neuron_id)
         missing = [one for one in ids if one not in self._placed]
         if missing:
-            raise ParameterError(f"neuron {first_few(missing)} has no circuits yet; call register_hw_entity() of its module")
+            raise ParameterError(
+                f"neuron {first_few(missing)} has no circuits yet; call register_hw_entity() of its module"
+            )
         found = [self._placed[one] for one in ids]
         return found if isinstance(neuron_id, Iterable) else found[0]

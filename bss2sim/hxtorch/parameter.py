@@ -83,9 +83,10 @@ class HXBaseParameter(torch.nn.Module):
         Parameters
         ----------
         set_on_chip_func : callable, optional
-            Called as ``set_on_chip_func(hardware_value, chip, neurons)`` before each run in hardware mode; it writes the value into the
-            :class:`lola.Chip`, for a list of placed neurons. The chip keeps the calibration it has. None: the chip is calibrated anew
-            when `hardware_value` changes, which that of a ``HXTransformedModelParameter`` does as its model is trained.
+            Called as ``set_on_chip_func(hardware_value, chip, neurons)`` before each run in hardware mode; it writes the value
+            into the :class:`lola.Chip`, for a list of placed neurons. The chip keeps the calibration it has. None: the chip is
+            calibrated anew when `hardware_value` changes, which that of a ``HXTransformedModelParameter`` does as its model is
+            trained.
 
         Returns
         -------
@@ -136,7 +137,8 @@ class HXBaseParameter(torch.nn.Module):
         """
         if self.set_on_chip_func is None:
             raise ParameterError(
-                f"there is no function that writes {self} to a chip; give one to make_trainable(set_on_chip_func=), or leave it to the "
+                f"there is no function that writes {self} to a chip; give one to make_trainable(set_on_chip_func=), or "
+                f"leave it to the "
                 "calibration"
             )
         self.set_on_chip_func(self.hardware_value, chip, neuron_coordinates)

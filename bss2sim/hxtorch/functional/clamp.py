@@ -83,8 +83,14 @@ def linear_exponential_clamp(
     tensor([[[1.0000, 1.4908]]])
     """
     cap = check_positive("cap", cap)
-    if isinstance(start_weight, bool) or not isinstance(start_weight, float | int) or not 0 < start_weight < HIGHEST_WEIGHT:
-        raise ParameterError(f"start_weight must be above 0 and below {HIGHEST_WEIGHT} weight LSB; got {start_weight!r}")
+    if (
+        isinstance(start_weight, bool)
+        or not isinstance(start_weight, float | int)
+        or not 0 < start_weight < HIGHEST_WEIGHT
+    ):
+        raise ParameterError(
+            f"start_weight must be above 0 and below {HIGHEST_WEIGHT} weight LSB; got {start_weight!r}"
+        )
     if not isinstance(quantize, bool):
         raise ParameterError(f"quantize must be True or False; got {quantize!r}")
     start = start_weight / HIGHEST_WEIGHT * cap

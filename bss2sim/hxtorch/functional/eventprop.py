@@ -39,13 +39,13 @@ class EventPropNeuronFunction(torch.autograd.Function):
 
     ``apply(input, leak, reset, threshold, tau_syn, tau_mem, hw_data, dt, refractory_time, holdoff_time)`` returns spikes, membrane
     and current, each (time, batch, neuron); the last four arguments may be left out: None, 1 us, 0 and 0. `input` is that of
-    :class:`EventPropSynapseFunction` (2, time, batch, neuron), or jumps (time, batch, neuron), whose gradient is that of their size.
-    `hw_data` are measured (spikes, cadc), each may be None: they take the place of what the model computes, and the current is that of
-    the model.
+    :class:`EventPropSynapseFunction` (2, time, batch, neuron), or jumps (time, batch, neuron), whose gradient is that of their
+    size. `hw_data` are measured (spikes, cadc), each may be None: they take the place of what the model computes, and the
+    current is that of the model.
 
-    Backwards, what arrives at a spike is ``-dL/dt``, the loss that an earlier spike would save [loss/s], as the synapses hand it on;
-    gradients of membranes and currents are those of a loss on their values. A spike whose membrane would not rise at the threshold
-    has no gradient. There is none of parameters: asking for one is an error.
+    Backwards, what arrives at a spike is ``-dL/dt``, the loss that an earlier spike would save [loss/s], as the synapses hand it
+    on; gradients of membranes and currents are those of a loss on their values. A spike whose membrane would not rise at the
+    threshold has no gradient. There is none of parameters: asking for one is an error.
 
     Raises
     ------
@@ -83,12 +83,15 @@ class EventPropNeuronFunction(torch.autograd.Function):
         holdoff_time: Any = 0.0,
     ) -> Any:
         """Return spikes, membrane and current."""
-        values = dict(zip(_PARAMETERS, (leak, reset, threshold, tau_syn, tau_mem, refractory_time, holdoff_time), strict=True))
+        values = dict(
+            zip(_PARAMETERS, (leak, reset, threshold, tau_syn, tau_mem, refractory_time, holdoff_time), strict=True)
+        )
         needs = (*ctx.needs_input_grad[1:6], *ctx.needs_input_grad[8:10])
         trained = [name for name, need in zip(_PARAMETERS, needs, strict=False) if need]
         if trained:
             raise ParameterError(
-                f"EventProp has gradients of inputs and weights, none of {', '.join(trained)}; train it with method='superspike' of "
+                f"EventProp has gradients of inputs and weights, none of {', '.join(trained)}; train it with "
+                f"method='superspike' of "
                 "Neuron, or leave it as it is"
             )
         if input.dim() not in (3, 4) or (input.dim() == 4 and input.shape[0] != 2):
@@ -141,8 +144,8 @@ class EventPropNeuronFunction(torch.autograd.Function):
 class EventPropSynapseFunction(torch.autograd.Function):
     """Spikes through weights to :class:`EventPropNeuronFunction`.
 
-    ``apply(input, weight)`` takes spikes (time, batch, input) and weights (neuron, input) and returns jumps (2, time, batch, neuron): the
-    second ones are 0 and bring back, for each time, what an earlier spike would save.
+    ``apply(input, weight)`` takes spikes (time, batch, input) and weights (neuron, input) and returns jumps (2, time, batch,
+    neuron): the second ones are 0 and bring back, for each time, what an earlier spike would save.
 
     Examples
     --------

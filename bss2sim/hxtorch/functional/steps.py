@@ -17,7 +17,13 @@ Step = tuple[Tensor, Tensor, Tensor]
 
 
 def _fired(
-    v: Tensor, spikes_hw: Tensor | None, membrane_hw: Tensor | None, reset: Any, threshold: Any, method: str, alpha: float
+    v: Tensor,
+    spikes_hw: Tensor | None,
+    membrane_hw: Tensor | None,
+    reset: Any,
+    threshold: Any,
+    method: str,
+    alpha: float,
 ) -> tuple[Tensor, Tensor]:
     """Return spikes and membrane after the drive of a step, with measured values in their places where there are some."""
     if membrane_hw is not None:
@@ -217,9 +223,12 @@ def refractory_update(
     0.0 0.0
     """
     busy = ref_state > 0
-    if membrane_hw is None:
-        v = torch.where(busy, torch.as_tensor(reset, dtype=v.dtype), v)
-    if spikes_hw is None:
-        z = torch.where(busy, torch.zeros_like(z), z)
-    most = torch.as_tensor(count_steps(torch.as_tensor(refractory_time).detach().double().numpy(), dt), dtype=ref_state.dtype)
+    held = torch.as_tensor(reset, dtype=v.dtype).expand_as(v)
+    if membrane_hw is not None:  # measured values, with the gradients of those they take the place of
+        held = Unterjubel.apply(held, v.detach())
+    silent = torch.zeros_like(z) if spikes_hw is None else z.detach()
+    z, v = torch.where(busy, silent, z), torch.where(busy, held, v)
+    most = torch.as_tensor(
+        count_steps(torch.as_tensor(refractory_time).detach().double().numpy(), dt), dtype=ref_state.dtype
+    )
     return z, v, torch.where(z.detach() > 0, most, (ref_state - 1).clamp(min=0))

@@ -19,8 +19,8 @@ from .synapse import Synapse, spikes_of
 class EventPropNeuron(Neuron):
     """As :class:`Neuron`, with gradients of spike times, see :class:`functional.EventPropNeuronFunction`.
 
-    Synapses before it should be an :class:`EventPropSynapse`, which hands gradients of spike times on. `method` and `alpha` are those
-    of SuperSpike and do nothing here.
+    Synapses before it should be an :class:`EventPropSynapse`, which hands gradients of spike times on. `method` and `alpha` are
+    those of SuperSpike and do nothing here.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Leaking neurons whose steps multiply by ``exp(-dt / tau)`` in place of ``1 - dt / tau``.
 
 As in hxtorch the values of the model of `tau_mem` and `tau_syn` are these factors, as in
-``HXTransformedModelParameter(exp(-dt / tau), lambda factor: -dt / log(factor))``. A :class:`HXParameter`, and so a number, has one value
-for the model and the chip, and is the time constant itself [s]; hxtorch would take it for a factor.
+``HXTransformedModelParameter(exp(-dt / tau), lambda factor: -dt / log(factor))``. A :class:`HXParameter`, and so a number, has
+one value for the model and the chip, and is the time constant itself [s]; hxtorch would take it for a factor.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class _Exponential:
 class NeuronExp(_Exponential, Neuron):
     """As :class:`Neuron`, with exponential factors ``exp(-dt / tau)``.
 
-    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters is the
-    factor.
+    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters
+    is the factor.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ class NeuronExp(_Exponential, Neuron):
 class ReadoutNeuronExp(_Exponential, ReadoutNeuron):
     """As :class:`ReadoutNeuron`, with exponential factors ``exp(-dt / tau)``.
 
-    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters is the
-    factor.
+    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters
+    is the factor.
 
     Parameters
     ----------

@@ -228,7 +228,8 @@ class HXHardwareEntityMixin(HXBaseExperimentModule):
         """Explain what builds networks of a real chip, which the emulated one does not have."""
         if name in ("add_to_network_graph", "add_to_input_generator"):
             raise AttributeError(
-                f"{type(self).__name__} has no {name}: it builds the network of a real chip with pygrenade; run() takes the modules as "
+                f"{type(self).__name__} has no {name}: it builds the network of a real chip with pygrenade; run() takes "
+                f"the modules as "
                 "they are connected"
             )
         return super().__getattr__(name)

@@ -15,6 +15,7 @@ from bss2sim.hardware.morphology import LogicalNeuronOnDLS
 from ..calix.spiking import SpikingCalibTarget
 from ..calix.spiking.neuron import N_INPUT, TIMES, NeuronCalibTarget
 from ..calix.times import Microseconds, in_seconds
+from ..parameter import HXParameter
 
 PER_NEURON = ("leak", "reset", "threshold", "tau_mem", "membrane_capacitance", "refractory_time", "holdoff_time")
 OF_CHIP = ("i_synin_gm", "synapse_dac_bias")
@@ -35,7 +36,9 @@ def _circuits(population: Any, neurons: Any) -> list[np.ndarray]:
     """Return the circuits of each neuron; ParameterError if there are not as many neurons."""
     found = list(neurons)
     if len(found) != population.size or not all(isinstance(one, LogicalNeuronOnDLS) for one in found):
-        raise ParameterError(f"neurons must be {population.size} LogicalNeuronOnDLS, one for each neuron; got {neurons!r}")
+        raise ParameterError(
+            f"neurons must be {population.size} LogicalNeuronOnDLS, one for each neuron; got {neurons!r}"
+        )
     return [np.array([circuit.enum for circuit in one.atomic_neurons]) for one in found]
 
 
@@ -53,8 +56,8 @@ def write_targets(population: Any, targets: Any, neurons: Any) -> Any:
     population : Population
         Whose parameters.
     targets : SpikingCalibTarget
-        What is changed: its neuron target must have arrays of all circuits, as ``NeuronCalibTarget.DenseDefault``. Its ``i_synin_gm``
-        and ``synapse_dac_bias`` are None where nobody has asked for a value yet, or the defaults.
+        What is changed: its neuron target must have arrays of all circuits, as ``NeuronCalibTarget.DenseDefault``. Its
+        ``i_synin_gm`` and ``synapse_dac_bias`` are None where nobody has asked for a value yet, or the defaults.
     neurons : list of LogicalNeuronOnDLS
         Where the neurons are; all circuits of a neuron get its values.
 
@@ -88,7 +91,9 @@ def write_targets(population: Any, targets: Any, neurons: Any) -> Any:
     for name, shape in shapes.items():
         array = getattr(target, name)
         if np.shape(array) != shape:
-            raise ParameterError(f"{name} of the target must have the shape {shape}, as NeuronCalibTarget.DenseDefault; got {array!r}")
+            raise ParameterError(
+                f"{name} of the target must have the shape {shape}, as NeuronCalibTarget.DenseDefault; got {array!r}"
+            )
         value = _plain(getattr(population, name).hardware_value)
         if name in TIMES:
             value = value * (1e6 if isinstance(array, Microseconds) else 1.0)
@@ -100,9 +105,13 @@ def write_targets(population: Any, targets: Any, neurons: Any) -> Any:
         if array is None and wanted is None:
             continue
         if np.shape(array) != shapes["tau_syn"]:
-            raise ParameterError(f"{name} of the target must have the shape {shapes['tau_syn']}, or None; got {array!r}")
-        array[:, where] = none if wanted is None else np.repeat(
-            np.broadcast_to(_plain(wanted), (N_INPUT, population.size)), repeat, axis=-1
+            raise ParameterError(
+                f"{name} of the target must have the shape {shapes['tau_syn']}, or None; got {array!r}"
+            )
+        array[:, where] = (
+            none
+            if wanted is None
+            else np.repeat(np.broadcast_to(_plain(wanted), (N_INPUT, population.size)), repeat, axis=-1)
         )
     return targets
 
@@ -141,7 +150,7 @@ def read_targets(population: Any, targets: Any, neurons: Any) -> None:
     Raises
     ------
     ParameterError
-        If an argument is of another kind.
+        If an argument is of another kind, or synaptic inputs have time constants of their own that the model should have, too.
 
     Examples
     --------
@@ -165,4 +174,12 @@ def read_targets(population: Any, targets: Any, neurons: Any) -> None:
         else:
             pair = value[:, None] if value.shape else value
             found = torch.as_tensor(np.broadcast_to(pair, (*value.shape, population.size)).copy())
-        getattr(population, name).hardware_value = found.float() if found.is_floating_point() else found
+        parameter = getattr(population, name)
+        if name == "tau_syn" and found.dim() == 2 and isinstance(parameter, HXParameter):
+            if not torch.equal(found[0], found[1]):
+                raise ParameterError(
+                    "tau_syn of the targets differs between the synaptic inputs, and the model has one time constant; make it a "
+                    "MixedHXModelParameter, which has a value of its own for the model"
+                )
+            found = found[0]
+        parameter.hardware_value = found.float() if found.is_floating_point() else found

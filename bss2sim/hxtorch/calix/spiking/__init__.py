@@ -71,11 +71,14 @@ def calibrate(connection: Any = None, target: Any = None, options: Any = None) -
         connection, target = None, connection
     if options is not None:
         raise ParameterError(
-            f"options of calix say how it measures, which the emulated chip does not need: leave them out, or call bss2sim.calibrate; "
+            f"options of calix say how it measures, which the emulated chip does not need: leave them out, or call "
+            f"bss2sim.calibrate; "
             f"got {options!r}"
         )
     if connection is not None and not isinstance(connection, EmulatedChip):
-        raise ParameterError(f"connection must be an EmulatedChip, or None for that of init_hardware(); got {connection!r}")
+        raise ParameterError(
+            f"connection must be an EmulatedChip, or None for that of init_hardware(); got {connection!r}"
+        )
     wanted = SpikingCalibTarget() if target is None else target
     neurons = wanted.neuron_target if isinstance(wanted, SpikingCalibTarget) else wanted
     if not isinstance(neurons, NeuronCalibTarget):

@@ -39,8 +39,8 @@ class _Dense:
 class NeuronCalibTarget:
     """What the circuits of a chip are to be calibrated to. It can be changed, in contrast to :class:`bss2sim.NeuronCalibTarget`.
 
-    ``NeuronCalibTarget.DenseDefault`` is a new one whose fields are arrays of all circuits; those of times are in us, as those of calix,
-    and have ``rescale``. Plain numbers are s. Times with units of the package ``quantities`` can be given.
+    ``NeuronCalibTarget.DenseDefault`` is a new one whose fields are arrays of all circuits; those of times are in us, as those
+    of calix, and have ``rescale``. Plain numbers are s. Times with units of the package ``quantities`` can be given.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ class NeuronCalibTarget:
     tau_syn : float, or array (atomic_neuron,), (synaptic_input,) or (synaptic_input, atomic_neuron)
         Time constant of the synaptic input [s, or with a unit].
     i_synin_gm : int, or array (synaptic_input,) or (synaptic_input, atomic_neuron)
-        Code of the synaptic transconductance. A number: inputs are matched; two: each is calibrated; one for each circuit: as it is.
+        Code of the synaptic transconductance. A number: inputs are matched; two: each is calibrated; one for each circuit: as it
+        is.
     e_coba_reversal, e_coba_reference : None, or arrays of infinities and of NaN
         Of conductance-based inputs, which the emulated chip does not have.
     membrane_capacitance : int or array (atomic_neuron,)
@@ -97,13 +98,16 @@ class NeuronCalibTarget:
         """
         if self.e_coba_reversal is not None and not np.isinf(np.asarray(self.e_coba_reversal, np.float64)).all():
             raise ParameterError(
-                "e_coba_reversal asks for conductance-based inputs, which the emulated chip does not have; leave it None, or infinite"
+                "e_coba_reversal asks for conductance-based inputs, which the emulated chip does not have; leave it None, "
+                "or infinite"
             )
         if self.e_coba_reference is not None and not np.isnan(np.asarray(self.e_coba_reference, np.float64)).all():
             raise ParameterError(
                 "e_coba_reference is of conductance-based inputs, which the emulated chip does not have; leave it None, or NaN"
             )
-        fields = {name: in_seconds(name, getattr(self, name)) if name in TIMES else getattr(self, name) for name in FIELDS}
+        fields = {
+            name: in_seconds(name, getattr(self, name)) if name in TIMES else getattr(self, name) for name in FIELDS
+        }
         if np.shape(fields["tau_syn"]) == (N_INPUT,):
             fields["tau_syn"] = tuple(np.asarray(fields["tau_syn"]).tolist())
         gm = np.asarray(fields["i_synin_gm"])

@@ -9,13 +9,13 @@ import numpy as np
 
 from bss2sim.calibration.refractory import refractory_registers
 from bss2sim.errors import ParameterError
-from bss2sim.hardware.clocks import BASE_PERIOD, LONGEST_HOLDOFF
+from bss2sim.hardware.clocks import LONGEST_HOLDOFF
 from bss2sim.hardware.coordinates import N_ATOMIC_NEURON
 
 from ...lola import Chip, NeuronBlock
 from ..times import in_seconds
 
-_clock_base_frequency = 2 / BASE_PERIOD  # [Hz]
+_clock_base_frequency = 250e6  # [Hz]; HA-s:pll.cpp:217-235
 
 
 def _clock_period(clock_scale: Any, f_base: float = _clock_base_frequency) -> Any:
@@ -83,15 +83,20 @@ def _times(name: str, value: Any) -> np.ndarray:
     """Return times of all circuits [s]; ParameterError if there is another number of them."""
     array = np.asarray(in_seconds(name, value))
     if array.size not in (1, N_ATOMIC_NEURON):
-        raise ParameterError(f"{name} must be one time, or one for each of the {N_ATOMIC_NEURON} circuits; got {array.size}")
+        raise ParameterError(
+            f"{name} must be one time, or one for each of the {N_ATOMIC_NEURON} circuits; got {array.size}"
+        )
+    if not (array >= 0).all():
+        raise ParameterError(f"{name} must be at least 0 s; got {array.min():g} s")
     return np.broadcast_to(array.reshape(-1), N_ATOMIC_NEURON).astype(np.float64)
 
 
 def calculate_settings(tau_ref: Any, holdoff_time: Any = 0.0) -> Settings:
     """Return the settings that calix makes, with holdoff times on both clocks.
 
-    Scales, counters and clocks are those of :func:`bss2sim.calibration.refractory_registers` with ``rule="calix"``. calix leaves the
-    holdoff of circuits on the fast clock at one cycle, whatever is asked for; here it is set by the rule it has for the slow one.
+    Scales, counters and clocks are those of :func:`bss2sim.calibration.refractory_registers` with ``rule="calix"``. calix leaves
+    the holdoff of circuits on the fast clock at one cycle, whatever is asked for; here it is set by the rule it has for the slow
+    one.
 
     Parameters
     ----------
@@ -107,8 +112,8 @@ def calculate_settings(tau_ref: Any, holdoff_time: Any = 0.0) -> Settings:
     Raises
     ------
     ParameterError
-        If there is another number of times, calix finds no clock or registers the chip does not have, or a holdoff is longer than
-        the refractory time it is part of.
+        If there is another number of times or one below 0, calix finds no clock or registers the chip does not have, or a
+        holdoff is longer than the refractory time it is part of.
 
     Examples
     --------
