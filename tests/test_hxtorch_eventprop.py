@@ -147,6 +147,8 @@ def test_function__refuses():
     ):
         EventPropNeuronFunction.apply(jumps[None], 0.0, 0.0, 1.0, 1e-5, 1e-5)
     experiment = hxsnn.Experiment(mock=True)
+    with pytest.raises(ParameterError, match="method and alpha are those of SuperSpike, EventProp has none"):
+        hxsnn.modules.EventPropNeuron(1, experiment, alpha=9.0)
     neurons = hxsnn.modules.EventPropNeuron(1, experiment, threshold=hxsnn.HXParameter(1.0).make_trainable(), reset=0.0)
     neurons(hxsnn.SynapseHandle(jumps))
     with pytest.raises(

@@ -110,7 +110,12 @@ def test_scales__are_those_of_alignment(chip, monkeypatch, tmp_path):
     wanted = {"chip": chip, "effects": 1.0, "calibration": None, "n_trial": 20}
     assert asked[0] == (neurons, {**wanted, "weight": [-63, 0, 63]})
     assert asked[1][0] == neurons and asked[1][1]["calibration"].registers.equals(load_calibration(path).registers)
-    assert asked[2] == (b2.LIFNeuron(128, tau_mem=b2.Parameter(model=5e-6, hardware=5e-6), membrane_capacitance=40, neuron_structure=wide), wanted)
+    assert asked[2] == (
+        b2.LIFNeuron(
+            128, tau_mem=b2.Parameter(model=5e-6, hardware=5e-6), membrane_capacitance=40, neuron_structure=wide
+        ),
+        wanted,
+    )
 
 
 def test_scales__refuse():

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from bss2sim.calibration.calibrate import calibrate
 from bss2sim.calibration.target import NeuronCalibTarget
+from bss2sim.errors import ParameterError
 from bss2sim.neuron import IAFNeuron, LIFNeuron, LINeuron
 from bss2sim.share_chip import share_chip
 
 from .halco import LogicalNeuronOnDLS
-from .lola import Chip
+from .lola import Chip, NeuronBlock
 from .modules.iaf_neuron import IAFNeuron as IAFModule
 from .modules.neuron import Neuron
 from .modules.neuron_arguments import plain_of_chip
@@ -83,18 +84,50 @@ def _copy(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else value
 
 
-def with_trained(placed: dict[Any, Any], calibration: Any) -> Any:
-    """Return what a chip is run with: the calibration, or its registers with what trained parameters write into them."""
-    written = {
+def configured(placed: dict[Any, Any], calibration: Any) -> Any:
+    """Return what a chip is run with: the calibration, or its registers with what modules of a user and trained parameters write.
+
+    Raises
+    ------
+    ParameterError
+        If a module writes what the run sets itself.
+    """
+    functions = {
         module: [one for one in module.params_dict().values() if one.set_on_chip_func is not None] for module in placed
     }
-    if not any(written.values()):
+    own = [module for module in placed if type(module).configure_hw_entity is not Neuron.configure_hw_entity]
+    if not own and not any(functions.values()):
         return calibration
     chip = Chip(calibration.registers.drop_attrs(deep=False))
-    for module, parameters in written.items():
+    for module, parameters in functions.items():
         for parameter in parameters:
-            parameter.set_on_chip(chip, [LogicalNeuronOnDLS.of(one) for one in placed[module].placement_constraint])
+            parameter.set_on_chip(chip, _neurons(placed[module]))
+    for module in own:
+        _configure_as_the_module(module, _neurons(placed[module]), chip.neuron_block)
     return chip.neuron_block.registers
+
+
+def _neurons(population: Any) -> list[LogicalNeuronOnDLS]:
+    """Return where the neurons of a placed population are."""
+    return [LogicalNeuronOnDLS.of(neuron) for neuron in population.placement_constraint]
+
+
+def _configure_as_the_module(module: Neuron, neurons: list[LogicalNeuronOnDLS], block: NeuronBlock) -> None:
+    """Configure neurons by the method of a user's class; ParameterError if the run would undo it."""
+    for number, neuron in enumerate(neurons):
+        module.configure_hw_entity(number, block, neuron)
+    again = NeuronBlock(block.registers)
+    for number, neuron in enumerate(neurons):
+        Neuron.configure_hw_entity(module, number, again, neuron)
+    undone = [name for name, value in block.registers.data_vars.items() if not value.equals(again.registers[name])]
+    if undone:
+        raise ParameterError(
+            f"configure_hw_entity of {type(module).__name__} sets {', '.join(map(str, undone))} to what it would not be "
+            f"in a run, which sets "
+            "morphology, event output, leak switch and readout itself, as Neuron.configure_hw_entity does; call that "
+            "last, or choose another "
+            "kind of neuron"
+        )
 
 
 def failed_neurons(population: Any, calibration: Any) -> int:

@@ -18,7 +18,7 @@ from bss2sim.simulate import simulate
 from bss2sim.synapse import Synapse
 
 from .backend.module_manager import ModuleManager, Step, name_of
-from .chip_populations import failed_neurons, prepare, with_trained
+from .chip_populations import configured, failed_neurons, prepare
 from .connection import connected
 from .execution_info import ExecutionInfo
 from .modules.batch_dropout import BatchDropout
@@ -135,7 +135,7 @@ class ChipRun:
         for instance in dict.fromkeys(step.module.execution_instance for step in on_chip):
             own = [step.module for step in on_chip if step.module.execution_instance is instance]
             placed, calibration = prepare(instance, own, self.connection.chip)
-            registers = with_trained(placed, calibration)
+            registers = configured(placed, calibration)
             ready.update({module: Ready(population, calibration, registers) for module, population in placed.items()})
         self.experiment.note_chip_configs([one.calibration for one in ready.values()])
         for circle in self.circles:
@@ -166,6 +166,8 @@ class ChipRun:
         InputError
             If rounds repeat without an end: where spikes arrive in the cycle of 8 ns in which they were fired.
         """
+        if not steps:
+            return []
         n_trial = self._trials_from_outside(steps)
         firing = [step.module for step in steps if not isinstance(step.module, ReadoutNeuron)]
         self.events.update({module: Events.none(module.size, n_trial) for module in firing})

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bss2sim.errors import ParameterError
+
 from ..functional.eventprop import EventPropNeuronFunction, EventPropSynapseFunction
 from ..functional.measured import read_hw_data
 from ..handle import NeuronHandle, SynapseHandle
@@ -19,8 +21,8 @@ from .synapse import Synapse, spikes_of
 class EventPropNeuron(Neuron):
     """As :class:`Neuron`, with gradients of spike times, see :class:`functional.EventPropNeuronFunction`.
 
-    Synapses before it should be an :class:`EventPropSynapse`, which hands gradients of spike times on. `method` and `alpha` are
-    those of SuperSpike and do nothing here.
+    `method` and `alpha` are those of SuperSpike: other values than the defaults are refused. Synapses before it should be an
+    :class:`EventPropSynapse`, which hands gradients of spike times on.
 
     Parameters
     ----------
@@ -49,6 +51,15 @@ class EventPropNeuron(Neuron):
     >>> print(f"{synapses.weight.grad.item():.1e}")
     4.1e-07
     """
+
+    def _set_up(self, kind: Any, given: dict[str, Any]) -> None:
+        """Refuse what is of SuperSpike, then go on as all neurons."""
+        if given["method"] != "superspike" or given["alpha"] != 50.0:
+            raise ParameterError(
+                f"method and alpha are those of SuperSpike, EventProp has none; leave them out; got {given['method']!r}, "
+                f"{given['alpha']!r}"
+            )
+        super()._set_up(kind, given)
 
     def forward_func(self, *input: SynapseHandle, hw_data: Any = None) -> NeuronHandle:
         """Return spikes, membrane and current; several inputs are summed."""
