@@ -273,7 +273,7 @@ def test_dropout__refuses(experiment):
 
 
 def test_names_that_are_not_here__say_so():
-    with pytest.raises(AttributeError, match=r"has no EventPropNeuron yet; modules train with method='superspike'"):
+    with pytest.raises(AttributeError, match=r"has no EventPropNeuron; as in hxtorch it is in modules: bss2sim"):
         _ = hxsnn.EventPropNeuron
     with pytest.raises(AttributeError, match="has no attribute 'Synaps'; did you mean 'Synapse'"):
         _ = hxsnn.Synaps
