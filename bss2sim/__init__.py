@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bss2sim import alignment as alignment
     from bss2sim import calibration as calibration
+    from bss2sim import convert as convert
     from bss2sim import datasets as datasets
     from bss2sim import errors as errors
     from bss2sim import hardware as hardware
     from bss2sim import hxtorch as hxtorch
     from bss2sim import plot as plot
     from bss2sim import runs as runs
+    from bss2sim import sbi as sbi
     from bss2sim import torch as torch
     from bss2sim.calibration.calibrate import calibrate
     from bss2sim.calibration.result import Calibration, load_calibration
@@ -115,7 +117,9 @@ _HOME = {
     "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "torch")
+_MODULES = (
+    "alignment", "calibration", "convert", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "sbi", "torch",
+)  # fmt: skip
 
 
 def _load(module: str) -> ModuleType:

@@ -60,6 +60,7 @@ LAYERS = [
     ],
     ["alignment.*"],
     ["runs"],
+    ["convert.*", "sbi"],
     ["torch.*"],
     ["hxtorch.*"],
     ["datasets", "plot", "plot_distributions"],
@@ -87,7 +88,7 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch"}
+OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "neo", "netCDF4", "networkx", "nir", "quantities", "sklearn", "torch"}
 
 
 TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch
