@@ -154,6 +154,8 @@ def _parse(given: Any) -> Description:
     held = Description(trials, coords, variables, attrs, n_neuron)
     if any(size < 0 for size in trials.values()) or held.n_trial > _MOST_TRIAL:
         raise ValueError(f"sizes {trials}")
+    if n_neuron is not None and n_neuron < 1:
+        raise ValueError(f"n_neuron {n_neuron}")
     return held
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from ..arrays import as_array, as_seconds, as_whole
 from ..errors import InputError, ParameterError, choose, refuse_unknown_keywords
 from .description import KEY, Description, as_text, from_text
-from .spikes import check_duration, make_spikes, take_spikes
+from .spikes import check_duration, in_seconds, make_spikes, take_spikes
 
 _ROUNDINGS = (None, "nearest")
 _LAST_PLACES = 4  # of a float64: what multiplying by the unit, there and back, may be off by
@@ -112,13 +112,6 @@ def _check_sensor(function: str, sensor_size: Any) -> tuple[int, int, int] | Non
     return size[0], size[1], size[2]
 
 
-def _in_seconds(count: np.ndarray, unit: float) -> np.ndarray:
-    """Return whole units in seconds."""
-    rate = 1.0 / unit
-    # units as 8e-9 s have no exact float; dividing by their rate, which has one, gives the nearest number
-    return count / round(rate) if abs(rate - round(rate)) <= 1e-9 * rate and rate >= 1 else count * unit
-
-
 def _whole_units(time: np.ndarray, unit: float, rounding: str | None) -> np.ndarray:
     """Return times in whole units; InputError if one is in between and may not be rounded."""
     count = np.rint(time / unit)
@@ -127,7 +120,7 @@ def _whole_units(time: np.ndarray, unit: float, rounding: str | None) -> np.ndar
             f"to_events: {time.max()} s is too long for int64 in units of {unit} s; give a larger time_unit"
         )
     if rounding is None:
-        off = np.abs(_in_seconds(count, unit) - time) > _LAST_PLACES * np.spacing(time)
+        off = np.abs(in_seconds(count, unit) - time) > _LAST_PLACES * np.spacing(time)
         if off.any():
             k = int(np.argmax(off))
             raise InputError(
@@ -221,7 +214,7 @@ def from_events(
     neuron = np.concatenate([none, *(field[0] for field in fields)])
     time = np.concatenate([none, *(field[1] for field in fields)])
     trial = np.repeat(np.arange(len(fields)), [field[0].size for field in fields])
-    return make_spikes("from_events", _in_seconds(time, time_unit), neuron, trial, held)
+    return make_spikes("from_events", in_seconds(time, time_unit), neuron, trial, held)
 
 
 def _read_fields(index: int, array: Any, size: tuple[int, int, int] | None) -> tuple[np.ndarray, np.ndarray]:

@@ -109,8 +109,6 @@ def _check_labels(pandas: Any, held: Description) -> None:
                 f"to_pandas: dim {dim!r} has the label {twice} more than once; rows of these entries could not be told apart. "
                 f"Drop the labels, .drop_vars({dim!r}), for positions"
             )
-        if dim in ("neuron", "time") and held.variables == {}:
-            raise InputError(f"to_pandas: a dim of trials is called {dim!r}, as a column of spikes is; rename it")
 
 
 @refuse_unknown_keywords

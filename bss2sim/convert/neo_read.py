@@ -111,6 +111,14 @@ def _refuse_lost(block: Any, segments: list[Any], known: Description | None, onl
                 raise InputError(
                     f"from_neo: segment {k} has {kind}, which a Dataset has no place for; only='spikes' leaves them out"
                 )
+        trains = segment.spiketrains
+        for position, train in enumerate(trains if _is_split(trains) else ()):
+            what = "waveforms" if getattr(train, "waveforms", None) is not None else "array annotations"
+            if what == "waveforms" or len(getattr(train, "array_annotations", ())):
+                raise InputError(
+                    f"from_neo: segment {k}: spike train {position} has {what}, which a Dataset has no place for; only='spikes' "
+                    "leaves them out"
+                )
         for signal in [*segment.analogsignals, *segment.irregularlysampledsignals]:
             if signal.name not in names:
                 raise InputError(
@@ -118,13 +126,19 @@ def _refuse_lost(block: Any, segments: list[Any], known: Description | None, onl
                 )
 
 
+def _is_split(trains: Any) -> bool:
+    """Whether the spike trains of a segment are objects of their own, and not one array.
+
+    The array is read as it is, which takes no time. Once Neo has split it, its public `multiplexed` may be out of date.
+    """
+    return not (len(trains) and getattr(trains, "_items", trains) is None)
+
+
 def _trains(pq: Any, k: int, segment: Any) -> tuple[np.ndarray, np.ndarray, list[int], list[tuple[Any, Any]]]:
     """Return times [s], neurons, all neurons, and starts and ends of the spike trains of a segment."""
     trains = segment.spiketrains
     where = f"from_neo: segment {k}"
-    # One array for all neurons is read as it is, which takes no time. Once Neo has split it into trains, its public
-    # `multiplexed` may be out of date.
-    if len(trains) and getattr(trains, "_items", trains) is None:
+    if not _is_split(trains):
         neuron, time = trains.multiplexed
         ids = [int(entry) for entry in trains.all_channel_ids]
         return seconds(pq, where, time), np.asarray(neuron), ids, [(trains.t_start, trains.t_stop)]
@@ -143,14 +157,21 @@ def _trains(pq: Any, k: int, segment: Any) -> tuple[np.ndarray, np.ndarray, list
 
 def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool, duration: float | None) -> xr.Dataset:
     """Make sparse spikes of the trains of all segments."""
-    time, neuron, trial, extents, most = [], [], [], {}, 0
+    time, neuron, trial, most = [], [], [], 0
+    extents: dict[tuple[float, float], int] = {}
     for k, segment in enumerate(segments):
         found, whose, ids, ends = _trains(pq, k, segment)
         if len(set(ids)) < len(ids):
             twice = next(number for number in ids if ids.count(number) > 1)
             raise InputError(f"from_neo: segment {k} has two spike trains with channel_id {twice}; give each its own")
         for begin, end in ends:
-            extents[float(seconds(pq, "t_start", begin)), float(seconds(pq, "t_stop", end))] = k
+            both = (
+                float(seconds(pq, f"t_start of segment {k}", begin)),
+                float(seconds(pq, f"t_stop of segment {k}", end)),
+            )
+            # of those that differ by rounding only, the first
+            known = next((found for found in extents if np.allclose(found, both, rtol=SAME, atol=0)), both)
+            extents.setdefault(known, k)
         time.append(found)
         neuron.append(whose)
         trial.append(np.full(found.size, k, np.int64))
@@ -160,7 +181,9 @@ def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool,
     return make_spikes("from_neo", np.concatenate(time), np.concatenate(neuron), np.concatenate(trial), held)
 
 
-def _check_extents(extents: dict[Any, int], held: Description, foreign: bool, duration: float | None) -> None:
+def _check_extents(
+    extents: dict[tuple[float, float], int], held: Description, foreign: bool, duration: float | None
+) -> None:
     """Take start and duration from the spike trains, or check them against those of the run."""
     for begin, end in extents:
         if not (np.isfinite(begin) and np.isfinite(end) and 0 <= begin <= end):

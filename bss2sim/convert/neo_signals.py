@@ -11,6 +11,7 @@ from ..errors import InputError, first_few
 from ..variables import create_dataset
 from .description import KEY, Description
 from .neo_write import ALONG_TIME, SAMPLED, TRACES, on_grid
+from .spikes import in_seconds
 
 SAME = 1e-9  # relative: times that differ by rounding only
 
@@ -18,7 +19,7 @@ SAME = 1e-9  # relative: times that differ by rounding only
 def seconds(pq: Any, where: str, value: Any) -> Any:
     """Return times in s; InputError if they have another dimension."""
     try:
-        return np.asarray(value.rescale(pq.s).magnitude, dtype=np.float64)
+        return in_seconds(np.asarray(value.magnitude, dtype=np.float64), float(value.units.rescale(pq.s).magnitude))
     except ValueError as reason:
         raise InputError(f"{where}: times must have a unit of time; got {value.dimensionality}") from reason
 
@@ -75,7 +76,10 @@ def _shaped(where: str, values: np.ndarray, held: Description, name: str) -> tup
     wanted = np.dtype(dtype)
     if values.ndim != len(dims):
         raise InputError(f"{where} must have dims {dims}; got shape {values.shape}")
-    exact = values.astype(wanted)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{where} must be real numbers; got dtype {values.dtype}")
+    with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is refused
+        exact = values.astype(wanted)
     if not np.array_equal(exact, values, equal_nan=values.dtype.kind == "f"):
         raise InputError(f"{where} must be numbers of dtype {wanted}; some are not, or out of its range")
     return dims, np.ascontiguousarray(exact)

@@ -89,7 +89,6 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     block = neo.Block(name="bss2sim")
     if "spike_time" in run:
         spikes = take_spikes("to_neo", run, n_neuron)
-        held.n_neuron = spikes.n_neuron
         _add_spikes(neo, pq, segments, spikes, run.attrs)
     elif n_neuron is not None:
         raise InputError("to_neo: n_neuron is the number of spike trains, and the run has no sparse spikes")

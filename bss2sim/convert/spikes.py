@@ -25,6 +25,8 @@ class Spikes(NamedTuple):
     ----------
     time, neuron, pointer : arrays
         Times [s], neurons, and where each trial begins.
+    n_neuron : int
+        Number of neurons: as the caller says, else as many as are labelled or spike, at least one.
     held : Description
         Labels of the run.
     """
@@ -32,13 +34,8 @@ class Spikes(NamedTuple):
     time: np.ndarray
     neuron: np.ndarray
     pointer: np.ndarray
+    n_neuron: int
     held: Description
-
-    @property
-    def n_neuron(self) -> int:
-        """Number of neurons."""
-        assert self.held.n_neuron is not None
-        return self.held.n_neuron
 
 
 def check_run(function: str, run: Any) -> xr.Dataset:
@@ -63,11 +60,18 @@ def take_spikes(function: str, run: Any, n_neuron: int | None = None) -> Spikes:
     held = describe(function, run, drive.sizes)
     labels = run.neuron.values if "neuron" in run.coords else np.zeros(0, np.int64)
     found = max(int(drive.source.max(initial=-1)), int(labels.max(initial=-1))) + 1
-    size = found if n_neuron is None else as_whole(f"{function}: n_neuron", n_neuron)
+    size = max(found, 1) if n_neuron is None else as_whole(f"{function}: n_neuron", n_neuron)
     if found > size:
         raise InputError(f"{function}: the run has neuron {found - 1}, but n_neuron is {size}")
-    held.n_neuron = size
-    return Spikes(drive.time, drive.source, drive.pointer, held)
+    held.n_neuron = None if n_neuron is None else size  # what only occurs is no limit
+    return Spikes(drive.time, drive.source, drive.pointer, size, held)
+
+
+def in_seconds(count: Any, unit: float) -> Any:
+    """Return whole units in seconds."""
+    rate = 1.0 / unit
+    # units as 8e-9 s have no exact float; dividing by their rate, which has one, gives the nearest number
+    return count / round(rate) if abs(rate - round(rate)) <= 1e-9 * rate and rate >= 1 else count * unit
 
 
 def check_duration(function: str, duration: Any, held: Description) -> None:
