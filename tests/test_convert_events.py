@@ -67,7 +67,8 @@ def test_events__of_chosen_trials():
 
 def test_events__rounding_is_asked_for():
     run = b2.sparse_spikes([1.4e-6, 2.6e-6], [0, 0])
-    with pytest.raises(b2.InputError, match=r'2 spikes are no whole numbers of 1e-06 s; spike 0 is at 1.4e-06 s.*rounding="nearest"'):
+    message = r'2 spikes are no whole numbers of 1e-06 s; spike 0 is at 1.4e-06 s.*rounding="nearest"'
+    with pytest.raises(b2.InputError, match=message):
         to_events(run)
     assert to_events(run, rounding="nearest").item()["t"].tolist() == [1, 3]
     assert from_events(to_events(run, time_unit=1e-7)).spike_time.values.tolist() == [1.4e-6, 2.6e-6]

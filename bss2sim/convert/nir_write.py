@@ -15,7 +15,7 @@ from ..chip_arguments import DEFAULTS
 from ..errors import ParameterError, first_few, refuse_unknown_keywords
 from ..neuron import LINeuron, Population
 from ..parameter_pair import Parameter
-from ..parameter_values import same_value
+from ..parameter_values import same_value, short
 from ..synapse import Synapse
 from .nir_nodes import KEY, import_nir
 
@@ -54,7 +54,7 @@ def to_nir(
     nir.NIRGraph
         Input, then for each population Linear, LI and IF, or with a leak Linear and CubaLIF or CubaLI, and Output. Exact: r of
         LI is its tau, r of IF is 1 / tau_mem. A chain has names with its numbers, ``neuron_1``. The metadata
-        also has the times in seconds to the last bit.
+        also has the times in seconds to the last bit. NIR does not say where membranes begin; here at reset, or at the leak.
 
     Raises
     ------
@@ -77,8 +77,11 @@ def to_nir(
     unit = as_seconds("time_unit", time_unit)
     if not isinstance(strict, bool | np.bool_):
         raise ParameterError(f"to_nir: strict must be True or False; got {strict!r}")
-    populations = [neurons] if isinstance(neurons, Population) else list(neurons)
-    synapses = [synapse] if isinstance(synapse, Synapse) else list(synapse)
+    populations = [neurons] if isinstance(neurons, Population) else neurons
+    synapses = [synapse] if isinstance(synapse, Synapse) else synapse
+    for name, found, what in (("neurons", populations, "population"), ("synapse", synapses, "Synapse")):
+        if not isinstance(found, Sequence):
+            raise ParameterError(f"to_nir: {name} must be a {what} or a sequence of them; got {type(found).__name__}")
     if not populations or len(populations) != len(synapses):
         raise ParameterError(
             f"to_nir: each population needs a Synapse in front of it; got {len(populations)} populations and "
@@ -201,4 +204,4 @@ def _plain(where: str, name: str, value: Any) -> Any:
         return value
     if isinstance(value, list) and all(isinstance(entry, bool | int | float | str) for entry in value):
         return value
-    raise ParameterError(f"{where}: {name} = {value!r} cannot be kept in a graph of NIR; leave it out")
+    raise ParameterError(f"{where}: {name} = {short(value)} cannot be kept in a graph of NIR; leave it out")
