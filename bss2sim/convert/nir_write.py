@@ -111,7 +111,7 @@ def to_nir(
     return nir.NIRGraph(nodes, list(pairwise(names)), metadata={KEY: text})
 
 
-def _check_sizes(where: str, populations: list[Any], synapses: list[Any], k: int) -> None:
+def _check_sizes(where: str, populations: Sequence[Any], synapses: Sequence[Any], k: int) -> None:
     """Refuse what is no network."""
     population, synapse = populations[k], synapses[k]
     if not isinstance(population, Population):

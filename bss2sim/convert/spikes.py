@@ -89,20 +89,24 @@ def _end(function: str, attrs: dict[str, Any]) -> float:
     return float(begin + length)
 
 
-def _sorted(time: np.ndarray, neuron: np.ndarray, trial: np.ndarray) -> bool:
-    """Whether spikes are in order already, which is much faster to see than to bring about."""
-    d_trial, d_time = np.diff(trial), np.diff(time)
-    later = (d_trial > 0) | ((d_trial == 0) & ((d_time > 0) | ((d_time == 0) & (np.diff(neuron) >= 0))))
-    return bool(later.all())
-
-
-def _order(time: np.ndarray, neuron: np.ndarray, trial: np.ndarray) -> np.ndarray:
-    """Return the order by trial, time and neuron."""
-    order = np.argsort(time, kind="stable")
-    tie = np.diff(time[order]) == 0
-    if tie.any():
-        order = np.lexsort((neuron, time))
-    return order[np.argsort(trial[order], kind="stable")]
+def _in_order(time: np.ndarray, neuron: np.ndarray, trial: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return spikes sorted by trial, time and neuron; arrays that are so already as they are."""
+    if not bool((np.diff(trial) >= 0).all() and ((np.diff(time) >= 0) | (np.diff(trial) > 0)).all()):
+        order = np.argsort(time)
+        # one pass of counting if it fits into 16 bits
+        key = trial.astype(np.uint16) if trial.max() < 2**16 else trial
+        order = order[np.argsort(key[order], kind="stable")]
+        time, neuron, trial = time[order], neuron[order], trial[order]
+    same = (np.diff(time) == 0) & (np.diff(trial) == 0)
+    if not (same & (np.diff(neuron) < 0)).any():
+        return time, neuron, trial
+    tied = np.zeros(time.size, bool)
+    tied[1:] = same
+    tied[:-1] |= same
+    places = np.flatnonzero(tied)
+    neuron = neuron.copy()
+    neuron[places] = neuron[places[np.lexsort((neuron[places], time[places], trial[places]))]]
+    return time, neuron, trial
 
 
 def make_spikes(
@@ -133,9 +137,7 @@ def make_spikes(
     if time.size and time.max() > finish * (1 + 1e-12):
         k = int(np.argmax(time))
         raise InputError(f"{function}: times must be at most {finish} s, the end of the run; spike {k} has {time[k]} s")
-    if not _sorted(time, neuron, trial):
-        order = _order(time, neuron, trial)
-        time, neuron, trial = time[order], neuron[order], trial[order]
+    time, neuron, trial = _in_order(time, neuron, trial)
     rows = np.bincount(trial, minlength=held.n_trial).astype(np.int64)
     dims = tuple(held.trials)
     coords: dict[Hashable, Any] = {
