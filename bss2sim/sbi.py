@@ -65,8 +65,10 @@ def simulator(
 
     Parameters
     ----------
-    neurons, inputs
-        As of :func:`bss2sim.simulate`. The neurons have what is not among `parameters`.
+    neurons : IAFNeuron, LIFNeuron or LINeuron
+        What is simulated; it has what is not among `parameters`.
+    inputs : array, DataArray or Dataset
+        As of :func:`bss2sim.simulate`, the same for all rows.
     parameters : sequence of str
         What the columns of theta are: names of parameters of the neurons (``"threshold"``, ``"tau_syn"`` ...), each one
         number for all neurons, in their units; ``"gain"`` is a factor on the weights of `synapse`.
@@ -76,9 +78,27 @@ def simulator(
         rows, whose dim ``draw`` they are, that returns an array (draw,), (draw, k) or a DataArray with dim draw.
     record : Recording, optional
         What is recorded. Default: what the named summary needs; with a function that of simulate.
-    synapse, dt, integrator, duration, threads, device, chip, calibration, effects, start
-        As of :func:`bss2sim.simulate`. On a chip without `calibration` each row is calibrated to its parameters, in which
-        these become whole codes; with one, only ``"gain"`` has an effect.
+    synapse : Synapse, optional
+        Weights (input, neuron) [unit of the membrane].
+    dt : float
+        Grid spacing [s].
+    integrator : {"exact", "euler"}
+        As of :func:`bss2sim.simulate`, and so are the next three.
+    duration : float, optional
+        Length of a run with sparse spikes [s].
+    threads : int, optional
+        Threads to spread rows over.
+    device : {"cpu", "cuda", "auto"}
+        Where the model runs.
+    chip : EmulatedChip, optional
+        Run on this chip.
+    calibration : Calibration or Dataset of registers, optional
+        What the chip is configured with; only ``"gain"`` has an effect then. Default: each row is calibrated to its
+        parameters, in which these become whole codes.
+    effects : float or dict of str to float
+        Factors of what distinguishes the chip from the model.
+    start : {"reset", "drifted", "carried"}
+        How a trial begins on a chip.
     seed : int, optional
         Of the noise on a chip, default 0. Each row has noise of its own, drawn by the seed and its parameters, and a second row
         with the same ones in a call other noise: the same bits however rows are split over calls, and in whichever order.

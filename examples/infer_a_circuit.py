@@ -59,16 +59,13 @@ posterior = guess[rng.choice(len(guess), 2000, p=weight / weight.sum())]
 
 # The chip knows the answer.
 known = chip.achieved(calibration.registers).isel(atomic_neuron=circuit, synaptic_input=0)
-gain = known.synaptic_strength.item() * tau_mem / known.tau_syn.item()
-truth = np.array([known.threshold.item(), known.tau_syn.item() * 1e6, gain])
+truth = np.array([known.threshold, known.tau_syn * 1e6, known.synaptic_strength * tau_mem / known.tau_syn])
 print("off by", ((posterior.mean(axis=0) - truth) / posterior.std(axis=0)).round(1), "standard deviations")
 
 _, axes = plt.subplot_mosaic([["trace"] * 3, names], figsize=(9, 6), layout="constrained")
-labels = ["likely membranes", *[None] * 39]
-axes["trace"].plot(at * 1e6, simulate(posterior[:40] * unit).T, color="0.75", linewidth=0.8, label=labels)
-axes["trace"].plot(sampled * 1e6, trace, ".", color="black", markersize=3, label=f"CADC, {n_trial} trials")
-axes["trace"].set(xlabel="Time [us]", ylabel="Membrane [LSB]")
-axes["trace"].legend()
+axes["trace"].plot(at * 1e6, simulate(posterior[:40] * unit).T, color="0.75", linewidth=0.8)
+axes["trace"].plot(sampled * 1e6, trace, ".", color="black", markersize=3)
+axes["trace"].set(xlabel="Time [us]", ylabel="Membrane [LSB]", title=f"{n_trial} trials, and likely membranes in grey")
 for name, label, values, true in zip(names, ["Threshold [LSB]", "tau_syn [us]", "Gain"], posterior.T, truth, strict=True):
     axes[name].hist(values, 30, color="0.7")
     axes[name].axvline(true, color="tab:red", linestyle="--", label="the chip")
