@@ -291,3 +291,40 @@ def test_neo__missing_names_the_extra(monkeypatch):
     for call in (lambda: to_neo(spikes), lambda: from_neo(None)):
         with pytest.raises(b2.MissingDependencyError, match=r"pip install \"bss2sim\[neo\]\""):
             call()
+
+
+def rename(block, name, **changes):
+    """Change how the description of a block names a variable."""
+    held = json.loads(block.annotations[KEY])
+    held["variables"][name].update(changes)
+    describe(block, **held)
+
+
+def without(block, name):
+    held = json.loads(block.annotations[KEY])
+    del held["variables"][name]
+    describe(block, **held)
+
+
+@pytest.mark.parametrize(
+    ("run", "change", "message"),
+    [
+        (model_run, lambda b: rename(b, "membrane", dims=["batch", "threshold", "time", "cell"]), "do not fit together"),
+        (model_run, lambda b: rename(b, "membrane", dims=["batch", "time", "neuron"]), "has no dim 'threshold', but differs"),
+        (model_run, lambda b: rename(b, "membrane", dims=["batch", "threshold", "neuron"]), r"must have dims .*; got shape \(3, 2"),
+        (model_run, lambda b: rename(b, "membrane", dtype="<i4"), "must be numbers of dtype int32"),
+        (chip_run, lambda b: without(b, "cadc_time"), "the description 'bss2sim' of the block does not name cadc_time"),
+    ],
+)  # fmt: skip
+def test_from_neo__refuses_descriptions_that_do_not_fit(run, change, message):
+    with pytest.raises(b2.InputError, match=message):
+        from_neo(changed(run(), change))
+
+
+def test_from_neo__refuses_times_that_are_none():
+    record = b2.Recording(None, membrane=True, sample_time=[1e-6, 2e-6])
+    run = b2.simulate(b2.IAFNeuron(1), np.full((5, 1), 20.0), record=record)
+    block = to_neo(run)
+    replace(block, "irregularlysampledsignals", 0, times=[np.nan, 1.0] * pq.s)
+    with pytest.raises(b2.InputError, match="membrane: times must be finite and increase"):
+        from_neo(block)

@@ -141,7 +141,7 @@ def _trains(pq: Any, k: int, segment: Any) -> tuple[np.ndarray, np.ndarray, list
     if not _is_split(trains):
         neuron, time = trains.multiplexed
         ids = [int(entry) for entry in trains.all_channel_ids]
-        return seconds(pq, where, time), np.asarray(neuron), ids, [(trains.t_start, trains.t_stop)]
+        return seconds(pq, time), np.asarray(neuron), ids, [(trains.t_start, trains.t_stop)]
     times, neurons, ids, ends = [np.zeros(0)], [np.zeros(0, np.int64)], [], []
     for position, train in enumerate(trains):
         train = train.load() if hasattr(train, "load") else train
@@ -150,7 +150,7 @@ def _trains(pq: Any, k: int, segment: Any) -> tuple[np.ndarray, np.ndarray, list
             raise InputError(f"{where}: channel_id of spike train {position} must be a whole number; got {number!r}")
         ids.append(int(number))
         ends.append((train.t_start, train.t_stop))
-        times.append(seconds(pq, where, train.times))
+        times.append(seconds(pq, train.times))
         neurons.append(np.full(times[-1].size, number, np.int64))
     return np.concatenate(times), np.concatenate(neurons), ids, ends
 
@@ -166,8 +166,8 @@ def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool,
             raise InputError(f"from_neo: segment {k} has two spike trains with channel_id {twice}; give each its own")
         for begin, end in ends:
             both = (
-                float(seconds(pq, f"t_start of segment {k}", begin)),
-                float(seconds(pq, f"t_stop of segment {k}", end)),
+                float(seconds(pq, begin)),
+                float(seconds(pq, end)),
             )
             # of those that differ by rounding only, the first
             known = next((found for found in extents if np.allclose(found, both, rtol=SAME, atol=0)), both)

@@ -16,12 +16,9 @@ from .spikes import in_seconds
 SAME = 1e-9  # relative: times that differ by rounding only
 
 
-def seconds(pq: Any, where: str, value: Any) -> Any:
-    """Return times in s; InputError if they have another dimension."""
-    try:
-        return in_seconds(np.asarray(value.magnitude, dtype=np.float64), float(value.units.rescale(pq.s).magnitude))
-    except ValueError as reason:
-        raise InputError(f"{where}: times must have a unit of time; got {value.dimensionality}") from reason
+def seconds(pq: Any, value: Any) -> Any:
+    """Return times in s; that they have a unit of time, Neo makes sure."""
+    return in_seconds(np.asarray(value.magnitude, dtype=np.float64), float(value.units.rescale(pq.s).magnitude))
 
 
 def read_variables(pq: Any, block: Any, segments: list[Any], held: Description) -> xr.Dataset:
@@ -71,8 +68,11 @@ def _shaped(where: str, values: np.ndarray, held: Description, name: str) -> tup
     dims, dtype, _ = held.variables[name]
     values = values.reshape(*held.trials.values(), *values.shape[1:])
     for axis, dim in reversed(list(enumerate(held.trials))):
-        if dim not in dims:  # the same in all entries of a dim that it does not have
-            values = values.take(0, axis=axis)
+        if dim not in dims:
+            first = values.take([0], axis=axis)
+            if not np.array_equal(values, np.broadcast_to(first, values.shape), equal_nan=values.dtype.kind == "f"):
+                raise InputError(f"{where} has no dim {dim!r}, but differs along it")
+            values = first.squeeze(axis)
     wanted = np.dtype(dtype)
     if values.ndim != len(dims):
         raise InputError(f"{where} must have dims {dims}; got shape {values.shape}")
@@ -144,7 +144,7 @@ def _read_trace(
 
 def _times(pq: Any, where: str, signal: Any, held: Description) -> np.ndarray:
     """Return the times of a signal [s]: whole steps of the run where they are such within rounding."""
-    times = seconds(pq, where, signal.times)
+    times = seconds(pq, signal.times)
     step = held.attrs.get("dt")
     if hasattr(signal, "sampling_rate") and isinstance(step, float) and step > 0 and times.size:
         exact = (round(float(times[0]) / step) + np.arange(times.size)) * step
@@ -170,7 +170,7 @@ def _read_samples(
         if [signal.annotations.get("hemisphere") for signal in signals] != wanted:
             what = "a signal of hemisphere 0 and one of 1" if of_cadc else "one such signal"
             raise InputError(f"{where}: segment {k} must have {what}; it has {len(signals)}")
-        times = [seconds(pq, where, signal.times) for signal in signals]
+        times = [seconds(pq, signal.times) for signal in signals]
         if any(not np.isfinite(own).all() or (np.diff(own) < 0).any() for own in times):
             raise InputError(f"{where}: segment {k}: times must be finite and in order")
         numbers = [_plain(pq, where, signal) for signal in signals]
