@@ -130,8 +130,8 @@ def simulator(
     >>> run = b2.sbi.simulator(neurons, spikes, ["threshold", "gain"], synapse=b2.Synapse([[40.0]]))
     >>> run(np.array([[125.0, 1.0], [100.0, 1.0], [100.0, 2.0]]))
     array([[2.],
-           [5.],
-           [9.]], dtype=float32)
+           [4.],
+           [7.]], dtype=float32)
     """
     settings = {
         "dt": dt, "synapse": synapse, "integrator": integrator, "duration": duration, "threads": threads, "device": device,

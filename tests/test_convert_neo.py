@@ -23,13 +23,20 @@ def test_spikes__come_back(run):
     assert_same(from_neo(to_neo(run)), run)
 
 
+def test_spikes__of_a_dim_called_trial():
+    run = b2.sparse_spikes([2e-6, 1e-6], [0, 1], [0, 1], duration=1e-5).rename(batch="trial").assign_coords(trial=[1, 0])
+    block = to_neo(run)
+    block.segments.append(block.segments.pop(0))
+    xr.testing.assert_equal(from_neo(block), run)
+
+
 def test_spikes__are_trains_of_neurons():
     run = model_run()
     block = to_neo(run[SPARSE].assign_attrs(run.attrs), n_neuron=7)
     assert len(block.segments) == run.row_size.size == 6
     for k, segment in enumerate(block.segments):
         batch, threshold = np.unravel_index(k, run.row_size.shape)
-        assert segment.annotations == {"trial": k, "batch": batch, "threshold": run.threshold.values[threshold]}
+        assert segment.annotations == {"bss2sim_trial": k, "batch": batch, "threshold": run.threshold.values[threshold]}
         assert len(segment.spiketrains) == 7
         for neuron, train in enumerate(segment.spiketrains):
             mine = (run.spike_batch == k) & (run.spike_neuron == neuron)
@@ -216,7 +223,7 @@ def replace(block, kind, k, **changes):
 
 BAD_MODEL = [
     (lambda b: b.segments.pop(), "made of 6 trials, .* it has 0, 1, 2, 3, 4"),
-    (lambda b: b.segments[0].annotate(trial="a"), "made of 6 trials"),
+    (lambda b: b.segments[0].annotate(bss2sim_trial="a"), "made of 6 trials"),
     (lambda b: b.annotations.update({KEY: "x"}), "description 'bss2sim' cannot be read"),
     (lambda b: b.segments[0].analogsignals.pop(0), "membrane: segment 0 must have 1 such signals; got 0"),
     (lambda b: b.segments[0].analogsignals.pop(1), "current: segment 0 must have 2 such signals; got 1"),
@@ -226,6 +233,8 @@ BAD_MODEL = [
     (lambda b: replace(b, "analogsignals", 0, array_annotations={"neuron": [0, 1, 2, 3, 4, 9]}), "be of neurons 0, 1.*; got .*9"),
     (lambda b: replace(b, "analogsignals", 0, values=np.full((60, 6), 1j)), "membrane must be real numbers; got dtype complex"),
     (lambda b: describe(b, variables={}), "has a signal 'membrane' that to_neo did not write"),
+    (lambda b: describe(b, attrs={}), "the run from 0.0 s to inf s"),
+    (lambda b: describe(b, attrs={"duration": "long"}), "attribute 'duration' must be a number of seconds; got 'long'"),
     (lambda b: describe(b, attrs={"duration": 1.0}), r"goes from 0.0 s to 6.*e-05 s, the run from 0.0 s to 1.0 s. Remove"),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ import xarray as xr
 from ..errors import InputError
 
 KEY = "bss2sim"  # under which other formats hold the text
+NUMBER = "bss2sim_trial"  # and the number of a trial: a name that no dim of one's own has by chance
 _FORMAT = 1
 _MOST_TRIAL = 2**32  # a text that asks for more would only use up the memory
 _KINDS = "biufUmM"

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError, choose, first_few, refuse_unknown_keywords
-from .description import KEY, Description, from_text
+from .description import KEY, NUMBER, Description, from_text
 from .neo_signals import SAME, read_variables, seconds
 from .neo_write import import_neo
-from .spikes import check_duration, make_spikes
+from .spikes import check_duration, end_of, make_spikes
 
 if TYPE_CHECKING:
     import neo
@@ -77,8 +77,7 @@ def from_neo(block: neo.Block, *, only: str | None = None, duration: float | Non
         parts.append(read_variables(pq, block, segments, held))
     if not parts:
         raise InputError("from_neo: the block has no spike trains")
-    merged = xr.merge(parts, compat="identical", join="exact", combine_attrs="override")
-    return merged
+    return xr.merge(parts, compat="identical", join="exact", combine_attrs="override")
 
 
 def _in_order(segments: list[Any], known: Description | None) -> list[Any]:
@@ -87,11 +86,11 @@ def _in_order(segments: list[Any], known: Description | None) -> list[Any]:
         raise InputError("from_neo: the block has no segments; each trial is one")
     if known is None:
         return segments
-    numbers = [segment.annotations.get("trial") for segment in segments]
+    numbers = [segment.annotations.get(NUMBER) for segment in segments]
     if sorted(numbers, key=str) != sorted(range(known.n_trial), key=str):
         raise InputError(
-            f"from_neo: the block was made of {known.n_trial} trials, each a segment with its number as annotation trial; it has "
-            f"{first_few(numbers)}. Remove the annotation {KEY!r} of the block to read the segments as a batch"
+            f"from_neo: the block was made of {known.n_trial} trials, each a segment with its number as annotation {NUMBER}; it "
+            f"has {first_few(numbers)}. Remove the annotation {KEY!r} of the block to read the segments as a batch"
         )
     return [segment for _, segment in sorted(zip(numbers, segments, strict=True), key=lambda pair: pair[0])]
 
@@ -165,10 +164,7 @@ def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool,
             twice = next(number for number in ids if ids.count(number) > 1)
             raise InputError(f"from_neo: segment {k} has two spike trains with channel_id {twice}; give each its own")
         for begin, end in ends:
-            both = (
-                float(seconds(pq, begin)),
-                float(seconds(pq, end)),
-            )
+            both = (float(seconds(pq, begin)), float(seconds(pq, end)))
             # of those that differ by rounding only, the first
             known = next((found for found in extents if np.allclose(found, both, rtol=SAME, atol=0)), both)
             extents.setdefault(known, k)
@@ -204,8 +200,8 @@ def _check_extents(
         if begin > 0:
             held.attrs["start_time"] = begin
         return
+    end = end_of("from_neo", held.attrs)
     begin = held.attrs.get("start_time", 0.0)
-    end = begin + held.attrs["duration"]
     for found in extents:
         if not np.allclose(found, (begin, end), rtol=SAME, atol=0):
             raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ..errors import InputError, MissingDependencyError, refuse_unknown_keywords
-from .description import KEY, Description, as_text, describe
+from .description import KEY, NUMBER, Description, as_text, describe
 from .spikes import check_run, take_spikes
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     Returns
     -------
     neo.Block
-        One ``Segment`` for each trial, annotated with ``trial``, its number, and the labels of the trial dims. In it a spike
-        train for each neuron, annotated with ``channel_id``, the neuron, from `t_start` to `t_stop` of the run; an
+        One ``Segment`` for each trial, annotated with ``bss2sim_trial``, its number, and the labels of the trial dims. In it
+        a spike train for each neuron, annotated with ``channel_id``, the neuron, from `t_start` to `t_stop` of the run; an
         ``AnalogSignal`` (time, neuron) of the membrane and of each synaptic current on the grid, an
         ``IrregularlySampledSignal`` of those at sample times, of the CADC one for each hemisphere, and of the MADC one. Times
         are in s. Values are dimensionless; an annotation ``unit`` names what they are in. Variables without time, as spike
@@ -83,7 +83,7 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     labels = {dim: held.labels(dim) for dim in held.trials}
     shape = tuple(held.trials.values())
     for k, segment in enumerate(segments):
-        segment.annotate(trial=k)
+        segment.annotations[NUMBER] = k
         for dim, place in zip(held.trials, np.unravel_index(k, shape), strict=True):
             segment.annotations[dim] = _annotation(labels[dim][place])
     block = neo.Block(name="bss2sim")

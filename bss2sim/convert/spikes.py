@@ -80,7 +80,7 @@ def check_duration(function: str, duration: Any, held: Description) -> None:
         held.attrs["duration"] = as_seconds(f"{function}: duration", duration)
 
 
-def _end(function: str, attrs: dict[str, Any]) -> float:
+def end_of(function: str, attrs: dict[str, Any]) -> float:
     """Return when a run ends [s], infinite if that is not known."""
     begin, length = attrs.get("start_time", 0.0), attrs.get("duration", np.inf)
     for name, value in (("start_time", begin), ("duration", length)):
@@ -133,7 +133,7 @@ def make_spikes(
     if bad.any():
         k = int(np.argmax(bad))
         raise InputError(f"{function}: neurons must be in 0 .. {limit - 1}; spike {k} has {neuron[k]}")
-    finish = _end(function, held.attrs)
+    finish = end_of(function, held.attrs)
     if time.size and time.max() > finish * (1 + 1e-12):
         k = int(np.argmax(time))
         raise InputError(f"{function}: times must be at most {finish} s, the end of the run; spike {k} has {time[k]} s")
