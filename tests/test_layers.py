@@ -62,6 +62,7 @@ LAYERS = [
     ],
     ["alignment.*"],
     ["runs", "spike_statistics", "trial_selection"],
+    ["convert.*", "sbi"],
     ["torch.*"],
     ["hxtorch.*"],
     ["accessor", "datasets", "plot", "plot_axes", "plot_distributions", "plot_residuals", "plot_statistics"],
@@ -90,7 +91,7 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch"}
+OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "neo", "netCDF4", "networkx", "nir", "quantities", "sklearn", "torch"}
 
 
 TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch
