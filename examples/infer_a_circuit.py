@@ -6,8 +6,9 @@ The CADC traces of eight trials are all one has of a circuit. Which threshold, s
 weights made them? A simulator of the ideal neuron turns thousands of guesses into traces in one call, and importance
 sampling weighs them. The answer is known here, as the chip is an emulated one.
 
-The stimulus, the delay, the baseline and the width of the likelihood were chosen with known answers at hand: an ideal neuron that leaves
-out what the chip does gives posteriors that are narrow and wrong. Of six circuits the truth was then within 2.4 standard deviations.
+The stimulus, the delay, the baseline and the width of the likelihood were chosen with known answers at hand: an ideal
+neuron that leaves out what the chip does gives posteriors that are narrow and wrong. Of six circuits the truth was then
+within 2.4 standard deviations.
 """
 
 import matplotlib.pyplot as plt

@@ -58,6 +58,8 @@ def to_events(
         If the run has no sparse spikes, or a spike is between two units.
     ParameterError
         If an argument is out of range, or sensor_size has no room for the neurons.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -167,6 +169,8 @@ def from_events(
         If fields are missing or have no place, or hold no whole numbers, or a value is out of range.
     ParameterError
         If an argument is out of range.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -54,6 +54,8 @@ def to_pandas(run: xr.Dataset, variable: str | None = None) -> pd.DataFrame:
         If the run has no such variable, is chunked, or has labels that are not unique or cannot be written.
     MissingDependencyError
         If pandas is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -147,6 +149,8 @@ def from_pandas(
         If n_neuron or duration is out of range.
     MissingDependencyError
         If pandas is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -48,6 +48,8 @@ def from_neo(block: neo.Block, *, only: str | None = None, duration: float | Non
         If an argument is out of range.
     MissingDependencyError
         If Neo is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

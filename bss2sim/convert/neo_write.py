@@ -61,6 +61,8 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
         If n_neuron is no whole number.
     MissingDependencyError
         If Neo is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

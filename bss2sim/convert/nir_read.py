@@ -52,6 +52,8 @@ def from_nir(graph: nir.NIRGraph, *, time_unit: float | None = None) -> list[tup
         If time_unit is missing, out of range, or another one than the graph was written with.
     MissingDependencyError
         If NIR is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

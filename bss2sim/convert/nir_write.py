@@ -63,6 +63,8 @@ def to_nir(
         strictly, something would be lost.
     MissingDependencyError
         If NIR is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
