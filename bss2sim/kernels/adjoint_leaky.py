@@ -1,0 +1,128 @@
+"""Exact gradients of leaking neurons that never fire: what reads the spikes of the others.
+
+The membrane is linear in the jumps w_k of its current, v(t) = leak + sum_k w_k g(t - t_k) with g = ``elementary.leaky_gain``, and
+so are the adjoints a of the membrane and b of the current, backwards in time:
+
+    tau_mem a' = -a,   b' = -b/tau_syn + a/tau_mem,   dL/dw_k = b(t_k),   dL/dt_k = w_k (b/tau_syn - a/tau_mem)
+
+Three more gather the gradients of the time constants, so that nothing of the run need be kept:
+
+    A' = (a - A)/tau_mem,   B' = -B/tau_syn + A/tau_mem,   M' = (b - M)/tau_syn
+    dL/dtau_mem = sum_k w_k (B - b)/tau_mem,   dL/dtau_syn = sum_k w_k M/tau_syn
+
+All float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .elementary import called_decay as decay
+from .elementary import leaky_gain
+from .jit import kernel, part
+
+TAU_MEM, TAU_SYN = range(2)
+N_SUM = 2
+OF_MEMBRANE, OF_CURRENT, MEMBRANE_TOO, CURRENT_TOO, SYNAPTIC_TOO = range(5)
+KEPT_MEM, KEPT_SYN, GAIN, X_MEM, X_SYN, SECOND_MEM, SECOND_SYN = range(5, 12)
+N_ROW = 12
+
+
+@part
+def second_gain(x, kept, kept_other):
+    """Return kept (exp(x) - 1 - x)/x^2 with kept exp(x) = kept_other, by its series where the difference would cancel."""
+    if -0.5 < x < 0.5:
+        total = 0.0
+        for n in range(14, 0, -1):
+            total = (1.0 + total) * x / (n + 2)
+        return kept * (0.5 * (1.0 + total))
+    return (kept_other - kept - kept * x) / (x * x)
+
+
+@part
+def fill_coefficients(rows, s, uniform, tau_mem, tau_syn, low, n):
+    """Coefficients of an interval of s [s] for every neuron, worked out once if they share their time constants."""
+    for k in range(n):
+        if uniform and k > 0:
+            for row in range(KEPT_MEM, N_ROW):
+                rows[row, k] = rows[row, 0]
+        else:
+            x_mem = s / tau_mem[low + k]
+            x_syn = s / tau_syn[low + k]
+            kept_mem = decay(x_mem)[0]
+            kept_syn = decay(x_syn)[0]
+            x = x_mem - x_syn
+            rows[KEPT_MEM, k] = kept_mem
+            rows[KEPT_SYN, k] = kept_syn
+            rows[GAIN, k] = leaky_gain(s, tau_mem[low + k], tau_syn[low + k])
+            rows[X_MEM, k] = x_mem
+            rows[X_SYN, k] = x_syn
+            rows[SECOND_MEM, k] = x_mem * x_mem * second_gain(x, kept_mem, kept_syn)
+            rows[SECOND_SYN, k] = x_mem * x_syn * second_gain(-x, kept_syn, kept_mem)
+
+
+@kernel
+def leaky_adjoint(
+    first_trial, last_trial, n_neuron, low, n, finish, uniform,
+    event_time, event_source, event_pointer, weight, sample_time, tau_mem, tau_syn,
+    of_membrane, of_weight, of_event, time_too, sums, rows,
+):  # fmt: skip
+    """Gradients of neurons low .. low + n in some trials; arguments as in ``adjoint.spiking_adjoint``.
+
+    Outputs are added to: `of_weight` flat (input, neuron), `sums` (N_SUM, n) in units of 1/tau; `of_event` is written [1/s].
+    """
+    n_sample = sample_time.size
+    for trial in range(first_trial, last_trial):
+        first_event = event_pointer[trial]
+        event = event_pointer[trial + 1]
+        while event > first_event and not event_time[event - 1] < finish:
+            event -= 1
+            if time_too:
+                of_event[event] = 0.0
+        for k in range(n):
+            for row in range(KEPT_MEM):
+                rows[row, k] = 0.0
+        sample = np.int64(n_sample)
+        t = finish
+        while event > first_event:
+            end = event_time[event - 1]
+            is_sample = False
+            if sample > 0:
+                is_sample = sample_time[sample - 1] >= end
+            if is_sample:
+                end = sample_time[sample - 1]
+            if end < t:
+                fill_coefficients(rows, t - end, uniform, tau_mem, tau_syn, low, n)
+                for k in range(n):
+                    a = rows[OF_MEMBRANE, k]
+                    b = rows[OF_CURRENT, k]
+                    other = rows[MEMBRANE_TOO, k]
+                    kept_mem = rows[KEPT_MEM, k]
+                    kept_syn = rows[KEPT_SYN, k]
+                    gain = rows[GAIN, k]
+                    rows[SYNAPTIC_TOO, k] = (rows[SYNAPTIC_TOO, k] + b * rows[X_SYN, k]) * kept_syn + a * rows[
+                        SECOND_SYN, k
+                    ]
+                    rows[CURRENT_TOO, k] = rows[CURRENT_TOO, k] * kept_syn + other * gain + a * rows[SECOND_MEM, k]
+                    rows[MEMBRANE_TOO, k] = (other + a * rows[X_MEM, k]) * kept_mem
+                    rows[OF_CURRENT, k] = b * kept_syn + a * gain
+                    rows[OF_MEMBRANE, k] = a * kept_mem
+            t = end
+            if is_sample:
+                sample -= 1
+                at = (trial * n_sample + sample) * n_neuron + low
+                for k in range(n):
+                    rows[OF_MEMBRANE, k] += of_membrane[at + k]
+            else:
+                event -= 1
+                at = np.int64(event_source[event]) * n_neuron + low
+                g = 0.0
+                for k in range(n):
+                    w = weight[at + k]
+                    b = rows[OF_CURRENT, k]
+                    of_weight[at + k] += b
+                    sums[TAU_MEM, k] += w * (rows[CURRENT_TOO, k] - b)
+                    sums[TAU_SYN, k] += w * rows[SYNAPTIC_TOO, k]
+                    g += w * (b / tau_syn[low + k] - rows[OF_MEMBRANE, k] / tau_mem[low + k])
+                if time_too:
+                    of_event[event] = g
