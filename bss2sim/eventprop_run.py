@@ -21,6 +21,11 @@ from .threads import run_chunks
 _LOTS = 16  # of trials whose sums are added up apart, then in order
 
 
+def _own(array: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
+    """Return an array that is contiguous and writable: of read-only ones Numba would compile every kernel a second time."""
+    return np.require(array, dtype, "CW")
+
+
 @dataclass(frozen=True)
 class Events:
     """Spikes of all trials, sorted by trial, then time: times [s], neurons, trials, each (spike,), and the number of trials."""
@@ -69,7 +74,7 @@ class ExactRun:
 
     def row(self, name: str) -> np.ndarray:
         """Return a parameter (neuron,)."""
-        return np.ascontiguousarray(np.broadcast_to(self.parameters[name], self.weight.shape[1:]))
+        return _own(np.broadcast_to(self.parameters[name], self.weight.shape[1:]))
 
 
 def run_exact_forward(run: ExactRun) -> tuple[Events | None, np.ndarray]:
@@ -118,21 +123,22 @@ def run_exact_backward(
     of_event = np.zeros((n_block, events.time.size if time_too else 0))
     sums = np.zeros((n_lot, n_block, kernels.N_SUM, BLOCK))
     pointer = events.pointer()
-    source = np.ascontiguousarray(events.neuron, np.int64)
+    source = _own(events.neuron, np.int64)
     p = {name: run.row(name) for name in run.parameters}
-    weight = np.ascontiguousarray(run.weight).reshape(-1)
-    of_membrane = np.ascontiguousarray(of_membrane).reshape(-1)
+    weight = _own(run.weight).reshape(-1)
+    of_membrane = _own(of_membrane).reshape(-1)
+    sample_time = _own(run.sample_time)
     uniform = bool((p["tau_syn"] == p["tau_syn"][0]).all() and (run.fires or (p["tau_mem"] == p["tau_mem"][0]).all()))
-    common: tuple[Any, ...] = (uniform, events.time, source, pointer, weight)
+    common: tuple[Any, ...] = (uniform, _own(events.time), source, pointer, weight)
     if spikes is not None:
         assert of_time is not None
         clamp_time = p["refractory_time"] - p["holdoff_time"]
         floor = run.slope_floor * np.abs(p["threshold"] - p["reset"]) / p["tau_mem"]
-        common += (spikes.time, np.ascontiguousarray(spikes.neuron, np.int64), spikes.pointer(), run.sample_time,
+        common += (_own(spikes.time), _own(spikes.neuron, np.int64), spikes.pointer(), sample_time,
                    p["threshold"], p["reset"], p["tau_mem"], p["tau_syn"], clamp_time, p["holdoff_time"], floor,
-                   np.ascontiguousarray(of_time), of_membrane)  # fmt: skip
+                   _own(of_time), of_membrane)  # fmt: skip
     else:
-        common += (run.sample_time, p["tau_mem"], p["tau_syn"], of_membrane)
+        common += (sample_time, p["tau_mem"], p["tau_syn"], of_membrane)
 
     def scratch() -> tuple[np.ndarray, ...]:
         rows = memory.zeros((kernels.N_ROW, BLOCK), np.float64)

@@ -320,7 +320,7 @@ def label_spikes(
     time: np.ndarray, neuron: np.ndarray, trial: np.ndarray, n_trial: int | None, attrs: dict[str, Any]
 ) -> xr.Dataset:
     """Label spikes that are sorted by trial and time; `n_trial` None: one trial, without a dim."""
-    rows = np.bincount(trial, minlength=n_trial or 1).astype(np.int64)
+    rows = np.bincount(trial, minlength=1 if n_trial is None else n_trial).astype(np.int64)
     return create_dataset(
         {
             "spike_time": (("spike",), time),

@@ -87,6 +87,20 @@ def read_samples(sample_time: Any) -> Tensor:
     return times.contiguous()
 
 
+def check_samples(sample_time: Any) -> Tensor:
+    """Return the sample times [s] of a readout, (sample,), one or more.
+
+    Raises
+    ------
+    ParameterError
+        If there are none.
+    """
+    times = read_samples(sample_time)
+    if not len(times):
+        raise ParameterError("sample_time must hold one time or more [s]: a readout puts out nothing else")
+    return times
+
+
 def _run(
     spikes: Any, weight: Any, parameters: dict[str, Any], duration: Any, sample_time: Any, slope_floor: float
 ) -> tuple[Spikes, Tensor]:
@@ -257,4 +271,4 @@ def li_exact(
     0.3679
     """
     parameters = {"leak": leak, "tau_mem": tau_mem, "tau_syn": tau_syn}
-    return _run(spikes, weight, parameters, duration, sample_time, 0.0)[1]
+    return _run(spikes, weight, parameters, duration, check_samples(sample_time), 0.0)[1]

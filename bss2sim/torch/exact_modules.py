@@ -11,7 +11,7 @@ from torch import Tensor
 from bss2sim.errors import refuse_unknown_keywords
 
 from .arguments import check_positive
-from .exact import ExactObservables, check_slope_floor, iaf_exact, li_exact, read_samples
+from .exact import ExactObservables, check_samples, check_slope_floor, iaf_exact, li_exact, read_samples
 from .neurons import Neurons, check_count
 from .spikes import Spikes
 
@@ -177,7 +177,7 @@ class LIExact(_Exact):
         trainable: Sequence[str] = (),
         dtype: torch.dtype | None = None,
     ) -> None:
-        self._set(locals())
+        self._set({**locals(), "sample_time": check_samples(sample_time)})
 
     def forward(self, spikes: Spikes) -> Tensor:
         """Run the neurons; see :func:`bss2sim.torch.li_exact`."""

@@ -66,13 +66,15 @@ class Spikes(NamedTuple):
         if not isinstance(time, Tensor) or time.dim() not in (2, 3) or not time.is_floating_point():
             found = f"{time.dtype} {tuple(time.shape)}" if isinstance(time, Tensor) else type(time).__name__
             raise InputError(f"time must be a tensor of floats (batch, neuron) or (spike, batch, neuron); got {found}")
-        wrong = time[~(time >= 0)]
-        if len(wrong):
-            raise InputError(f"time must be at least 0 s, or infinity for no spike; got {wrong[0].item()} s")
-        n_batch, n_neuron = time.shape[-2:]
-        rows = time.to(torch.float64).reshape(-1, n_batch, n_neuron).transpose(0, 1).reshape(n_batch, -1)
+        if not torch.compiler.is_compiling():  # a compiled function is told by the run
+            wrong = time[~(time >= 0)]
+            if len(wrong):
+                raise InputError(f"time must be at least 0 s, or infinity for no spike; got {wrong[0].item()} s")
+        time = time[None] if time.dim() == 2 else time
+        n_row, n_batch, n_neuron = time.shape
+        rows = time.to(torch.float64).transpose(0, 1).reshape(n_batch, n_row * n_neuron)
         rows, order = rows.sort(dim=1, stable=True)
-        there = rows.isfinite()
+        there = ~rows.isposinf()
         batch = torch.arange(n_batch)[:, None].expand_as(order)
         return cls(rows[there], (order % max(n_neuron, 1))[there], batch[there], n_batch, n_neuron)
 
