@@ -24,8 +24,8 @@ from .vector import use_wide_registers
 # Rows of the sums over trials, and of the scratch of a task.
 THRESHOLD, RESET, TAU_SYN, REFRACTORY_TIME, CLAMP_TIME = range(5)
 N_SUM = 5
-CURRENT, OF_MEMBRANE, OF_CHARGE, OF_TAU, NEXT, CARRY = range(6)
-N_ROW = 6
+CURRENT, OF_MEMBRANE, OF_CHARGE, OF_TAU, NEXT, CARRY, INVERSE_MEM, TERM = range(8)
+N_ROW = 8
 LAST, CLAMPED = range(2)
 N_INDEX_ROW = 2
 
@@ -188,24 +188,33 @@ def cross_transitions(
 
 
 @part
-def add_event(row, weight, at, lv, p, m, of_weight, of_tau, tau_mem, low, n, time_too):
+def add_event(weight, at, rows, of_weight, of_tau, n, time_too):
     """Gradients of one input: its weights and their part in that of tau_syn; return that of its time, if `time_too`."""
     use_wide_registers()
     w = weight[at : at + n]
-    a = lv[:n]
-    b = p[:n]
-    c = m[:n]
-    to = of_weight[row : row + n]
+    a = rows[OF_MEMBRANE, :n]
+    b = rows[OF_CHARGE, :n]
+    c = rows[OF_TAU, :n]
+    to = of_weight[at : at + n]
     tau = of_tau[:n]
     for k in range(n):
         to[k] = to[k] + (a[k] + b[k])
         tau[k] = tau[k] + w[k] * c[k]
-    g = 0.0
-    if time_too:
-        mem = tau_mem[low : low + n]
-        for k in range(n):
-            g += w[k] * b[k] / mem[k]
-    return g
+    if not time_too:
+        return 0.0
+    rate = rows[INVERSE_MEM, :n]
+    term = rows[TERM, :n]
+    for k in range(n):
+        term[k] = w[k] * b[k] * rate[k]
+    size = n  # halves are added until one is left: an order that the processor can pack
+    while size > 1:
+        half = (size + 1) // 2
+        lower = term[: size - half]
+        upper = term[half:size]
+        for k in range(size - half):
+            lower[k] = lower[k] + upper[k]
+        size = half
+    return term[0]
 
 
 @kernel
@@ -225,6 +234,8 @@ def spiking_adjoint(
     `of_event`, written [1/s]. `slope`, `slope_after`, `previous` are scratch of as many entries as there are spikes.
     """
     n_sample = sample_time.size
+    for k in range(n):
+        rows[INVERSE_MEM, k] = 1.0 / tau_mem[low + k]
     for trial in range(first_trial, last_trial):
         first_event = event_pointer[trial]
         event = event_pointer[trial + 1]
@@ -294,8 +305,7 @@ def spiking_adjoint(
             elif is_event:
                 event -= 1
                 at = np.int64(event_source[event]) * n_neuron + low
-                g = add_event(at, weight, at, rows[OF_MEMBRANE], rows[OF_CHARGE], rows[OF_TAU], of_weight, sums[TAU_SYN],
-                              tau_mem, low, n, time_too)  # fmt: skip
+                g = add_event(weight, at, rows, of_weight, sums[TAU_SYN], n, time_too)
                 if time_too:
                     of_event[event] = g
             else:
