@@ -23,7 +23,7 @@ _LOTS = 16  # of trials whose sums are added up apart, then in order
 
 def _own(array: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
     """Return an array that is contiguous and writable: of read-only ones Numba would compile every kernel a second time."""
-    return np.require(array, dtype, "CW")
+    return np.require(array, dtype, ["C", "W"])
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ def run_exact_backward(
         assert of_time is not None
         clamp_time = p["refractory_time"] - p["holdoff_time"]
         floor = run.slope_floor * np.abs(p["threshold"] - p["reset"]) / p["tau_mem"]
+        floor = np.maximum(floor, np.finfo(np.float64).tiny)  # a slope may be rounded to 0, or below
         common += (_own(spikes.time), _own(spikes.neuron, np.int64), spikes.pointer(), sample_time,
                    p["threshold"], p["reset"], p["tau_mem"], p["tau_syn"], clamp_time, p["holdoff_time"], floor,
                    _own(of_time), of_membrane)  # fmt: skip

@@ -170,7 +170,16 @@ def test_slope_floor__bounds_the_gradient_of_a_spike_that_almost_was_not():
     assert gradients[0] < -1e6 and gradients[1] == pytest.approx(-1e-3, rel=1e-6)
 
 
-def test_threads__give_the_same_bits():
+def test_slope__of_nothing_is_no_gradient_of_nothing():
+    """The membrane ends at the threshold, and rounding lifts it over: no 0/0 for a loss that does not care."""
+    run = single(1.0 + 2e-16)
+    spikes = Events(np.array([300e-6]), np.zeros(1, np.int64), np.zeros(1, np.int64), 1)
+    g = run_exact_backward(run, spikes, np.zeros(1), np.empty((1, 0, 1)), True)
+    assert g.weight == 0 and g.time == 0
+
+
+def wide_runs():
+    """Runs with more neurons than a block of the kernels has, without leak and with it."""
     rng = np.random.default_rng(0)
     n_neuron, n_input, n_batch, n = 600, 20, 37, 30
     time = np.sort(rng.uniform(0, 40e-6, (n_batch, n)), axis=1).ravel()
@@ -178,17 +187,45 @@ def test_threads__give_the_same_bits():
     parameters = {"threshold": np.array(1.0), "reset": np.array(0.0), "tau_mem": np.full(n_neuron, 6e-6), "tau_syn": np.array(6e-6),
                   "refractory_time": np.array(2e-6), "holdoff_time": np.array(1e-6)}  # fmt: skip
     run = ExactRun(events, rng.normal(0.2, 0.3, (n_input, n_neuron)), parameters, 50e-6, np.array([10e-6, 30e-6]), 0.01)
-    leaking = replace(run, parameters={"leak": np.array(0.0), "tau_mem": np.array(6e-6), "tau_syn": np.array(5e-6)})
-    for each in (run, leaking):
-        spikes, _ = run_exact_forward(each)
-        given = loss_gradients(each, np.random.default_rng(1), spikes)
+    leaking = {"leak": np.array(0.0), "tau_mem": np.full(n_neuron, 6e-6), "tau_syn": np.array(5e-6)}
+    return run, replace(run, parameters=leaking)
+
+
+def test_threads__give_the_same_bits():
+    for run in wide_runs():
+        spikes, _ = run_exact_forward(run)
+        given = loss_gradients(run, np.random.default_rng(1), spikes)
         found = []
         for threads in (1, 2, 5):
             with b2.set_options(threads=threads):
-                found.append(by_name(run_exact_backward(each, spikes, *given, True)))
+                found.append(by_name(run_exact_backward(run, spikes, *given, True)))
         for other in found[1:]:
             for name, value in found[0].items():
                 assert np.array_equal(value, other[name]), name
+
+
+def test_blocks__are_those_of_smaller_populations():
+    """Neurons know nothing of one another: two halves have the gradients of the whole, and input times their sum."""
+    for run in wide_runs():
+        spikes, _ = run_exact_forward(run)
+        of_time, of_membrane = loss_gradients(run, np.random.default_rng(1), spikes)
+        whole = run_exact_backward(run, spikes, of_time, of_membrane, True)
+        halves = []
+        for low, high in ((0, 300), (300, 600)):
+            p = {name: value[low:high] if value.ndim else value for name, value in run.parameters.items()}
+            half, own, g = replace(run, weight=run.weight[:, low:high], parameters=p), None, None
+            if spikes is not None:
+                there = (spikes.neuron >= low) & (spikes.neuron < high)
+                own = Events(spikes.time[there], spikes.neuron[there] - low, spikes.batch[there], spikes.n_batch)
+                g = of_time[there]
+            halves.append(run_exact_backward(half, own, g, of_membrane[:, :, low:high], True))
+        np.testing.assert_array_equal(np.concatenate([half.weight for half in halves], axis=1), whole.weight)
+        np.testing.assert_array_equal(
+            np.concatenate([half.parameters["tau_mem"] for half in halves]), whole.parameters["tau_mem"]
+        )
+        np.testing.assert_allclose(
+            halves[0].time + halves[1].time, whole.time, rtol=1e-9, atol=1e-9 * np.abs(whole.time).max()
+        )
 
 
 @pytest.mark.parametrize("x", [0.0, 1e-9, -1e-3, 0.3, 0.49999, 0.50001, -0.49999, -0.50001, 3.0, -3.0, 700.0])

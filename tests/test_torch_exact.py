@@ -242,7 +242,7 @@ def test_compile__takes_the_whole_function():
     leaves = network_leaves()
     wanted = gradients_of(network, leaves)
     torch._dynamo.reset()
-    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True, capture_scalar_outputs=True):
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
         compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
         found = gradients_of(compiled, leaves)
     for a, b in zip(found, wanted, strict=True):

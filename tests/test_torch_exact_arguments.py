@@ -29,6 +29,8 @@ def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
         (lambda: Spikes.from_grid(None, 1e-6), b2.InputError, r"spikes must be a tensor \(time, batch, neuron\); got NoneType"),
         (lambda: Spikes.from_grid(torch.full((4, 1, 2), 0.5), 1e-6), b2.InputError, r"spikes must be 0 or 1; got 0.5"),
         (lambda: Spikes.from_grid(torch.ones(4, 1, 2), 0.0), b2.ParameterError, r"dt must be finite and above 0 s; got 0.0 s"),
+        (lambda: Spikes.from_times(TIMES.to("meta")), b2.InputError, r"time is on meta; bss2sim.torch runs on the CPU only"),
+        (lambda: Spikes.from_grid(torch.ones(4, 1, 2, device="meta"), 1e-6), b2.InputError, r"spikes is on meta; .* the CPU only"),
         (lambda: run(TIMES), b2.InputError, r"spikes must be Spikes, .* Spikes.from_grid\(tensor, dt\) makes them; got Tensor"),
         (
             lambda: run(SPIKES._replace(time=torch.ones(2, dtype=torch.int64))),
@@ -43,7 +45,7 @@ def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
         (lambda: run(SPIKES._replace(batch=[0, 0])), b2.InputError, r"batch of spikes must be .*; got list"),
         (lambda: run(SPIKES._replace(batch=torch.zeros(1).long())), b2.InputError, r"one entry per spike; got 2, 2, 1"),
         (lambda: run(SPIKES._replace(batch=torch.tensor([0, 1]))), b2.InputError, r"batch of spikes must be in 0 .. 0; got 1"),
-        (lambda: run(SPIKES._replace(time=SPIKES.time.to("meta"))), b2.InputError, r"time of spikes is on meta; .* pass time.cpu"),
+        (lambda: run(SPIKES._replace(time=SPIKES.time.to("meta"))), b2.InputError, r"time of spikes is on meta; .* the CPU"),
         (lambda: run(SPIKES._replace(time=SPIKES.time.flip(0))), b2.InputError, r"spike_time must be sorted within each trial"),
         (lambda: run(SPIKES._replace(neuron=torch.tensor([0, 5]))), b2.InputError, r"spike_neuron must be in 0 .. 1.*has 5"),
         (lambda: run(weight=torch.ones(4, 3)), b2.InputError, r"weight must have the shape \(input, neuron\) with 2 inputs"),

@@ -48,7 +48,7 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape)
 
 
-def _check_device(what: str, tensor: Tensor) -> None:
+def check_device(what: str, tensor: Tensor) -> None:
     """Refuse tensors of other devices."""
     if tensor.device.type != "cpu":
         raise InputError(
@@ -60,7 +60,7 @@ def _check_tensor(what: str, value: Any, dims: str) -> Tensor:
     """Refuse what is not a tensor of three, or of two, dims on the CPU."""
     if not isinstance(value, Tensor):
         raise InputError(f"{what} must be a tensor {dims}; got {type(value).__name__}")
-    _check_device(what, value)
+    check_device(what, value)
     if value.dim() != dims.count(",") + 1:
         raise InputError(f"{what} must have the shape {dims}; got {_shape(value)}")
     return value
@@ -171,7 +171,7 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
         If it is on another device.
     """
     if isinstance(value, Tensor):
-        _check_device(name, value)
+        check_device(name, value)
         if value.is_complex():
             raise ParameterError(f"{name} must be real numbers; got {value.dtype}")
         value = value.to(torch.float64)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords
 
-from .arguments import check_positive, read_parameter, read_weight, refuse_forward_mode
+from .arguments import check_device, check_positive, read_parameter, read_weight, refuse_forward_mode
 from .exact_operators import exact_events
 from .spikes import Spikes
 
@@ -51,10 +51,7 @@ def _read_spikes(spikes: Any) -> Spikes:
         if not isinstance(tensor, Tensor) or tensor.dim() != 1 or tensor.is_floating_point() != floats:
             found = f"{tensor.dtype} {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
             raise InputError(f"{name} of spikes must be a tensor of {kind} (spike,); got {found}")
-        if tensor.device.type != "cpu":
-            raise InputError(
-                f"{name} of spikes is on {tensor.device}; bss2sim.torch runs on the CPU only: pass {name}.cpu()"
-            )
+        check_device(f"{name} of spikes", tensor)
     if not torch.compiler.is_compiling():
         if not len(time) == len(neuron) == len(batch):
             raise InputError(

@@ -45,9 +45,9 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     spikes, membrane = run_exact_forward(run)
     if spikes is None:
         spikes = Events(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64), run.events.n_batch)
-    found = torch.from_numpy(membrane).to(given["weight"].dtype).clone()
+    found = torch.from_numpy(membrane).to(given["weight"].dtype)
     whole = (torch.from_numpy(array.astype(np.int64)) for array in (spikes.neuron, spikes.batch))
-    return (torch.from_numpy(spikes.time.copy()), *whole, found)
+    return (torch.from_numpy(spikes.time), *whole, found)
 
 
 def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from bss2sim.errors import InputError
 
-from .arguments import check_positive
+from .arguments import check_device, check_positive
 
 
 class Spikes(NamedTuple):
@@ -66,6 +66,7 @@ class Spikes(NamedTuple):
         if not isinstance(time, Tensor) or time.dim() not in (2, 3) or not time.is_floating_point():
             found = f"{time.dtype} {tuple(time.shape)}" if isinstance(time, Tensor) else type(time).__name__
             raise InputError(f"time must be a tensor of floats (batch, neuron) or (spike, batch, neuron); got {found}")
+        check_device("time", time)
         if not torch.compiler.is_compiling():  # a compiled function is told by the run
             wrong = time[~(time >= 0)]
             if len(wrong):
@@ -106,6 +107,7 @@ class Spikes(NamedTuple):
         if not isinstance(spikes, Tensor) or spikes.dim() != 3:
             found = tuple(spikes.shape) if isinstance(spikes, Tensor) else type(spikes).__name__
             raise InputError(f"spikes must be a tensor (time, batch, neuron); got {found}")
+        check_device("spikes", spikes)
         dt = check_positive("dt", dt, " s")
         n_batch, n_neuron = spikes.shape[1:]
         dense = spikes.detach().to_dense()
@@ -161,5 +163,5 @@ class Spikes(NamedTuple):
         >>> Spikes.from_times(torch.tensor([[4.0, 1.0]])).count_spikes()
         tensor([[1, 1]])
         """
-        place: Any = self._place()
-        return torch.bincount(place, minlength=self.n_batch * self.n_neuron).reshape(self.n_batch, self.n_neuron)
+        count = torch.bincount(self._place(), minlength=self.n_batch * self.n_neuron)
+        return count.reshape(self.n_batch, self.n_neuron)
