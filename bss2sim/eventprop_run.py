@@ -51,7 +51,7 @@ class ExactRun:
     weight : array (input, neuron)
         Jump of the current for each, float64.
     parameters : dict of array, () or (neuron,)
-        Float64, by name; with `leak` the neurons leak and never fire.
+        Float64, by name; with `leak` the neurons leak and never fire, with `tau_inh` negative weights have that time constant.
     duration : float
         End of the run [s].
     sample_time : array (sample,)
@@ -86,9 +86,12 @@ def run_exact_forward(run: ExactRun) -> tuple[Events | None, np.ndarray]:
         As :func:`bss2sim.simulate`.
     """
     kind: Any = IAFNeuron if run.fires else LINeuron
+    parameters: dict[str, Any] = dict(run.parameters)
+    if "tau_inh" in parameters:
+        parameters["tau_syn"] = (parameters["tau_syn"], parameters.pop("tau_inh"))
     n_sample = run.sample_time.size
     result = simulate(
-        kind(run.weight.shape[1], **run.parameters),
+        kind(run.weight.shape[1], **parameters),
         label_spikes(run.events.time, run.events.neuron, run.events.batch, run.events.n_batch, {}),
         dt=run.duration, duration=run.duration, synapse=Synapse(run.weight),  # a grid of one step: the end is not rounded
         record=Recording("sparse" if run.fires else None, n_sample > 0, sample_time=run.sample_time if n_sample else None),
@@ -128,7 +131,8 @@ def run_exact_backward(
     weight = _own(run.weight).reshape(-1)
     of_membrane = _own(of_membrane).reshape(-1)
     sample_time = _own(run.sample_time)
-    uniform = bool((p["tau_syn"] == p["tau_syn"][0]).all() and (run.fires or (p["tau_mem"] == p["tau_mem"][0]).all()))
+    tau_syn = np.stack([p[name] for name in ("tau_syn", "tau_inh") if name in p])
+    uniform = bool((tau_syn == tau_syn[:, :1]).all() and (run.fires or (p["tau_mem"] == p["tau_mem"][0]).all()))
     common: tuple[Any, ...] = (uniform, _own(events.time), source, pointer, weight)
     if spikes is not None:
         assert of_time is not None
@@ -136,18 +140,18 @@ def run_exact_backward(
         floor = run.slope_floor * np.abs(p["threshold"] - p["reset"]) / p["tau_mem"]
         floor = np.maximum(floor, np.finfo(np.float64).tiny)  # a slope may be rounded to 0, or below
         common += (_own(spikes.time), _own(spikes.neuron, np.int64), spikes.pointer(), sample_time,
-                   p["threshold"], p["reset"], p["tau_mem"], p["tau_syn"], clamp_time, p["holdoff_time"], floor,
+                   p["threshold"], p["reset"], p["tau_mem"], tau_syn, clamp_time, p["holdoff_time"], floor,
                    _own(of_time), of_membrane)  # fmt: skip
     else:
-        common += (sample_time, p["tau_mem"], p["tau_syn"], of_membrane)
+        common += (sample_time, p["tau_mem"], tau_syn, of_membrane)
 
     def scratch() -> tuple[np.ndarray, ...]:
         rows = memory.zeros((kernels.N_ROW, BLOCK), np.float64)
         if spikes is None:
             return (rows,)
         size = spikes.time.size
-        return (np.empty(size), np.empty(size), np.empty(size, np.int64), rows,
-                np.zeros((adjoint.N_INDEX_ROW, BLOCK), np.int64), np.empty((BLOCK, 3)))  # fmt: skip
+        return (np.empty(size), np.empty(size), np.empty(size, np.int64), memory.zeros((2 * BLOCK,), np.float64), rows,
+                np.zeros((adjoint.N_INDEX_ROW, BLOCK), np.int64), np.empty((BLOCK, adjoint.N_MOVED)))  # fmt: skip
 
     threads = thread_count()
     sets = [scratch() for _ in range(min(threads, n_lot * n_block))]
@@ -170,18 +174,21 @@ def run_exact_backward(
         gathered += part
     rows = gathered.transpose(1, 0, 2).reshape(kernels.N_SUM, -1)[:, :n_neuron]
     if run.fires:
-        total *= p["tau_syn"] / p["tau_mem"]
+        scale = p["tau_syn"] if tau_syn.shape[0] == 1 else np.where(run.weight < 0, p["tau_inh"], p["tau_syn"])
+        total *= scale / p["tau_mem"]
         found = {
             "threshold": rows[adjoint.THRESHOLD], "reset": rows[adjoint.RESET],
             "tau_mem": -(run.weight * total).sum(axis=0) / p["tau_mem"], "tau_syn": rows[adjoint.TAU_SYN] / p["tau_mem"],
+            "tau_inh": rows[adjoint.TAU_INH] / p["tau_mem"],
             "refractory_time": rows[adjoint.REFRACTORY_TIME] + rows[adjoint.CLAMP_TIME],
             "holdoff_time": -rows[adjoint.CLAMP_TIME],
         }  # fmt: skip
     else:
         found = {
             "tau_mem": rows[adjoint_leaky.TAU_MEM] / p["tau_mem"],
-            "tau_syn": rows[adjoint_leaky.TAU_SYN] / p["tau_syn"],
+            "tau_syn": rows[adjoint_leaky.TAU_SYN] / tau_syn[0],
+            "tau_inh": rows[adjoint_leaky.TAU_INH] / tau_syn[-1],
             "leak": of_membrane.reshape(-1, n_neuron).sum(axis=0),
         }
-    gradients = {name: value if run.parameters[name].ndim else value.sum() for name, value in found.items()}
+    gradients = {name: found[name] if value.ndim else found[name].sum() for name, value in run.parameters.items()}
     return ExactGradients(of_event.sum(axis=0) if time_too else None, total, gradients)

@@ -17,14 +17,19 @@ CASES = {
     "one for all": {"shared": True},
     "simultaneous": {"rounded": True},
     "late": {"late": True},
+    "pair": {"pair": True},
+    "pair, fires again at once": {"pair": True, "drive": 8.0},
+    "pair, one for all": {"pair": True, "shared": True},
     "leak": {"leaks": True},
+    "leak, pair": {"leaks": True, "pair": True},
     "leak, one for all": {"leaks": True, "shared": True},
     "leak, close": {"leaks": True, "ratio": 1.01},
 }
 
 
 def random_run(
-    seed, drive=1.0, holdoff=0.4, refractory=1.0, reset=0.0, shared=False, rounded=False, late=False, leaks=False, ratio=None
+    seed, drive=1.0, holdoff=0.4, refractory=1.0, reset=0.0, shared=False, rounded=False, late=False, leaks=False, ratio=None,
+    pair=False,
 ):  # fmt: skip
     """Return a run, and the random numbers that made it."""
     rng = np.random.default_rng(seed)
@@ -38,6 +43,8 @@ def random_run(
     parameters = {"tau_mem": rng.uniform(4e-6, 7e-6, size), "tau_syn": rng.uniform(7.5e-6, 9e-6, size)}
     if ratio is not None:
         parameters["tau_syn"] = ratio * parameters["tau_mem"]
+    if pair:
+        parameters["tau_inh"] = rng.uniform(2e-6, 6e-6, size)
     if leaks:
         parameters["leak"] = rng.uniform(-1, 1, size)
     else:
@@ -46,6 +53,6 @@ def random_run(
         parameters["refractory_time"] = refractory * rng.uniform(1e-6, 3e-6, size)
         parameters["holdoff_time"] = holdoff * parameters["refractory_time"]
     weight = rng.normal(0.6, 0.5, (N_INPUT, N_NEURON))
-    weight = np.abs(weight) * drive if drive > 1 else weight
+    weight = (weight if pair else np.abs(weight)) * drive if drive > 1 else weight
     samples = np.sort(rng.uniform(0, DURATION, 9))
     return ExactRun(events, weight, parameters, DURATION, samples), rng

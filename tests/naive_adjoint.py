@@ -50,7 +50,31 @@ def dual(number):
     return number if isinstance(number, Dual) else Dual(number)
 
 
-def iaf(events, sample_time, duration, threshold, reset, tau_mem, tau_syn, refractory_time, holdoff_time):
+def crossing(v, charges, taus, threshold, within):
+    """Time to the first crossing of a membrane without leak within a time, or None.
+
+    Found by looking at 1000 places and halving; what it depends on follows from v(s) = threshold: ds = -dv/v'.
+    """
+
+    def membrane(s):
+        return v.value + sum(q.value * (1 - math.exp(-s / tau.value)) for q, tau in zip(charges, taus, strict=True))
+
+    places = np.linspace(0, within, 1001)
+    above = [k for k in range(1, 1001) if membrane(places[k]) > threshold.value]
+    if not above:
+        return None
+    low, high = places[above[0] - 1], places[above[0]]
+    while low < (middle := low + (high - low) / 2) < high:
+        low, high = (low, middle) if membrane(middle) > threshold.value else (middle, high)
+    at = v - threshold
+    slope = 0.0
+    for q, tau in zip(charges, taus, strict=True):
+        at = at + q * (1.0 - (Dual(-high) / tau).exp())
+        slope += q.value / tau.value * math.exp(-high / tau.value)
+    return Dual(high, -at.gradient / slope)
+
+
+def iaf(events, sample_time, duration, threshold, reset, tau_mem, tau_syn, refractory_time, holdoff_time, tau_inh=None):
     """Run one neuron without leak.
 
     Parameters
@@ -60,12 +84,15 @@ def iaf(events, sample_time, duration, threshold, reset, tau_mem, tau_syn, refra
     sample_time : list of float
     duration : float
     threshold, ... : Dual
+    tau_inh : Dual, optional
+        Time constant of the current of negative weights.
 
     Returns
     -------
     spikes, membrane : list of Dual
     """
-    t, v, i = dual(0.0), reset, dual(0.0)
+    taus = [tau_syn] if tau_inh is None else [tau_syn, tau_inh]
+    t, v, currents = dual(0.0), reset, [dual(0.0) for _ in taus]
     phase, until = "free", None
     if reset.value > threshold.value:
         phase, until = "holdoff", t
@@ -76,24 +103,32 @@ def iaf(events, sample_time, duration, threshold, reset, tau_mem, tau_syn, refra
         stops = []
         if until is not None:
             stops.append((until.value, 0, "end", until))
-        q = tau_syn / tau_mem * i
-        if phase == "free" and v.value + q.value > threshold.value:
-            at = t - tau_syn * (1.0 - (threshold - v) / q).log()
-            stops.append((at.value, 1, "spike", at))
         if events:
             stops.append((events[0][0].value, 2, "event", events[0][0]))
         if samples:
             stops.append((samples[0], 3, "sample", dual(samples[0])))
         stops = [stop for stop in stops if stop[0] < duration]
+        charges = [tau / tau_mem * i for tau, i in zip(taus, currents, strict=True)]
+        if phase == "free" and tau_inh is not None:
+            within = min([stop[0] for stop in stops] + [duration]) - t.value
+            s = crossing(v, charges, taus, threshold, within) if within > 0 else None
+            if s is not None and s.value < within:
+                stops.append((t.value + s.value, 1, "spike", t + s))
+        elif phase == "free" and v.value + charges[0].value > threshold.value:
+            at = t - tau_syn * (1.0 - (threshold - v) / charges[0]).log()
+            if at.value < duration:
+                stops.append((at.value, 1, "spike", at))
         if not stops:
             return spikes, membrane
         _, _, what, at = min(stops, key=lambda stop: stop[:2])
-        kept = ((t - at) / tau_syn).exp()
+        kept = [((t - at) / tau).exp() for tau in taus]
         if phase != "clamped":
-            v = v + q * (1.0 - kept)
-        i, t = i * kept, at
+            v = sum((q * (1.0 - left) for q, left in zip(charges, kept, strict=True)), v)
+        currents, t = [i * left for i, left in zip(currents, kept, strict=True)], at
         if what == "event":
-            i = i + events.pop(0)[1]
+            _, weight = events.pop(0)
+            inhibits = tau_inh is not None and weight.value < 0
+            currents[inhibits] = currents[inhibits] + weight
         elif what == "sample":
             membrane.append(v)
             samples.pop(0)
@@ -106,7 +141,7 @@ def iaf(events, sample_time, duration, threshold, reset, tau_mem, tau_syn, refra
             v, phase, until = reset, "clamped", t + (refractory_time - holdoff_time)
 
 
-def li(events, sample_time, duration, leak, tau_mem, tau_syn):
+def li(events, sample_time, duration, leak, tau_mem, tau_syn, tau_inh=None):
     """Membranes of one leaking integrator, a sum over its inputs; arguments as of `iaf`, time constants that differ."""
     membrane = []
     for sample in sample_time:
@@ -114,8 +149,8 @@ def li(events, sample_time, duration, leak, tau_mem, tau_syn):
         for time, weight in events:
             if time.value < min(sample, duration):
                 s = sample - time
-                difference = (-s / tau_syn).exp() - (-s / tau_mem).exp()
-                v = v + weight * tau_syn / (tau_syn - tau_mem) * difference
+                tau = tau_inh if tau_inh is not None and weight.value < 0 else tau_syn
+                v = v + weight * tau / (tau - tau_mem) * ((-s / tau).exp() - (-s / tau_mem).exp())
         membrane.append(v)
     return [], membrane
 

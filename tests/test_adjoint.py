@@ -72,7 +72,7 @@ def test_fires_again__at_the_end_of_its_refractory_period():
     assert (start.time == 0).sum() > 5
 
 
-@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "leak"])
+@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "pair", "leak", "leak, pair"])
 def test_gradients__against_central_differences(case):
     run, rng = random_run(2, **CASES[case])
     spikes, membrane = run_exact_forward(run)
@@ -118,7 +118,7 @@ def test_gradients__against_central_differences(case):
     assert_close(found, {name: np.array(value) for name, value in wanted.items()}, 1e-6)
 
 
-@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "refractory 0"])
+@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "refractory 0", "pair"])
 def test_tau_mem__follows_from_the_weights(case):
     """Membranes depend on weights and time constant through their ratio: tau_mem dL/dtau_mem = -sum of w dL/dw."""
     run, rng = random_run(3, **CASES[case])

@@ -10,7 +10,7 @@ from bss2sim.eventprop_run import run_exact_backward, run_exact_forward
 from bss2sim.torch import Spikes, iaf_exact, li_exact
 from bss2sim.torch.exact_operators import exact_events
 
-NAMES = ("tau_mem", "tau_syn", "threshold", "reset", "refractory_time", "holdoff_time", "leak")
+NAMES = ("tau_mem", "tau_syn", "tau_inh", "threshold", "reset", "refractory_time", "holdoff_time", "leak")
 DURATION = 50e-6
 LATE = [20e-6, 45e-6]
 
@@ -25,7 +25,15 @@ def tensors(case, seed=1):
     return run, spikes, torch.tensor(run.weight, requires_grad=True), parameters, torch.tensor(run.sample_time)
 
 
-@pytest.mark.parametrize("case", ["holdoff", "one for all", "leak", "leak, one for all"])
+def arguments_of(parameters):
+    """Parameters as the functions take them."""
+    given = dict(parameters)
+    if "tau_inh" in given:
+        given["tau_syn"] = given["tau_syn"], given.pop("tau_inh")
+    return given
+
+
+@pytest.mark.parametrize("case", ["holdoff", "one for all", "pair", "leak", "leak, one for all", "leak, pair"])
 def test_function__is_the_adjoint(case):
     """Outputs and all gradients are those of the run below, whose own tests say that they are right."""
     run, spikes, weight, parameters, samples = tensors(case)
@@ -34,11 +42,11 @@ def test_function__is_the_adjoint(case):
     of_membrane = rng.normal(size=wanted_membrane.shape)
     of_time = None
     if "leak" in parameters:
-        membrane = li_exact(spikes, weight, duration=DURATION, sample_time=samples, **parameters)
+        membrane = li_exact(spikes, weight, duration=DURATION, sample_time=samples, **arguments_of(parameters))
         loss = 0.0
     else:
         found, membrane = iaf_exact(
-            spikes, weight, duration=DURATION, sample_time=samples, slope_floor=0.0, **parameters
+            spikes, weight, duration=DURATION, sample_time=samples, slope_floor=0.0, **arguments_of(parameters)
         )
         assert found.n_batch == 3 and found.n_neuron == N_NEURON
         for name in ("time", "neuron", "batch"):
@@ -54,7 +62,7 @@ def test_function__is_the_adjoint(case):
         assert np.array_equal(value.grad, wanted.parameters[name]), name
 
 
-@pytest.mark.parametrize("case", ["holdoff", "leak"])
+@pytest.mark.parametrize("case", ["holdoff", "pair", "leak"])
 def test_gradcheck(case):
     """Numbers that are seconds are handed over in microseconds, so that one step of the check fits all."""
     _, spikes, weight, parameters, samples = tensors(case, seed=2)
@@ -62,7 +70,7 @@ def test_gradcheck(case):
     unit = {name: 1e-6 if name.startswith("tau") or name.endswith("time") else 1.0 for name in names}
 
     def run(time, weight, *values):
-        given = {name: value * unit[name] for name, value in zip(names, values, strict=True)}
+        given = arguments_of({name: value * unit[name] for name, value in zip(names, values, strict=True)})
         moved = spikes._replace(time=time * 1e-6)
         if "leak" in given:
             return li_exact(moved, weight, duration=DURATION, sample_time=samples, **given)

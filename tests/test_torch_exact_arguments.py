@@ -9,7 +9,7 @@ from bss2sim.torch import IAFExact, LIExact, Spikes, iaf_exact, li_exact
 TIMES = torch.tensor([[1e-6, 2e-6]])
 SPIKES = Spikes.from_times(TIMES)
 WEIGHT = torch.ones(2, 3)
-PAIR = (5e-6, 6e-6)
+THREE = (5e-6, 6e-6, 7e-6)
 
 
 def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
@@ -52,8 +52,10 @@ def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
         (lambda: run(weight=None), b2.InputError, r"weight must be a tensor \(input, neuron\); got NoneType"),
         (lambda: run(weight=WEIGHT * float("inf")), b2.ParameterError, r"weight must be finite; 6 of 6 entries"),
         (lambda: run(duration=0), b2.ParameterError, r"duration must be finite and above 0 s; got 0.0 s"),
-        (lambda: run(tau_syn=PAIR), b2.ParameterError, r"tau_syn must be one time constant .* of a pair .* are not there"),
-        (lambda: li_exact(SPIKES, WEIGHT, duration=1e-3, sample_time=[0.0], tau_syn=PAIR), b2.ParameterError, r"of a pair"),
+        (lambda: run(tau_syn=THREE), b2.ParameterError, r"tau_syn must be one value or a pair .*\[s\]; got 3 values"),
+        (lambda: IAFExact(3, 2, duration=1e-3, tau_syn=THREE), b2.ParameterError, r"tau_syn must be .*; got 3 values"),
+        (lambda: run(tau_syn=(5e-6, -6e-6)), b2.ParameterError, r"must be finite and above 0 s; got -6e-06 s"),
+        (lambda: LIExact(3, 2, duration=1.0, sample_time=[0.0], tau_syn=(1.0, 0.0)), b2.ParameterError, r"tau_inh must be .* 0 s"),
         (lambda: run(tau_mem=-1.0), b2.ParameterError, r"tau_mem must be finite and above 0 s; got -1.0 s"),
         (lambda: run(threshold=torch.ones(2)), b2.ParameterError, r"threshold must be one number, or one for each of the 3"),
         (

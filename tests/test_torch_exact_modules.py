@@ -11,18 +11,19 @@ SPIKES = Spikes.from_times(30e-6 * torch.rand(2, 3, 7, generator=torch.Generator
 LOOKS = [10e-6, 40e-6]
 
 
+@pytest.mark.parametrize("tau_syn", [4e-6, (4e-6, 7e-6)])
 @pytest.mark.parametrize(("kind", "function"), [(IAFExact, iaf_exact), (LIExact, li_exact)])
-def test_module__is_its_function(kind, function):
+def test_module__is_its_function(kind, function, tau_syn):
     """With all arguments."""
     torch.manual_seed(3)
-    settings = {"tau_mem": torch.linspace(5e-6, 9e-6, 4), "tau_syn": 4e-6, "duration": 50e-6, "sample_time": LOOKS}
+    settings = {"tau_mem": torch.linspace(5e-6, 9e-6, 4), "tau_syn": tau_syn, "duration": 50e-6, "sample_time": LOOKS}
     if kind is IAFExact:
         settings.update(threshold=1.0, reset=0.1, refractory_time=3e-6, holdoff_time=1e-6, slope_floor=0.3)
     else:
         settings.update(leak=0.2)
     module = kind(4, 7, dtype=torch.float64, **settings)
     assert module.weight.shape == (7, 4) and module.weight.dtype == torch.float64
-    torch.nn.init.uniform_(module.weight, 0.2, 1.0)
+    torch.nn.init.uniform_(module.weight, -0.3, 1.0)
     found, wanted = module(SPIKES), function(SPIKES, module.weight, **settings)
     for a, b in zip(found if kind is IAFExact else [found], wanted if kind is IAFExact else [wanted], strict=True):
         if isinstance(a, Spikes):
@@ -44,6 +45,17 @@ def test_trainable__times_learn_too():
     assert {name for name, value in layer.named_parameters() if value.grad.any()} == {
         "weight", "threshold", "refractory_time", "holdoff_time"
     }  # fmt: skip
+
+
+def test_pair__of_synaptic_time_constants_learns():
+    layer = IAFExact(
+        2, 7, duration=50e-6, threshold=1.0, reset=0.0, tau_syn=(5e-6, 6e-6), trainable=("tau_syn", "tau_inh")
+    )
+    torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+    layer.weight.data[::3] *= -0.5
+    layer(SPIKES).spikes.first(silent=0.0).sum().backward()
+    assert layer.tau_syn.grad and layer.tau_inh.grad
+    assert "tau_syn=5e-06, refractory_time=1e-06, holdoff_time=0, tau_inh=6e-06" in repr(layer)
 
 
 def test_state__is_everything_and_comes_back():

@@ -10,7 +10,8 @@ Three more gather the gradients of the time constants, so that nothing of the ru
     A' = (a - A)/tau_mem,   B' = -B/tau_syn + A/tau_mem,   M' = (b - M)/tau_syn
     dL/dtau_mem = sum_k w_k (B - b)/tau_mem,   dL/dtau_syn = sum_k w_k M/tau_syn
 
-All float64.
+With a pair of synaptic time constants there are two of b, B and M; the sign of a weight says which of them it feels, 0 counting as
+positive. All float64.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from .elementary import called_decay as decay
 from .elementary import leaky_gain
 from .jit import kernel, part
 
-TAU_MEM, TAU_SYN = range(2)
-N_SUM = 2
-OF_MEMBRANE, OF_CURRENT, MEMBRANE_TOO, CURRENT_TOO, SYNAPTIC_TOO = range(5)
-KEPT_MEM, KEPT_SYN, GAIN, X_MEM, X_SYN, SECOND_MEM, SECOND_SYN = range(5, 12)
-N_ROW = 12
+TAU_MEM, TAU_SYN, TAU_INH = range(3)
+N_SUM = 3
+# Rows of scratch: adjoints and coefficients of the membrane, then of one current or of two.
+OF_MEMBRANE, MEMBRANE_TOO, KEPT_MEM, X_MEM = range(4)
+OF_CURRENT, CURRENT_TOO, SYNAPTIC_TOO, KEPT_SYN, GAIN, X_SYN, SECOND_MEM, SECOND_SYN = range(4, 12)
+N_OWN = 8  # rows of a current
+N_ROW = 4 + 2 * N_OWN
 
 # 1/16! to 1/2!, the series of (exp(x) - 1 - x)/x^2 up to x^14: what is left out is below 1e-17 for |x| < 1/2.
 _SERIES = tuple(1.0 / math.factorial(n) for n in range(16, 1, -1))
@@ -50,20 +53,62 @@ def fill_coefficients(rows, s, uniform, tau_mem, tau_syn, low, n):
     for k in range(n):
         if uniform and k > 0:
             for row in range(KEPT_MEM, N_ROW):
-                rows[row, k] = rows[row, 0]
+                if row < OF_CURRENT or (row - OF_CURRENT) % N_OWN >= KEPT_SYN - OF_CURRENT:
+                    rows[row, k] = rows[row, 0]
         else:
             x_mem = s / tau_mem[low + k]
-            x_syn = s / tau_syn[low + k]
             kept_mem = decay(x_mem)[0]
-            kept_syn = decay(x_syn)[0]
-            x = x_mem - x_syn
             rows[KEPT_MEM, k] = kept_mem
-            rows[KEPT_SYN, k] = kept_syn
-            rows[GAIN, k] = leaky_gain(s, tau_mem[low + k], tau_syn[low + k])
             rows[X_MEM, k] = x_mem
-            rows[X_SYN, k] = x_syn
-            rows[SECOND_MEM, k] = x_mem * x_mem * second_gain(x, kept_mem, kept_syn)
-            rows[SECOND_SYN, k] = x_mem * x_syn * second_gain(-x, kept_syn, kept_mem)
+            for j in range(tau_syn.shape[0]):
+                tau = tau_syn[j, low + k]
+                own = N_OWN * j
+                x_syn = s / tau
+                kept_syn = decay(x_syn)[0]
+                x = x_mem - x_syn
+                rows[own + KEPT_SYN, k] = kept_syn
+                rows[own + GAIN, k] = leaky_gain(s, tau_mem[low + k], tau)
+                rows[own + X_SYN, k] = x_syn
+                rows[own + SECOND_MEM, k] = x_mem * x_mem * second_gain(x, kept_mem, kept_syn)
+                rows[own + SECOND_SYN, k] = x_mem * x_syn * second_gain(-x, kept_syn, kept_mem)
+
+
+@part
+def move_back(rows, n_current, n):
+    """Take all neurons back by the interval of the coefficients."""
+    for k in range(n):
+        a = rows[OF_MEMBRANE, k]
+        other = rows[MEMBRANE_TOO, k]
+        for j in range(n_current):
+            own = N_OWN * j
+            kept = rows[own + KEPT_SYN, k]
+            gain = rows[own + GAIN, k]
+            b = rows[own + OF_CURRENT, k]
+            synaptic = rows[own + SYNAPTIC_TOO, k] + b * rows[own + X_SYN, k]
+            rows[own + SYNAPTIC_TOO, k] = synaptic * kept + a * rows[own + SECOND_SYN, k]
+            current = rows[own + CURRENT_TOO, k] * kept
+            rows[own + CURRENT_TOO, k] = current + other * gain + a * rows[own + SECOND_MEM, k]
+            rows[own + OF_CURRENT, k] = b * kept + a * gain
+        rows[MEMBRANE_TOO, k] = (other + a * rows[X_MEM, k]) * rows[KEPT_MEM, k]
+        rows[OF_MEMBRANE, k] = a * rows[KEPT_MEM, k]
+
+
+@part
+def add_event(weight, at, rows, of_weight, sums, tau_mem, tau_syn, low, n):
+    """Gradients of one input: its weights, their part in those of the time constants; return that of its time [1/s]."""
+    g = 0.0
+    for k in range(n):
+        w = weight[at + k]
+        j = 0
+        if tau_syn.shape[0] == 2 and w < 0.0:
+            j = 1
+        own = N_OWN * j
+        b = rows[own + OF_CURRENT, k]
+        of_weight[at + k] += b
+        sums[TAU_MEM, k] += w * (rows[own + CURRENT_TOO, k] - b)
+        sums[TAU_SYN + j, k] += w * rows[own + SYNAPTIC_TOO, k]
+        g += w * (b / tau_syn[j, low + k] - rows[OF_MEMBRANE, k] / tau_mem[low + k])
+    return g
 
 
 @kernel
@@ -77,6 +122,7 @@ def leaky_adjoint(
     Outputs are added to: `of_weight` flat (input, neuron), `sums` (N_SUM, n) in units of 1/tau; `of_event` is written [1/s].
     """
     n_sample = sample_time.size
+    n_current = tau_syn.shape[0]
     for trial in range(first_trial, last_trial):
         first_event = event_pointer[trial]
         event = event_pointer[trial + 1]
@@ -84,8 +130,8 @@ def leaky_adjoint(
             event -= 1
             if time_too:
                 of_event[event] = 0.0
-        for k in range(n):
-            for row in range(KEPT_MEM):
+        for row in range(N_ROW):
+            for k in range(n):
                 rows[row, k] = 0.0
         sample = np.int64(n_sample)
         t = finish
@@ -98,20 +144,7 @@ def leaky_adjoint(
                 end = sample_time[sample - 1]
             if end < t:
                 fill_coefficients(rows, t - end, uniform, tau_mem, tau_syn, low, n)
-                for k in range(n):
-                    a = rows[OF_MEMBRANE, k]
-                    b = rows[OF_CURRENT, k]
-                    other = rows[MEMBRANE_TOO, k]
-                    kept_mem = rows[KEPT_MEM, k]
-                    kept_syn = rows[KEPT_SYN, k]
-                    gain = rows[GAIN, k]
-                    rows[SYNAPTIC_TOO, k] = (rows[SYNAPTIC_TOO, k] + b * rows[X_SYN, k]) * kept_syn + a * rows[
-                        SECOND_SYN, k
-                    ]
-                    rows[CURRENT_TOO, k] = rows[CURRENT_TOO, k] * kept_syn + other * gain + a * rows[SECOND_MEM, k]
-                    rows[MEMBRANE_TOO, k] = (other + a * rows[X_MEM, k]) * kept_mem
-                    rows[OF_CURRENT, k] = b * kept_syn + a * gain
-                    rows[OF_MEMBRANE, k] = a * kept_mem
+                move_back(rows, n_current, n)
             t = end
             if is_sample:
                 sample -= 1
@@ -121,13 +154,6 @@ def leaky_adjoint(
             else:
                 event -= 1
                 at = np.int64(event_source[event]) * n_neuron + low
-                g = 0.0
-                for k in range(n):
-                    w = weight[at + k]
-                    b = rows[OF_CURRENT, k]
-                    of_weight[at + k] += b
-                    sums[TAU_MEM, k] += w * (rows[CURRENT_TOO, k] - b)
-                    sums[TAU_SYN, k] += w * rows[SYNAPTIC_TOO, k]
-                    g += w * (b / tau_syn[low + k] - rows[OF_MEMBRANE, k] / tau_mem[low + k])
+                g = add_event(weight, at, rows, of_weight, sums, tau_mem, tau_syn, low, n)
                 if time_too:
                     of_event[event] = g

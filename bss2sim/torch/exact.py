@@ -98,24 +98,39 @@ def check_samples(sample_time: Any) -> Tensor:
     return times
 
 
+def split_tau_syn(value: Any) -> tuple[Any, Any]:
+    """Return the excitatory and the inhibitory time constant of a tuple, or one and None.
+
+    Raises
+    ------
+    ParameterError
+        If it is a tuple of another length.
+    """
+    if not isinstance(value, tuple):
+        return value, None
+    if len(value) != 2:
+        raise ParameterError(
+            f"tau_syn must be one value or a pair (excitatory, inhibitory) [s]; got {len(value)} values"
+        )
+    return value
+
+
 def _run(
     spikes: Any, weight: Any, parameters: dict[str, Any], duration: Any, sample_time: Any, slope_floor: float
 ) -> tuple[Spikes, Tensor]:
     """Check the arguments and run the operator."""
     given = _read_spikes(spikes)
-    refuse_forward_mode(given.time, weight, *parameters.values())
+    exc, inh = split_tau_syn(parameters.pop("tau_syn"))
+    refuse_forward_mode(given.time, weight, exc, inh, *parameters.values())
     weight = read_weight(weight, given.n_neuron)
     n_neuron = weight.shape[1]
-    if isinstance(parameters["tau_syn"], tuple):
-        raise ParameterError(
-            "tau_syn must be one time constant for all inputs of a neuron [s]: exact gradients of a pair (excitatory, "
-            "inhibitory) are not there; use bss2sim.simulate for runs with a pair, without gradients"
-        )
-    p = {name: read_parameter(name, value, n_neuron) for name, value in parameters.items()}
+    p = {name: read_parameter(name, value, n_neuron) for name, value in {**parameters, "tau_syn": exc}.items()}
+    if inh is not None:
+        p["tau_inh"] = read_parameter("tau_syn", inh, n_neuron)
     time, neuron, batch, membrane = exact_events(
-        given.time, given.neuron, given.batch, weight, p["tau_mem"], p["tau_syn"], p.get("threshold"), p.get("reset"),
-        p.get("refractory_time"), p.get("holdoff_time"), p.get("leak"), read_samples(sample_time), given.n_batch,
-        check_positive("duration", duration, " s"), slope_floor,
+        given.time, given.neuron, given.batch, weight, p["tau_mem"], p["tau_syn"], p.get("tau_inh"), p.get("threshold"),
+        p.get("reset"), p.get("refractory_time"), p.get("holdoff_time"), p.get("leak"), read_samples(sample_time),
+        given.n_batch, check_positive("duration", duration, " s"), slope_floor,
     )  # fmt: skip
     return Spikes(time, neuron, batch, given.n_batch, n_neuron), membrane.transpose(0, 1)
 
@@ -170,8 +185,11 @@ def iaf_exact(
         Increasing times at which the membrane is put out [s], in [0, duration).
     threshold, reset : float or Tensor, shape () or (neuron,)
         Potentials [CADC LSB, or any one unit that weights share].
-    tau_mem, tau_syn : float or Tensor, shape () or (neuron,)
-        Time constants [s], above 0.
+    tau_mem : float or Tensor, shape () or (neuron,)
+        Membrane time constant [s], above 0.
+    tau_syn : float or Tensor, shape () or (neuron,), or a tuple of two
+        Synaptic time constant [s], above 0; a pair, a tuple and not a list, is (excitatory, inhibitory): positive weights act
+        through the first, negative ones through the second.
     refractory_time, holdoff_time : float or Tensor, shape () or (neuron,)
         Time after a spike without another one, and its last part, in which the membrane is free [s].
     slope_floor : float
@@ -240,8 +258,11 @@ def li_exact(
         Increasing times at which the membrane is put out [s], in [0, duration).
     leak : float or Tensor, shape () or (neuron,)
         Potential the membrane leaks to, and starts at [CADC LSB, or any one unit that weights share].
-    tau_mem, tau_syn : float or Tensor, shape () or (neuron,)
-        Time constants [s], above 0.
+    tau_mem : float or Tensor, shape () or (neuron,)
+        Membrane time constant [s], above 0.
+    tau_syn : float or Tensor, shape () or (neuron,), or a tuple of two
+        Synaptic time constant [s], above 0; a pair, a tuple and not a list, is (excitatory, inhibitory): positive weights act
+        through the first, negative ones through the second.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from torch import Tensor
 from bss2sim.errors import refuse_unknown_keywords
 
 from .arguments import check_positive
-from .exact import ExactObservables, check_samples, check_slope_floor, iaf_exact, li_exact, read_samples
+from .exact import ExactObservables, check_samples, check_slope_floor, iaf_exact, li_exact, read_samples, split_tau_syn
 from .neurons import Neurons, check_count
 from .spikes import Spikes
 
@@ -21,7 +21,12 @@ class _Exact(Neurons):
 
     def _set(self, given: dict[str, Any]) -> None:
         """Take the arguments of the constructor."""
-        self._set_neurons({**given, "n_input": check_count("n_input", given["n_input"])})
+        exc, inh = split_tau_syn(given["tau_syn"])
+        if inh is not None:
+            self._names = (*self._names, "tau_inh")
+        self._set_neurons(
+            {**given, "tau_syn": exc, "tau_inh": inh, "n_input": check_count("n_input", given["n_input"])}
+        )
         self.duration = check_positive("duration", given["duration"], " s")
         self.register_buffer("sample_time", read_samples(given["sample_time"]).detach().clone())
 
@@ -34,6 +39,8 @@ class _Exact(Neurons):
         """Arguments of the functional."""
         samples: Tensor = self.sample_time  # type: ignore[assignment]  # a buffer
         parameters = {name: getattr(self, name) for name in self._names}
+        if "tau_inh" in parameters:
+            parameters["tau_syn"] = parameters["tau_syn"], parameters.pop("tau_inh")
         return {
             "weight": self.weight,
             "duration": self.duration,
@@ -57,13 +64,16 @@ class IAFExact(_Exact):
         Increasing times at which the membrane is put out [s].
     threshold, reset : float or Tensor, shape () or (neuron,)
         Potentials [CADC LSB, or any one unit that weights share].
-    tau_mem, tau_syn : float or Tensor, shape () or (neuron,)
-        Time constants [s], above 0.
+    tau_mem : float or Tensor, shape () or (neuron,)
+        Membrane time constant [s], above 0.
+    tau_syn : float or Tensor, shape () or (neuron,), or a tuple of two
+        Synaptic time constant [s], above 0, or a pair (excitatory, inhibitory), the second of which becomes the parameter
+        ``tau_inh``.
     refractory_time, holdoff_time : float or Tensor, shape () or (neuron,)
         Time after a spike without another one, and its last part, in which the membrane is free [s].
     trainable : sequence of str
-        Parameters that are trained: any of the six. Times are in seconds, and so are the steps of an optimizer: give them a
-        learning rate of their own.
+        Parameters that are trained: any of the six, and "tau_inh". Times are in seconds, and so are the steps of an optimizer:
+        give them a learning rate of their own.
     slope_floor : float
         Clips gradients of spikes that almost did not happen [1]; see :func:`bss2sim.torch.iaf_exact`.
     dtype : torch.dtype, optional
@@ -136,10 +146,13 @@ class LIExact(_Exact):
         Increasing times at which the membrane is put out [s].
     leak : float or Tensor, shape () or (neuron,)
         Potential the membrane leaks to [CADC LSB, or any one unit that weights share].
-    tau_mem, tau_syn : float or Tensor, shape () or (neuron,)
-        Time constants [s], above 0.
+    tau_mem : float or Tensor, shape () or (neuron,)
+        Membrane time constant [s], above 0.
+    tau_syn : float or Tensor, shape () or (neuron,), or a tuple of two
+        Synaptic time constant [s], above 0, or a pair (excitatory, inhibitory), the second of which becomes the parameter
+        ``tau_inh``.
     trainable : sequence of str
-        Parameters that are trained: "leak", "tau_mem", "tau_syn".
+        Parameters that are trained: "leak", "tau_mem", "tau_syn", "tau_inh".
     dtype : torch.dtype, optional
         Of the weights.
 

@@ -12,16 +12,18 @@ from bss2sim.eventprop_run import Events, ExactRun, run_exact_backward, run_exac
 
 from .operators import refuse_second_derivative
 
-# Without threshold the neurons never fire, with leak they leak. Parameters are float64, () or (neuron,).
-_GIVEN = (
-    "Tensor event_time, Tensor event_neuron, Tensor event_batch, Tensor weight, Tensor tau_mem, Tensor tau_syn, "
-    "Tensor? threshold, Tensor? reset, Tensor? refractory_time, Tensor? holdoff_time, Tensor? leak, Tensor sample_time, "
-    "int n_batch, float duration, float slope_floor"
+# Without threshold the neurons never fire, with leak they leak; tau_inh is that of negative weights. Parameters are float64,
+# () or (neuron,).
+_EVENTS = "Tensor event_time, Tensor event_neuron, Tensor event_batch, Tensor weight, "
+_NEURONS = (
+    "Tensor tau_mem, Tensor tau_syn, Tensor? tau_inh, Tensor? threshold, Tensor? reset, Tensor? refractory_time, "
+    "Tensor? holdoff_time, Tensor? leak, "
 )
+_GIVEN = f"{_EVENTS}{_NEURONS}Tensor sample_time, int n_batch, float duration, float slope_floor"
 _NAMES = tuple(part.split()[-1] for part in _GIVEN.split(","))
-_PARAMETERS = _NAMES[4:11]
+_PARAMETERS = _NAMES[4:12]
 _DIFFERENTIABLE = ("event_time", "weight", *_PARAMETERS)
-_N_TENSOR = 12
+_N_TENSOR = 13
 
 
 def _events(given: dict[str, Any], what: str) -> Events:

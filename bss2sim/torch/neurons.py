@@ -29,7 +29,7 @@ def check_count(name: str, value: Any) -> int:
 class Neurons(torch.nn.Module):
     """What the modules share. Parameters of the neurons are buffers, or Parameters if they are trained, in float64."""
 
-    _names: ClassVar[tuple[str, ...]] = ()
+    _names: tuple[str, ...] = ()
     _constant: ClassVar[tuple[str, ...]] = ()  # those that have no gradient
     weight: torch.nn.Parameter | None
 
@@ -51,7 +51,9 @@ class Neurons(torch.nn.Module):
                     f"module's own, or pass {name}.detach()"
                 )
             value = read_parameter(name, given[name], self.size).detach().clone()
-            check_range(name, name, value.numpy(), ("neuron",)[: value.dim()])
+            check_range(
+                name, name.replace("inh", "syn"), value.numpy(), ("neuron",)[: value.dim()]
+            )  # tau_inh is as tau_syn
             if name in self.trainable:
                 self.register_parameter(name, torch.nn.Parameter(value))
             else:
