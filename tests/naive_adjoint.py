@@ -53,14 +53,14 @@ def dual(number):
 def crossing(v, charges, taus, threshold, within):
     """Time to the first crossing of a membrane without leak within a time, or None.
 
-    Found by looking at 1000 places and halving; what it depends on follows from v(s) = threshold: ds = -dv/v'.
+    Found by looking at 50 places and halving; what it depends on follows from v(s) = threshold: ds = -dv/v'.
     """
 
     def membrane(s):
         return v.value + sum(q.value * (1 - math.exp(-s / tau.value)) for q, tau in zip(charges, taus, strict=True))
 
-    places = np.linspace(0, within, 1001)
-    above = [k for k in range(1, 1001) if membrane(places[k]) > threshold.value]
+    places = np.linspace(0, within, 51)
+    above = [k for k in range(1, 51) if membrane(places[k]) > threshold.value]
     if not above:
         return None
     low, high = places[above[0] - 1], places[above[0]]
