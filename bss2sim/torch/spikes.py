@@ -93,7 +93,7 @@ class Spikes(NamedTuple):
         Raises
         ------
         InputError
-            If it is no such tensor, or holds other numbers.
+            If it is no such tensor, holds other numbers, or asks for a gradient.
         ParameterError
             If `dt` is not above 0.
 
@@ -109,8 +109,10 @@ class Spikes(NamedTuple):
             raise InputError(f"spikes must be a tensor (time, batch, neuron); got {found}")
         check_device("spikes", spikes)
         dt = check_positive("dt", dt, " s")
+        if spikes.requires_grad:
+            raise InputError("spikes on a grid get no gradient; pass spikes.detach()")
         n_batch, n_neuron = spikes.shape[1:]
-        dense = spikes.detach().to_dense()
+        dense = spikes.to_dense()
         wrong = dense[(dense != 0) & (dense != 1)]
         if len(wrong):
             raise InputError(f"spikes must be 0 or 1; got {wrong[0].item()}")
