@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bss2sim import accessor as accessor
     from bss2sim import alignment as alignment
     from bss2sim import calibration as calibration
     from bss2sim import datasets as datasets
@@ -115,7 +116,18 @@ _HOME = {
     "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "torch")
+_MODULES = (
+    "accessor",
+    "alignment",
+    "calibration",
+    "datasets",
+    "errors",
+    "hardware",
+    "hxtorch",
+    "plot",
+    "runs",
+    "torch",
+)
 
 
 def _load(module: str) -> ModuleType:

@@ -12,7 +12,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "arrays", "options", "threads", "memory", "kept"],
+    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept"],
     ["coordinates", "variables", "kernels.*"],
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],
@@ -35,6 +35,8 @@ LAYERS = [
         "broadcasting",
         "device",
         "device_arrays",
+        "device_chunk",
+        "device_dlpack",
         "device_euler",
         "device_exact",
         "device_inputs",
@@ -60,10 +62,10 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs"],
+    ["runs", "spike_statistics", "trial_selection"],
     ["torch.*"],
     ["hxtorch.*"],
-    ["datasets", "plot", "plot_distributions"],
+    ["accessor", "datasets", "plot", "plot_axes", "plot_distributions", "plot_residuals", "plot_statistics"],
     ["digits", "digits_report", "versions"],
     ["__main__"],
 ]
@@ -81,6 +83,7 @@ KERNEL_IMPORTS = {
     "contextlib",
     "functools",
     "threading",
+    "time",
     "copy",
     "importlib",
     "sys",
