@@ -24,6 +24,7 @@ CASES = {
     "leak, pair": {"leaks": True, "pair": True},
     "leak, one for all": {"leaks": True, "shared": True},
     "leak, close": {"leaks": True, "ratio": 1.01},
+    "leak, equal": {"leaks": True, "ratio": 1.0},
 }
 
 

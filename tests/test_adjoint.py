@@ -31,7 +31,7 @@ def by_name(gradients):
     return {"time": gradients.time, "weight": gradients.weight, **gradients.parameters}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [case for case in CASES if case != "leak, equal"])  # where the twin divides by zero
 def test_gradients__against_derivatives_carried_forwards(case):
     run, rng = random_run(1, **CASES[case])
     spikes, membrane = run_exact_forward(run)
@@ -72,7 +72,7 @@ def test_fires_again__at_the_end_of_its_refractory_period():
     assert (start.time == 0).sum() > 5
 
 
-@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "pair", "leak", "leak, pair"])
+@pytest.mark.parametrize("case", ["holdoff", "fires again at once", "pair", "leak", "leak, pair", "leak, equal"])
 def test_gradients__against_central_differences(case):
     run, rng = random_run(2, **CASES[case])
     spikes, membrane = run_exact_forward(run)
