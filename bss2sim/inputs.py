@@ -318,13 +318,20 @@ def sparse_spikes(
     _check_spikes(times, neurons, trial, limit)
     if duration is not None and times.size and times.max() >= attrs["duration"]:
         raise InputError(f"spike_time must be below duration = {attrs['duration']} s; got {times.max()} s")
-    rows = np.bincount(trial, minlength=n_trial).astype(np.int64)
+    return label_spikes(times, neurons, trial, None if batch is None else n_trial, attrs)
+
+
+def label_spikes(
+    time: np.ndarray, neuron: np.ndarray, trial: np.ndarray, n_trial: int | None, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Label spikes that are sorted by trial and time; `n_trial` None: one trial, without a dim."""
+    rows = np.bincount(trial, minlength=1 if n_trial is None else n_trial).astype(np.int64)
     return create_dataset(
         {
-            "spike_time": (("spike",), times),
-            "spike_neuron": (("spike",), neurons.astype(np.int32)),
+            "spike_time": (("spike",), time),
+            "spike_neuron": (("spike",), neuron.astype(np.int32)),
             "spike_batch": (("spike",), trial),
-            "row_size": ((), rows.reshape(())) if batch is None else (("batch",), rows),
+            "row_size": ((), rows.reshape(())) if n_trial is None else (("batch",), rows),
         },
         {},
         attrs,

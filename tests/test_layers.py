@@ -46,6 +46,7 @@ LAYERS = [
         "euler_coefficients",
         "euler_run",
         "euler_scratch",
+        "eventprop_run",
         "exact_run",
         "inputs",
         "label",
