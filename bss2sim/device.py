@@ -7,15 +7,15 @@ import os
 from typing import Any
 
 from .errors import DeviceError, MissingDependencyError, ParameterError, choose
+from .options import DEVICES, get_options
 
-DEVICES = ("cpu", "cuda", "auto")
 # Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. Not measured on a GPU yet.
 WORTHWHILE = 50_000_000
 
 
 def check_device(device: Any, threads: Any) -> str:
-    """Return the device asked for."""
-    name: str = choose("device", device, DEVICES)
+    """Return the device asked for, by default that of the options."""
+    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
     if name == "cuda" and threads is not None:
         raise ParameterError(f"threads={threads!r} spreads a run over processors; leave it out with device='cuda'")
     return name

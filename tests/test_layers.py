@@ -47,10 +47,12 @@ LAYERS = [
         "exact_run",
         "inputs",
         "label",
+        "lazy.*",
         "outputs",
         "parameters",
         "partition",
         "plan",
+        "request",
         "spike_buffers",
         "state",
         "spike_lists",
@@ -59,11 +61,12 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs"],
+    ["runs", "sweeps.*"],
     ["torch.*"],
     ["hxtorch.*"],
     ["datasets", "plot", "plot_distributions"],
     ["digits", "digits_report", "versions"],
+    ["command_line.*"],
     ["__main__"],
 ]
 
@@ -87,7 +90,7 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch"}
+OPTIONAL = {"dask", "distributed", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch", "zarr"}
 
 
 TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch
