@@ -1,6 +1,7 @@
 """Commands that sweep and calibrate from files."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,6 +241,7 @@ def test_help__teaches(command, capsys):
 
 
 def test_help__the_example_runs(tmp_path):
+    assert (Path(__file__).parents[1] / "docs" / "sweep.toml").read_text() == EXAMPLE
     small = EXAMPLE.replace("size = 512", "size = 4").replace("inputs = 64", "inputs = 6")
     (tmp_path / "spec.toml").write_text(small)
     assert run(tmp_path / "spec.toml", "--quiet") == 0

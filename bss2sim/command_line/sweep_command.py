@@ -106,7 +106,7 @@ def connect(address: str) -> Any:
         from distributed import Client
     except ImportError as reason:
         raise MissingDependencyError(
-            "--scheduler needs dask.distributed; install it with pip install 'bss2sim[sweep]'"
+            "--scheduler needs dask.distributed; install it with pip install 'bss2sim[dask]'"
         ) from reason
     try:
         return Client(address, timeout=10)

@@ -19,8 +19,8 @@ def key_lines(text: str) -> dict[Keys, int]:
     Examples
     --------
     >>> from bss2sim.command_line.toml_lines import key_lines
-    >>> key_lines("dt = 1e-6\n[neurons]\nsize = 4")
-    {('dt',): 1, ('neurons',): 2, ('neurons', 'size'): 3}
+    >>> sorted(key_lines("dt = 1e-6\n[neurons]\nsize = 4").items())
+    [(('dt',), 1), (('neurons',), 2), (('neurons', 'size'), 3)]
     """
     found: dict[Keys, int] = {}
     implied: dict[Keys, int] = {}  # tables that have no line of their own

@@ -41,7 +41,7 @@ def require_zarr() -> None:
     try:
         import zarr  # noqa: F401  # only whether it is there
     except ImportError as reason:
-        raise MissingDependencyError("sweeps need zarr; install it with pip install 'bss2sim[sweep]'") from reason
+        raise MissingDependencyError("sweeps need zarr; install it with pip install 'bss2sim[dask,zarr]'") from reason
 
 
 def file_digest(path: Path) -> str:
@@ -198,6 +198,7 @@ class Store:
             _ignore_types_of_labels()
             found = xr.open_zarr(self.path, chunks={}, consolidated=True)
         found.attrs = {k: np.array(v) if isinstance(v, list) else v for k, v in found.attrs.items()}
+        found = found.assign_coords({name: label.load() for name, label in found.coords.items()})
         if self.sparse:
             found = found.assign(self._ragged(found["row_size"].values))
         return found[self.order]

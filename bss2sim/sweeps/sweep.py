@@ -57,7 +57,7 @@ def sweep(
         results; of a store that exists as they are there. No bit depends on it.
     progress : bool
         Show a bar: tqdm's, with a client of dask.distributed that of dask.
-    **arguments
+    **arguments : optional
         Those of :func:`simulate` but `state`, `return_state` and `out`. `threads` are those of one block, 1 by default; as many
         blocks run at once as :class:`set_options` has threads, or the cluster has.
 
