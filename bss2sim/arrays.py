@@ -36,7 +36,7 @@ def is_chunked(*values: Any) -> bool:
     return any(
         is_dask(value)
         or (isinstance(value, xr.DataArray) and value.chunks is not None)
-        or bool(getattr(value, "_chunked", False))
+        or getattr(value, "_chunked", False) is True  # not the property of a class
         for value in values
     )
 

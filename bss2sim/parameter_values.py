@@ -111,7 +111,9 @@ def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.Da
     what = what or name
     chunked = is_chunked(value)
     if chunked and not isinstance(value, xr.DataArray):
-        value = xr.DataArray(value, dims=("neuron",)) if value.ndim == 1 else xr.DataArray(value)
+        if value.ndim > 1:
+            raise ParameterError(f"{what} has shape {value.shape}; give dims names, e.g. xr.DataArray(array, dims=...)")
+        value = xr.DataArray(value, dims=("neuron",)[: value.ndim])
     array, dims, coords = as_labelled(what, shadow(value) if chunked else value, size)
     if name == "spike_mask":
         if array.dtype.kind != "b":

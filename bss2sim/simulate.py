@@ -175,7 +175,8 @@ def simulate(
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
-                          return_state=(return_state, False), out=(out, None), device=(device, None))  # fmt: skip
+                          return_state=(return_state, False), out=(out, None),
+                          device=("cpu" if device is None else device, "cpu"))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
                            run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))

@@ -21,6 +21,10 @@ COUNT = b2.Recording("count", membrane=True, current=True)
 CHIPS = xr.DataArray([3, 1, 4], dims="chip", coords={"chip": ["a", "b", "c"]})
 
 
+class OnGpu:
+    __cuda_array_interface__: dict = {}
+
+
 def refuse(*args, **kwargs):
     raise AssertionError("computed before it was asked for")
 
@@ -185,11 +189,14 @@ def test_lazy__bad_numbers_are_found_when_they_are_computed():
     [
         ({"record": None}, b2.ParameterError, "the number of sparse spikes of a lazy run is not known .* sweep"),
         ({"return_state": True}, b2.ParameterError, "return_state does not go with blocks"),
-        ({"out": {}}, b2.ParameterError, "out does not go with blocks"),
+        ({"out": {"membrane": 1}}, b2.ParameterError, "out does not go with blocks"),
         ({"state": xr.Dataset()}, b2.ParameterError, "state does not go with blocks"),
         ({"device": "gpu"}, b2.ParameterError, "device must be one of"),
         ({"integrator": "eulr"}, b2.ParameterError, "did you mean 'euler'"),
         ({"chip": 3}, b2.ParameterError, "chip must be an EmulatedChip"),
+        ({"chip": b2.EmulatedChip(), "device": "cuda"}, b2.ParameterError, "device='cuda' does not go with chip="),
+        ({"threads": 0}, b2.ParameterError, "threads must be at least 1"),
+        ({"threads": 2, "device": "cuda"}, b2.ParameterError, "leave it out with device='cuda'"),
     ],
 )
 def test_lazy__refuses_at_once(arguments, error, message):
@@ -204,6 +211,11 @@ def test_lazy__refuses_arrays_that_do_not_fit():
         model(dask.array.zeros(60), WEIGHT, THRESHOLD)
     with pytest.raises(b2.ParameterError, match=r"weight must have two dims .input, neuron.; got shape \(3,\)"):
         b2.Synapse(dask.array.zeros(3))
+    with pytest.raises(b2.ParameterError, match=r"threshold has shape \(3, 3\); give dims names"):
+        b2.IAFNeuron(3, threshold=dask.array.zeros((3, 3)))
+    assert b2.IAFNeuron(3, threshold=dask.array.ones(3)).threshold.dims == ("neuron",)
+    with pytest.raises(b2.InputError, match="inputs of blocks come from the memory of the processor"):
+        b2.simulate(b2.IAFNeuron(3, threshold=THRESHOLD.chunk()), OnGpu())
     with pytest.raises(b2.ParameterError, match="threshold must be real numbers"):
         b2.IAFNeuron(3, threshold=THRESHOLD.astype(str).chunk())
     with pytest.raises(b2.ParameterError, match="spike_mask must be True or False"):
@@ -247,7 +259,8 @@ def test_lazy__device_of_the_options_is_that_of_the_tasks():
     np.testing.assert_array_equal(run.membrane, eager.membrane)  # a small run stays on the processor
 
 
-def test_lazy__in_other_processes(eager):
+def test_lazy__in_other_processes(eager, monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # nothing to compile there
     run = model(SPIKES.chunk(batch=2), WEIGHT.chunk(setting=1), THRESHOLD)
     xr.testing.assert_identical(run.compute(scheduler="processes", num_workers=1), eager)
 

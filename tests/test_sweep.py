@@ -123,7 +123,7 @@ def test_sweep__of_chips(store):
         sweep(store, neurons=neurons, **{**options, "synapse": b2.Synapse(weight.weight, transform=1.3)})
     with pytest.raises(b2.FileError, match=r"weight: float64 .* sha256 \w+ in the store"):
         sweep(store, neurons=neurons, **{**options, "synapse": b2.Synapse(weight.weight, transform=lambda w: w * 1.3)})
-    with pytest.raises(b2.FileError, match=r"effects: .*calibration_id|calibration_id: \w+ in the store, made in each block now"):
+    with pytest.raises(b2.FileError, match=r"calibration_id: '\w+' in the store, 'made in each block' now"):
         sweep(store, neurons=neurons, **{**options, "calibration": None})
 
 
@@ -204,10 +204,11 @@ def test_sweep__descriptions_that_are_none(store):
         ({"inputs": SPIKES & (np.arange(4) != 2)[:, None]}, r"inputs: bool .* sha256 \w+ in the store, bool .* sha256 \w+ now"),
         ({"inputs": SPIKES[:50]}, "inputs: bool .*time: 60.* in the store"),
         ({"synapse": b2.Synapse(WEIGHT + 1)}, "weight: float64 .* sha256"),
-        ({"dt": 2e-6}, "dt: the default in the store, 2e-06 now"),
-        ({"record": b2.Recording("sparse")}, "record: .*membrane: True.* in the store, .*membrane: False.* now"),
-        ({"integrator": "euler"}, "integrator: the default in the store, 'euler' now"),
-        ({"device": "auto"}, "device: cpu in the store, auto now"),
+        ({"dt": 2e-6}, "dt: 1e-06 in the store, 2e-06 now"),
+        ({"record": b2.Recording("sparse")}, "record: membrane, spike_time.* in the store, spike_time.* now"),
+        ({"record": b2.Recording(membrane=True, neuron=[1])}, "record.neuron: the default in the store, int64 .* .1. now"),
+        ({"integrator": "euler"}, "integrator: 'exact' in the store, 'euler' now"),
+        ({"device": "auto"}, "device: 'cpu' in the store, 'auto' now"),
         ({"chunks": {"level": 1}}, r"was made with chunks=\{'batch': 4, 'level': 2\}; leave chunks out"),
     ],
 )
@@ -223,6 +224,13 @@ def other_store(tmp_path_factory):
     store = tmp_path_factory.mktemp("other") / "run.zarr"
     sweep(store, chunks={"level": 2})
     return store
+
+
+def test_sweep__takes_the_store_of_the_same_sweep_said_otherwise(other_store, blocks_run):
+    spikes = SPIKES.transpose("time", "batch", "input").drop_attrs().values
+    neurons = NEURONS.replace(reset=np.float32(80), tau_mem=1e-5)
+    run = sweep(other_store, spikes, neurons, integrator="exact", dt=1e-6, device="cpu", chunks={"level": 2}, threads=2)
+    assert blocks_run == [] and run.sizes["level"] == 5
 
 
 @pytest.mark.parametrize("package", ["bss2sim", "numpy", "numba"])

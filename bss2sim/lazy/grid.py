@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Grid:
         """Number of chunks along each dim."""
         return tuple(map(len, self.chunks.values()))
 
+    @cached_property
+    def _ends(self) -> dict[Hashable, list[int]]:
+        """Where the chunks of each dim end."""
+        return {dim: np.cumsum(chunks).tolist() for dim, chunks in self.chunks.items()}
+
     @property
     def size(self) -> int:
         """Number of blocks."""
@@ -42,11 +48,8 @@ class Grid:
 
     def where(self, index: Index) -> dict[Hashable, slice]:
         """Return the trials of a block, by dim."""
-        found = {}
-        for (dim, chunks), k in zip(self.chunks.items(), index, strict=True):
-            start = sum(chunks[:k])
-            found[dim] = slice(start, start + chunks[k])
-        return found
+        ends = zip(self.chunks.items(), self._ends.values(), index, strict=True)
+        return {dim: slice(end[k] - chunks[k], end[k]) for (dim, chunks), end, k in ends}
 
     def along(self, dims: tuple[Hashable, ...], index: Index) -> Index:
         """Return the number of the chunk of a block along some dims; 0 along dims that are not cut."""

@@ -16,6 +16,7 @@ from ..device import check_device
 from ..errors import ParameterError
 from ..hardware.chip import EmulatedChip
 from ..neuron import Population
+from ..options import check_threads
 from ..variables import create_dataset
 from .call import Call, Path, take_trials, trial_dims
 
@@ -88,8 +89,9 @@ def lay_out(call: Call) -> Layout:
     from ..simulate import simulate
 
     fixed, chip = dict(call.fixed), call.fixed.get("chip")
-    for name, usual in (("state", None), ("return_state", False), ("out", None)):
-        if fixed.pop(name, usual) is not usual:
+    for name in ("state", "return_state", "out"):
+        value = fixed.pop(name, None)
+        if value is not None and value is not False:
             raise ParameterError(
                 f"{name} does not go with blocks, which begin anew and have memory of their own; leave {name} out, or call "
                 ".compute() on the chunked arguments first"
@@ -100,7 +102,9 @@ def lay_out(call: Call) -> Layout:
     elif isinstance(chip, EmulatedChip) and isinstance(fixed["neurons"], Population):
         where = _read_calibration(call, fixed)
     trials = _all_trials(call)
-    shrunk = Call({**fixed, "device": None if chip is not None else "cpu"}, _one_trial(call))
+    check_threads(fixed.get("threads"))
+    # without trials the run needs no GPU; a chip refuses one
+    shrunk = Call(fixed if chip is not None else {**fixed, "device": "cpu"}, _one_trial(call))
     arguments = shrunk.with_parts(shrunk.parts)
     if isinstance(arguments["inputs"], xr.DataArray | xr.Dataset):
         arguments["inputs"] = _without_trials(arguments["inputs"])

@@ -14,6 +14,7 @@ import xarray as xr
 from .. import __version__
 from ..arrays import is_chunked
 from ..calibration.result_checks import numbers_digest
+from ..experiment.identity import as_run
 from ..hardware.chip import EmulatedChip
 from ..lazy.call import Call, Path
 from ..lazy.grid import Grid
@@ -25,7 +26,7 @@ SLAB = 2**22  # numbers that are digested at a time: each takes eight bytes
 FEW = 6  # numbers of an array that are written out
 CHUNKED = "chunked "  # how the text of an array begins that is compared part by part
 
-OTHERS = ("integrator", "dt", "duration", "effects", "start")
+IN_RESULT = ("integrator", "dt", "duration", "dtype", "device", "calibration_id", "effects", "start")
 
 
 def array_digest(array: xr.DataArray | xr.Dataset) -> str:
@@ -96,23 +97,17 @@ def fingerprint(call: Call, layout: Layout) -> dict[str, str]:
             texts["transform"] = describe(synapse.transform)
     if isinstance(chip, EmulatedChip):
         texts |= {name: describe(value) for name, value in chip.provenance.items()}
-        texts["calibration_id"] = layout.attrs["calibration_id"]
-        texts["run"] = describe(given.get("run", 0))
-        texts["effects"] = layout.attrs["effects"]
-    texts["dtype"], texts["device"] = layout.attrs["dtype"], layout.attrs["device"]
-    texts["record"] = describe(_recorded(given.get("record")))
-    texts |= {name: describe(given[name]) for name in OTHERS if name in given and name not in texts}
+        texts["run"] = describe(as_run(given.get("run", 0)))
+    # as they are in the result: an argument that is its default differs in nothing
+    texts |= {name: describe(layout.attrs[name]) for name in IN_RESULT if name in layout.attrs}
+    texts["record"] = ", ".join(layout.variables)
+    for name in ("neuron", "sample_time"):
+        if getattr(given.get("record"), name, None) is not None:
+            texts[f"record.{name}"] = describe(getattr(given["record"], name))
     texts["trials"] = describe(layout.trials.sizes)
     labels = {dim: xr.DataArray(label.values) for dim, label in layout.trials.labels.items()}
     texts["labels"] = describe(labels)
     return texts
-
-
-def _recorded(record: Any) -> Any:
-    """Return what a Recording records."""
-    if record is None:
-        return None
-    return {name: getattr(record, name) for name in ("spikes", "membrane", "current", "neuron", "sample_time")}
 
 
 def _weight(synapse: Synapse, chip: Any) -> Any:

@@ -3,8 +3,9 @@
     python tests/benchmarks/sweep.py                        # 1000 chips x 50 thresholds x 512 neurons x 100 us
     python tests/benchmarks/sweep.py --chips 40 --levels 50
 
-It prints the throughput with one worker and with two (after the kernels have been compiled, or read from NUMBA_CACHE_DIR), the peak of memory of the workers, and
-whether a sweep that was killed and resumed has the files of one that was not, bit for bit.
+It prints the throughput with one worker and with two (after the kernels have been compiled, or read from NUMBA_CACHE_DIR), beside
+the processor time of the workers, which tells more where other work disturbs; the peak of their memory; and whether a sweep that
+was killed and resumed has the files of one that was not, bit for bit.
 """
 
 import argparse
@@ -54,19 +55,23 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def on_cluster(workers: int, folder: Path, n_chip: int, n_level: int) -> tuple[float, list[float]]:
-    """Return the time of a sweep [s] and the peak of each worker [MiB]."""
+def on_cluster(workers: int, folder: Path, n_chip: int, n_level: int) -> float:
+    """Return the time of a sweep [s]."""
     with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
         with distributed.Client(cluster) as client:
             client.run(warnings.simplefilter, "ignore")  # of circuits that cannot be calibrated
             sweep(folder / f"warm{workers}.zarr", 2 * CHIPS_A_BLOCK * workers, n_level)  # compiles
-            before = list(client.run(peak_memory).values())
+            before = [round(peak) for peak in client.run(peak_memory).values()]
+            processor = sum(client.run(time.process_time).values())
             start = time.perf_counter()
             sweep(folder / f"{workers}.zarr", n_chip, n_level)
             took = time.perf_counter() - start
-            after = list(client.run(peak_memory).values())
-    print(f"\n{workers} workers: peak of memory {before} MiB after the first blocks, {after} MiB at the end")
-    return took, after
+            processor = sum(client.run(time.process_time).values()) - processor
+            after = [round(peak) for peak in client.run(peak_memory).values()]
+    print(f"{workers} workers: peak of memory {before} MiB after the first blocks, {after} MiB at the end")
+    each = 1e3 * processor / n_chip / n_level
+    print(f"{workers} workers: {processor:.1f} s of processor time, {each:.1f} ms a trial", flush=True)
+    return took
 
 
 def finished(store: Path) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def main() -> None:
         return
     folder = Path(tempfile.mkdtemp())
     try:
-        times = {workers: on_cluster(workers, folder, options.chips, options.levels)[0] for workers in (1, 2)}
+        times = {workers: on_cluster(workers, folder, options.chips, options.levels) for workers in (1, 2)}
         trials = options.chips * options.levels
         for workers, took in times.items():
             print(f"{workers} workers: {trials} trials in {took:.1f} s, {trials / took:.0f} trials/s, "
