@@ -1,5 +1,7 @@
 """Commands that sweep and calibrate from files."""
 
+import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -77,7 +79,7 @@ def test_sweep__is_the_run_in_the_file(spec, capsys):
 
 def test_sweep__on_a_cluster(spec, capsys):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         assert run(spec, "--quiet", "--scheduler", cluster.scheduler_address) == 0
     xr.testing.assert_identical(b2.open_sweep(spec.parent / "run.zarr").compute(), expected())
 
@@ -180,23 +182,19 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
     assert run(spec) == 2
     said = capsys.readouterr().err
     assert said.startswith("bss2sim: error: ") and str(spec) in said and said.count("\n") == 1
-    import re
-
     assert re.search(message, said), said
     assert not (spec.parent / "run.zarr").exists()
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "message", "of_variable"),
     [
-        ("a.npy", b"nonsense", "inputs.file: .* cannot be read"),
-        ("a.nc", b"nonsense", "inputs.file: .* cannot be read"),
-        ("b.nc", None, "inputs.file: has 2 variables; give variable=, one of p, q"),
+        ("a.npy", b"nonsense", "inputs.file: .* cannot be read", "line 11: inputs.variable: a .npy file has one array"),
+        ("a.nc", b"nonsense", "inputs.file: .* cannot be read", "line 10: inputs.file: .* cannot be read"),
+        ("b.nc", None, "inputs.file: has 2 variables; give variable=, one of p, q", "variable: .*has no variable 'z'; it has p, q"),
     ],
 )
-def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message):
-    import re
-
+def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message, of_variable):
     path = spec.parent / name
     if content is None:
         xr.Dataset({"p": ((), 1), "q": ((), 2)}).to_netcdf(path)
@@ -208,8 +206,23 @@ def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message):
     assert re.search(message, capsys.readouterr().err)
     spec.write_text(SPEC.replace(random, f'[inputs]\nfile = "{name}"\nvariable = "z"\n'))
     assert run(spec) == 2
-    said = capsys.readouterr().err
-    assert re.search("variable: .*has no variable 'z'; it has p, q|a .npy file has one array|cannot be read", said)
+    assert re.search(of_variable, capsys.readouterr().err)
+
+
+def test_sweep__says_what_to_install(spec, capsys, monkeypatch):
+    def lacks(path):
+        raise ImportError("no engine")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "distributed", None)
+        assert run(spec, "--scheduler", "tcp://x:1") == 2
+        assert "--scheduler needs dask.distributed; install it with pip install" in capsys.readouterr().err
+    (spec.parent / "a.nc").write_bytes(b"")
+    monkeypatch.setattr(xr, "load_dataset", lacks)
+    random = SPEC[SPEC.index("[inputs.random]") : SPEC.index("[synapse]")]
+    spec.write_text(SPEC.replace(random, '[inputs]\nfile = "a.nc"\n'))
+    assert run(spec) == 2
+    assert "a.nc cannot be read: no engine" in capsys.readouterr().err
 
 
 def test_sweep__file_that_cannot_be_read(tmp_path, capsys):

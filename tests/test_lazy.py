@@ -123,19 +123,20 @@ def test_lazy__one_task_a_block():
     assert len(set(blocks)) == len(blocks) == 4 * 2  # batch, setting, level: (4, 1, 2) chunks
 
 
-@pytest.mark.parametrize("chunks", [{"chip": 2}, {"batch": 3}, {"run": 1}, {"chip": 1, "batch": 1, "run": 1}])
+@pytest.mark.parametrize("chunks", [{"chip": 2}, {"batch": 3}, {"run": 1}, {"chip": 2, "batch": 2, "run": 1}])
 def test_lazy__noise_of_a_chip_does_not_depend_on_the_chunks(chip_run, chunks):
     neurons, calibration, run, eager = chip_run
     lazy = b2.simulate(
         neurons,
-        SPIKES.chunk({dim: size for dim, size in chunks.items() if dim == "batch"}),
+        SPIKES.chunk(batch=chunks["batch"]) if "batch" in chunks else SPIKES,
         synapse=b2.Synapse(WEIGHT[0]),
         record=b2.Recording("count", membrane=True),
         chip=b2.EmulatedChip(CHIPS.chunk(chip=chunks["chip"]) if "chip" in chunks else CHIPS),
         run=run.chunk(run=1) if "run" in chunks else run,
         calibration=calibration,
     )
-    assert lazy.membrane.chunksizes["batch"] == ((3, 1) if chunks == {"batch": 3} else lazy.membrane.chunksizes["batch"])
+    if chunks == {"batch": 3}:
+        assert lazy.membrane.chunksizes["batch"] == (3, 1)
     xr.testing.assert_identical(lazy.compute(scheduler="synchronous"), eager)
 
 

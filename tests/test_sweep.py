@@ -359,8 +359,8 @@ def test_sweep__killed_at_random_moments(store, eager):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 def test_sweep__killed_many_times(store, eager, request):
-    if not request.config.getoption("--kill-sweeps"):
-        pytest.skip("takes a minute or two: --kill-sweeps")
+    if not request.config.getoption("--long-sweeps"):
+        pytest.skip("takes a minute or two: --long-sweeps")
     assert kill_and_resume(store, eager, 20, seed=2) >= 10
 
 

@@ -24,7 +24,7 @@ def neurons(level=LEVEL):
 
 @pytest.fixture
 def client():
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster:
         with distributed.Client(cluster) as client:
             yield client
 
@@ -60,7 +60,7 @@ import bss2sim as b2
 
 if __name__ == "__main__":
     visible = "CUDA_VISIBLE_DEVICES"
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         with distributed.Client(cluster) as client:
             # as dask-cuda does it: every worker sees its own GPU first
             for number, worker in enumerate(client.scheduler_info()["workers"]):
@@ -79,8 +79,10 @@ if __name__ == "__main__":
 """
 
 
-def test_cluster__workers_are_processes_that_keep_their_gpu(tmp_path):
+def test_cluster__workers_are_processes_that_keep_their_gpu(tmp_path, request):
     """A worker's choice of GPU is its environment variable, which nothing here changes."""
+    if not request.config.getoption("--long-sweeps"):
+        pytest.skip("starts three processes: --long-sweeps")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}

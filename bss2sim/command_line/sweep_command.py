@@ -84,7 +84,8 @@ def sweep_command(words: Sequence[str]) -> None:
         if options.threads is not None:
             stack.enter_context(set_options(threads=options.threads))
         if options.scheduler is not None:
-            stack.enter_context(connect(options.scheduler))
+            client = stack.enter_context(connect(options.scheduler))
+            stack.enter_context(client.as_current())
         with Settings.read(options.spec).naming(ParameterError, InputError):
             run = sweep(**arguments, store=options.store, progress=not options.quiet)
     if not options.quiet:
@@ -109,6 +110,7 @@ def connect(address: str) -> Any:
             "--scheduler needs dask.distributed; install it with pip install 'bss2sim[dask]'"
         ) from reason
     try:
-        return Client(address, timeout=10)
+        # not the default: one that cannot connect would stay so
+        return Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError) as reason:
         raise DeviceError(f"--scheduler {address}: there is no scheduler to be reached: {reason}") from reason

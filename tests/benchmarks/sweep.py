@@ -57,7 +57,7 @@ def peak_memory() -> float:
 
 def on_cluster(workers: int, folder: Path, n_chip: int, n_level: int) -> float:
     """Return the time of a sweep [s]."""
-    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster:
         with distributed.Client(cluster) as client:
             client.run(warnings.simplefilter, "ignore")  # of circuits that cannot be calibrated
             sweep(folder / f"warm{workers}.zarr", 2 * CHIPS_A_BLOCK * workers, n_level)  # compiles
