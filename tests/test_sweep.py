@@ -348,7 +348,7 @@ def kill_and_resume(store, eager, times, seed):
             shutil.rmtree(store)
     run = sweep(store, chunks={"level": 1, "batch": 1})
     xr.testing.assert_identical(run.compute(), eager)
-    assert not list(store.rglob("*.partial"))
+    assert not list(store.rglob("*.partial")) and not list(store.parent.glob(".*"))
     return killed
 
 
@@ -392,6 +392,18 @@ def test_sweep__refuses_stores_and_progress(store):
         sweep(store, neurons=b2.IAFNeuron(3), chip=b2.EmulatedChip(seed=7), start="carried", chunks={"batch": 1})
     store.mkdir()
     assert sweep(store).sizes["level"] == 5  # an empty directory is taken
+
+
+def test_sweep__removes_what_a_killed_process_left(store):
+    for _ in range(2):  # before there is a store, and after
+        unfinished = store.parent / ".run.zarr.123.new"
+        (unfinished / "membrane").mkdir(parents=True)
+        (store.parent / ".run.zarr2.123.new").mkdir(exist_ok=True)
+        sweep(store)
+        assert [path.name for path in store.parent.glob(".*")] == [".run.zarr2.123.new"]  # of another sweep
+        (store / "membrane" / "c.123.partial").write_text("half")
+    sweep(store)
+    assert not list(store.rglob("*.partial"))
 
 
 def test_sweep__shows_a_bar(store, capfd):

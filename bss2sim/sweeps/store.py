@@ -12,6 +12,7 @@ written under another name and renamed, as Zarr does with chunks: a process that
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import itertools
 import json
@@ -191,6 +192,7 @@ class Store:
         """Remove what writes that were cut off have left."""
         for partial in self.path.rglob("*.partial"):
             partial.unlink(missing_ok=True)
+        _remove_unfinished(self.path)
 
     def dataset(self) -> xr.Dataset:
         """Open the sweep; variables are dask arrays with a chunk for each block."""
@@ -239,6 +241,12 @@ def _codecs() -> list[Any]:
     return [ZstdCodec(level=1), Crc32cCodec()]
 
 
+def _remove_unfinished(path: Path) -> None:
+    """Remove directories of stores whose making was cut off."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _ignore_types_of_labels() -> None:
     """Ignore that texts of fixed length are no part of the Zarr specification yet, nor consolidated metadata."""
     warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
@@ -266,7 +274,7 @@ def create_store(
     empty = layout.dataset(arrays)
     partial = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove_unfinished(path)
         partial.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             _ignore_types_of_labels()
