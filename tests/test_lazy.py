@@ -82,6 +82,17 @@ def test_lazy__pair_of_time_constants_and_jumps():
     xr.testing.assert_identical(run(taus, arrays).compute(), run(taus, jumps))
 
 
+def test_lazy__without_trials():
+    jumps, threshold = RNG.normal(8, 20, (40, 3)), dask.array.from_array(np.array([90.0, 100, 110]), chunks=1)
+    with dask.config.set(scheduler=refuse):
+        run = b2.simulate(b2.IAFNeuron(3, threshold=threshold, holdoff_time=3e-6, refractory_time=4e-6), jumps, record=COUNT)
+    eager = b2.IAFNeuron(3, threshold=threshold.compute(), holdoff_time=3e-6, refractory_time=4e-6)
+    xr.testing.assert_identical(run.compute(), b2.simulate(eager, jumps, record=COUNT))
+    refractory = dask.array.full(3, 4e-6)  # its default, 0, is less than the holdoff
+    run = b2.simulate(eager.replace(refractory_time=refractory), jumps, record=COUNT)
+    xr.testing.assert_identical(run.compute(), b2.simulate(eager, jumps, record=COUNT))
+
+
 def test_lazy__sparse_spikes_are_cut_by_trial():
     spikes = b2.sparse_spikes(
         np.sort(RNG.uniform(0, 60e-6, 40)), RNG.integers(0, 5, 40), RNG.integers(0, 4, 40), n_batch=4, duration=60e-6
