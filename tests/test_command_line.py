@@ -56,9 +56,7 @@ def run(path, *words):
 def expected():
     spikes = np.random.default_rng(3).random((60, 2, 5)) < 200e3 * 1e-6
     level = np.linspace(90, 130, 5)
-    neurons = b2.IAFNeuron(
-        3, threshold=xr.DataArray(level, {"level": level}, ("level",)), refractory_time=2e-6
-    )
+    neurons = b2.IAFNeuron(3, threshold=xr.DataArray(level, {"level": level}, ("level",)), refractory_time=2e-6)
     weight = np.random.default_rng(0).normal(20, 5, (5, 3))
     return b2.simulate(neurons, spikes, synapse=b2.Synapse(weight), record=b2.Recording("count"))
 
@@ -79,7 +77,9 @@ def test_sweep__is_the_run_in_the_file(spec, capsys):
 
 def test_sweep__on_a_cluster(spec, capsys):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster:
         assert run(spec, "--quiet", "--scheduler", cluster.scheduler_address) == 0
     xr.testing.assert_identical(b2.open_sweep(spec.parent / "run.zarr").compute(), expected())
 
@@ -108,7 +108,9 @@ def test_sweep__reads_files(spec, capsys):
     jumps.to_dataset(name="jumps").to_zarr(folder / "jumps.zarr", zarr_format=2)
     for text in ('[inputs]\nfile = "source.nc"\n[synapse]\nvalue = 30\ninput = 5\n', '[inputs]\nfile = "jumps.zarr"\n'):
         spec.write_text(SPEC.replace(random, text))
-        assert main(["sweep", str(spec), "--quiet", "--store", str(folder / f"{len(text)}.zarr")]) == 0, capsys.readouterr().err
+        assert main(["sweep", str(spec), "--quiet", "--store", str(folder / f"{len(text)}.zarr")]) == 0, (
+            capsys.readouterr().err
+        )
     neurons = b2.IAFNeuron(3, threshold=expected().level.drop_vars("level") * 1.0, refractory_time=2e-6)
     record = b2.Recording("count")
     count = b2.simulate(neurons, jumps, record=record).spike_count
@@ -154,26 +156,54 @@ def test_sweep__on_chips(spec, capsys):
         ("= 2e-6", '= [1, "x"]', "line 8: neurons.refractory_time: a list must hold numbers"),
         ("num = 5", "num = 0", "line 6: neurons.threshold.num: must be at least 1; got 0"),
         ("num = 5", "step = 5", "line 6: neurons.threshold.step: there is no such key"),
-        ("start = 90, stop = 130, num = 5", "values = [1], num = 3", "line 6: neurons.threshold.values: goes without start"),
-        ("start = 90, stop = 130, num = 5", "values = []", "line 6: neurons.threshold.values: must be a list of one or more"),
-        ("start = 90, stop = 130, num = 5", "start = 9, stop = 9", "line 6: neurons.threshold.stop: must be above start, 9; got 9"),
+        (
+            "start = 90, stop = 130, num = 5",
+            "values = [1], num = 3",
+            "line 6: neurons.threshold.values: goes without start",
+        ),
+        (
+            "start = 90, stop = 130, num = 5",
+            "values = []",
+            "line 6: neurons.threshold.values: must be a list of one or more",
+        ),
+        (
+            "start = 90, stop = 130, num = 5",
+            "start = 9, stop = 9",
+            "line 6: neurons.threshold.stop: must be above start, 9; got 9",
+        ),
         ('dim = "level", ', "", "line 6: neurons.threshold: the key 'dim' is missing; it is a text"),
         ("= 1e-5", "= { excitatory = 1e-5 }", "line 7: neurons.tau_syn: a pair needs 'inhibitory', too"),
         ("inputs = 5", "inputs = 0", "line 10: inputs.random.inputs: must be at least 1; got 0"),
         ("200e3", "2e9", r"line 11: inputs.random.rate: must be 0 to 1/dt = 1e\+06 spikes a second"),
         ("60e-6", "6e-9", "line 12: inputs.random.duration: must be at least one step"),
-        ("[inputs.random]", '[inputs]\nfile = "x.nc"\n[inputs.random]', "line 9: inputs: give either `file`, or `random`"),
+        (
+            "[inputs.random]",
+            '[inputs]\nfile = "x.nc"\n[inputs.random]',
+            "line 9: inputs: give either `file`, or `random`",
+        ),
         ("[inputs.random]", '[inputs]\nfile = "x.nc"\n[x]', "line 11: x: there is no such key"),
         ("[synapse]", '[synapse]\nfile = "x.nc"', "line 16: synapse: give one of `file`, `value`"),
         ("std = 5", "std = -5", "line 17: synapse.random.std: must be at least 0; got -5"),
-        ("random = { mean = 20, std = 5 }", "value = 1\ninput = 0", "line 18: synapse.input: must be at least 1; got 0"),
+        (
+            "random = { mean = 20, std = 5 }",
+            "value = 1\ninput = 0",
+            "line 18: synapse.input: must be at least 1; got 0",
+        ),
         ("random = { mean = 20, std = 5 }", 'file = "x.nc"', "line 17: synapse.file: there is no file"),
-        ("random = { mean = 20, std = 5 }", 'file = "spec.toml"', "line 17: synapse.file: must end in .npy, .nc or .zarr"),
+        (
+            "random = { mean = 20, std = 5 }",
+            'file = "spec.toml"',
+            "line 17: synapse.file: must end in .npy, .nc or .zarr",
+        ),
         ('"count"', '"cuont"', "line 19: record.spikes: spikes must be one of .* did you mean 'count'"),
         ("[record]", "[chip]\nrun = 1\n[record]", "line 18: chip: the key 'seed' is missing"),
         ("[record]", "[chip]\nseed = -1\n[record]", "line 19: chip.seed: seed must be 0 to"),
         ("[record]", "[chunks]\nlevl = 1\n[record]", "line 18: chunks: chunks has a dim 'levl'"),
-        ("mean = 20, std = 5 }", "mean = 20, std = 5 }\ninput = 4", "line 9: inputs: inputs have 5 entries along input"),
+        (
+            "mean = 20, std = 5 }",
+            "mean = 20, std = 5 }\ninput = 4",
+            "line 9: inputs: inputs have 5 entries along input",
+        ),
     ],
 )
 def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
@@ -191,7 +221,12 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
     [
         ("a.npy", b"nonsense", "inputs.file: .* cannot be read", "line 11: inputs.variable: a .npy file has one array"),
         ("a.nc", b"nonsense", "inputs.file: .* cannot be read", "line 10: inputs.file: .* cannot be read"),
-        ("b.nc", None, "inputs.file: has 2 variables; give variable=, one of p, q", "variable: .*has no variable 'z'; it has p, q"),
+        (
+            "b.nc",
+            None,
+            "inputs.file: has 2 variables; give variable=, one of p, q",
+            "variable: .*has no variable 'z'; it has p, q",
+        ),
     ],
 )
 def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message, of_variable):
@@ -236,7 +271,7 @@ def test_sweep__file_that_cannot_be_read(tmp_path, capsys):
 def test_sweep__reads_pairs_and_lists(spec):
     from bss2sim.command_line.specification import read_specification
 
-    pair = "tau_syn = { excitatory = 1e-5, inhibitory = { dim = \"i\", values = [5e-6, 6e-6] } }\nreset = [1, 2, 3]"
+    pair = 'tau_syn = { excitatory = 1e-5, inhibitory = { dim = "i", values = [5e-6, 6e-6] } }\nreset = [1, 2, 3]'
     spec.write_text(SPEC.replace("tau_syn = 1e-5", pair))
     neurons = read_specification(spec)["neurons"]
     assert neurons.tau_syn[0] == 1e-5 and neurons.tau_syn[1].i.values.tolist() == [5e-6, 6e-6]
@@ -265,13 +300,19 @@ def test_help__the_example_runs(tmp_path):
     ("words", "message"),
     [
         (["--output", "c.nc"], "which chip? Give --chip-seed N"),
-        (["--output", "c.nc", "--chip-seed", "1", "--set", "treshold=1"], "--set treshold: there is no such target; did you mean"),
+        (
+            ["--output", "c.nc", "--chip-seed", "1", "--set", "treshold=1"],
+            "--set treshold: there is no such target; did you mean",
+        ),
         (["--output", "c.nc", "--chip-seed", "1", "--set", "threshold"], "--set takes NAME=VALUE"),
         (["--output", "c.nc", "--chip-seed", "1", "--set", "threshold=x"], "threshold"),
         (["--output", "c.nc", "--chip-seed", "1", "--method", "serch"], "did you mean 'search'"),
         (["--output", "c.nc", "--chip-seed", "-1"], "seed must be 0 to"),
         (["targets.toml", "--output", "c.nc", "--chip-seed", "1"], "targets.toml, line 2: reset: reset must be"),
-        (["other.toml", "--output", "c.nc", "--chip-seed", "1"], "other.toml, line 1: rest: there is no such key; did you"),
+        (
+            ["other.toml", "--output", "c.nc", "--chip-seed", "1"],
+            "other.toml, line 1: rest: there is no such key; did you",
+        ),
     ],
 )
 def test_calibrate__errors(words, message, capsys, tmp_path, monkeypatch):
@@ -286,7 +327,7 @@ def test_calibrate__errors(words, message, capsys, tmp_path, monkeypatch):
 
 def test_calibrate__writes_what_calibrate_returns(tmp_path, capsys):
     path = tmp_path / "targets.toml"
-    path.write_text("threshold = 120\ntau_syn = { excitatory = 5e-6, inhibitory = 8e-6 }\nsynin_mode = \"calibrated\"\n")
+    path.write_text('threshold = 120\ntau_syn = { excitatory = 5e-6, inhibitory = 8e-6 }\nsynin_mode = "calibrated"\n')
     words = ["calibrate", str(path), "--chip-seed", "7", "--set", "reset=75", "--set", "synin_mode=matching"]
     assert main([*words, "--output", str(tmp_path / "c.nc"), "--quiet"]) == 0
     target = b2.NeuronCalibTarget(threshold=120, tau_syn=(5e-6, 8e-6), reset=75)
@@ -309,7 +350,10 @@ LONG = ["[\n 1, # ]\n 2\n]", '"""\n[no]\nq = 1\n"""', "'''\nz = 2'''"]
 VALUES = st.sampled_from(["1", '"a = [1]"', "'x'", "{ p = 1 }", "1 # k = 2", *LONG])
 
 
-@given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=3), max_size=3))
+@given(
+    st.dictionaries(KEYS, VALUES, max_size=4),
+    st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=3), max_size=3),
+)
 def test_key_lines__are_where_the_keys_are(top, tables):
     lines = [f"{key} = {value}" for key, value in top.items()]
     for table, content in tables.items():

@@ -85,7 +85,9 @@ def test_lazy__pair_of_time_constants_and_jumps():
 def test_lazy__without_trials():
     jumps, threshold = RNG.normal(8, 20, (40, 3)), dask.array.from_array(np.array([90.0, 100, 110]), chunks=1)
     with dask.config.set(scheduler=refuse):
-        run = b2.simulate(b2.IAFNeuron(3, threshold=threshold, holdoff_time=3e-6, refractory_time=4e-6), jumps, record=COUNT)
+        run = b2.simulate(
+            b2.IAFNeuron(3, threshold=threshold, holdoff_time=3e-6, refractory_time=4e-6), jumps, record=COUNT
+        )
     eager = b2.IAFNeuron(3, threshold=threshold.compute(), holdoff_time=3e-6, refractory_time=4e-6)
     xr.testing.assert_identical(run.compute(), b2.simulate(eager, jumps, record=COUNT))
     refractory = dask.array.full(3, 4e-6)  # its default, 0, is less than the holdoff
@@ -253,7 +255,9 @@ def test_lazy__each_kernel_runs_on_one_thread(monkeypatch):
 
     used = set()
     original = exact_run.run_chunks
-    monkeypatch.setattr(exact_run, "run_chunks", lambda n, threads, work: (used.add(threads), original(n, threads, work)))
+    monkeypatch.setattr(
+        exact_run, "run_chunks", lambda n, threads, work: (used.add(threads), original(n, threads, work))
+    )
     model(SPIKES.chunk(batch=1), WEIGHT, THRESHOLD).spike_count.compute(scheduler="threads")
     assert used == {1}
 

@@ -92,7 +92,9 @@ def test_sweep__of_chunked_arguments_takes_their_chunks(store, eager):
 def test_sweep__counts_without_sparse_spikes(store):
     record = b2.Recording("count")
     run = sweep(store, record=record, chunks={"level": 1}, integrator="euler")
-    xr.testing.assert_identical(run.compute(), b2.simulate(NEURONS, SPIKES, **arguments(record=record, integrator="euler")))
+    xr.testing.assert_identical(
+        run.compute(), b2.simulate(NEURONS, SPIKES, **arguments(record=record, integrator="euler"))
+    )
 
 
 def test_sweep__without_trials_and_without_spikes(store):
@@ -148,10 +150,14 @@ def test_sweep__damaged_blocks_are_named_and_computed_again(store, eager, blocks
     if damage == "delete":
         file.unlink()
     else:
-        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if damage in ("flip", "spikes") else content[: len(content) // 2])
+        file.write_bytes(
+            content[:-1] + bytes([content[-1] ^ 1]) if damage in ("flip", "spikes") else content[: len(content) // 2]
+        )
     what = {"delete": "is missing", "record": "cannot be read"}.get(damage, "has another checksum")
     name = file.relative_to(store).as_posix()
-    with pytest.warns(UserWarning, match=f"1 of the finished blocks are damaged .*: batch 0 to 3, level 2 to 3 .{name} {what}"):
+    with pytest.warns(
+        UserWarning, match=f"1 of the finished blocks are damaged .*: batch 0 to 3, level 2 to 3 .{name} {what}"
+    ):
         run = sweep(store)
     assert len(blocks_run) == 4
     xr.testing.assert_identical(run.compute(), eager)
@@ -200,13 +206,22 @@ def test_sweep__descriptions_that_are_none(store):
         ({"neurons": NEURONS.replace(trace_scale=2.0)}, "neurons.trace_scale: the default in the store, 2.0 now"),
         ({"neurons": NEURONS.replace(threshold=LEVEL + 1)}, r"neurons.threshold: float64 .level: 5. \[100.0.* now"),
         ({"neurons": NEURONS.replace(threshold=LEVEL.assign_coords(level=range(5)))}, "labels: "),
-        ({"neurons": b2.LIFNeuron(3, threshold=LEVEL, refractory_time=2e-6)}, "neurons: IAFNeuron, size 3 in the store, LIFN"),
-        ({"inputs": SPIKES & (np.arange(4) != 2)[:, None]}, r"inputs: bool .* sha256 \w+ in the store, bool .* sha256 \w+ now"),
+        (
+            {"neurons": b2.LIFNeuron(3, threshold=LEVEL, refractory_time=2e-6)},
+            "neurons: IAFNeuron, size 3 in the store, LIFN",
+        ),
+        (
+            {"inputs": SPIKES & (np.arange(4) != 2)[:, None]},
+            r"inputs: bool .* sha256 \w+ in the store, bool .* sha256 \w+ now",
+        ),
         ({"inputs": SPIKES[:50]}, "inputs: bool .*time: 60.* in the store"),
         ({"synapse": b2.Synapse(WEIGHT + 1)}, "weight: float64 .* sha256"),
         ({"dt": 2e-6}, "dt: 1e-06 in the store, 2e-06 now"),
         ({"record": b2.Recording("sparse")}, "record: membrane, spike_time.* in the store, spike_time.* now"),
-        ({"record": b2.Recording(membrane=True, neuron=[1])}, "record.neuron: the default in the store, int64 .* .1. now"),
+        (
+            {"record": b2.Recording(membrane=True, neuron=[1])},
+            "record.neuron: the default in the store, int64 .* .1. now",
+        ),
         ({"integrator": "euler"}, "integrator: 'exact' in the store, 'euler' now"),
         ({"device": "auto"}, "device: 'cpu' in the store, 'auto' now"),
         ({"chunks": {"level": 1}}, r"was made with chunks=\{'batch': 4, 'level': 2\}; leave chunks out"),
@@ -306,7 +321,9 @@ def test_sweep__a_full_disk_loses_nothing(store, eager, monkeypatch, blocks_run,
         else:
             finished = len(records(store))
             assert finished == (1 if where == "spikes" else 3)
-            with pytest.raises(b2.FileError, match=f"is not finished: {5 - finished} of 5 blocks are missing, the first with"):
+            with pytest.raises(
+                b2.FileError, match=f"is not finished: {5 - finished} of 5 blocks are missing, the first with"
+            ):
                 b2.open_sweep(store)
         done = len(records(store)) if store.exists() else 0
         kept = {path: path.stat().st_mtime_ns for path in records(store)}
@@ -384,7 +401,9 @@ def test_sweep__refuses_arguments(store, changes, error, message):
 def test_sweep__refuses_stores_and_progress(store):
     with pytest.raises(b2.ParameterError, match="store must be the path of a directory; got int"):
         sweep(3)
-    with pytest.raises(b2.ParameterError, match="store must be a directory on a disk that all workers share; got 's3://x'"):
+    with pytest.raises(
+        b2.ParameterError, match="store must be a directory on a disk that all workers share; got 's3://x'"
+    ):
         sweep("s3://x")
     with pytest.raises(b2.ParameterError, match="progress must be True or False; got 1"):
         b2.sweep(NEURONS, SPIKES, store=store, progress=1, **arguments())
@@ -429,7 +448,9 @@ def test_sweep__blocks_fit(store):
     inputs = xr.DataArray(np.zeros((100, 1, 2)), dims=("time", "batch", "input")).isel(batch=np.zeros(200, int))
     neurons = b2.IAFNeuron(512, threshold=xr.DataArray(np.full(50, 100.0), dims="level"))
     record = b2.Recording(None, membrane=True)
-    layout = lay_out(read_call({"neurons": neurons, "inputs": inputs, "synapse": b2.Synapse(np.ones((2, 512))), "record": record}))
+    layout = lay_out(
+        read_call({"neurons": neurons, "inputs": inputs, "synapse": b2.Synapse(np.ones((2, 512))), "record": record})
+    )
     grid = choose_regions(layout, None)
     assert grid.chunks["level"] == (50,) and grid.chunks["batch"][0] == MOST_BYTES // (100 * 512 * 8) // 50
     assert choose_regions(layout, {"level": 30}).chunks["level"] == (30, 20)

@@ -24,7 +24,9 @@ def neurons(level=LEVEL):
 
 @pytest.fixture
 def client():
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as cluster:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
+    ) as cluster:
         with distributed.Client(cluster) as client:
             yield client
 
@@ -86,5 +88,7 @@ def test_cluster__workers_are_processes_that_keep_their_gpu(tmp_path, request):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=240, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=240, cwd=tmp_path
+    )
     assert done.stdout.strip() == "same", done.stderr

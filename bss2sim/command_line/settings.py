@@ -16,7 +16,14 @@ from bss2sim.errors import Bss2SimError, FileError, ParameterError, suggestion
 
 from .toml_lines import Keys, key_lines, line_of
 
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "a table", list: "a list"}
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    dict: "a table",
+    list: "a list",
+}
 
 
 class Settings:

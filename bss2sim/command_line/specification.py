@@ -160,9 +160,7 @@ def _chip(table: Settings) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if "seed" not in table:
         table.refuse(None, "the key 'seed' is missing; it is a whole number, or a table with a dim to sweep")
-    arguments["chip"] = table.make(
-        b2.EmulatedChip, table.values("seed"), variation=table.content.get("variation", 1.0)
-    )
+    arguments["chip"] = table.make(b2.EmulatedChip, table.values("seed"), variation=table.content.get("variation", 1.0))
     if "calibration" in table:
         path = table.file("calibration")
         arguments["calibration"] = table.make(b2.load_calibration, path)

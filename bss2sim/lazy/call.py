@@ -56,9 +56,7 @@ class Call:
             arguments["synapse"] = Synapse(parts["weight",], transform=arguments["synapse"].transform)
         if ("chip",) in parts:
             chip = arguments["chip"]
-            arguments["chip"] = EmulatedChip(
-                parts["chip",], variation=chip.variation, configuration=chip.configuration
-            )
+            arguments["chip"] = EmulatedChip(parts["chip",], variation=chip.variation, configuration=chip.configuration)
         for name in ("inputs", "run", "calibration"):
             if (name,) in parts:
                 arguments[name] = parts[name,]
@@ -102,7 +100,9 @@ def _labelled_inputs(inputs: Any, synapse: Any) -> Any:
     if is_on_device(inputs):
         raise InputError("inputs of blocks come from the memory of the processor; copy them from the GPU first")
     if isinstance(inputs, xr.Dataset):
-        if any(inputs[name].chunks is not None for name in ("spike_time", "spike_neuron", "row_size") if name in inputs):
+        if any(
+            inputs[name].chunks is not None for name in ("spike_time", "spike_neuron", "row_size") if name in inputs
+        ):
             raise InputError("sparse spikes are chunked (dask), but not by trials; call .compute() on them first")
         return inputs
     axis = "neuron" if synapse is None else "input"

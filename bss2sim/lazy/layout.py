@@ -20,7 +20,9 @@ from ..options import check_threads
 from ..variables import create_dataset
 from .call import Call, Path, take_trials, trial_dims
 
-NO_TRIAL = "no_trial"  # a dim of the inputs without entries: with it a run is checked and labelled, and simulates nothing
+NO_TRIAL = (
+    "no_trial"  # a dim of the inputs without entries: with it a run is checked and labelled, and simulates nothing
+)
 OF_BLOCKS = "made in each block"  # name of a calibration that is not known before
 
 
@@ -66,7 +68,9 @@ class Layout:
     def dataset(self, arrays: dict[str, Any]) -> xr.Dataset:
         """Label arrays by variable; those of dense variables may be chunked."""
         labelled = {dim for name in arrays for dim in self.variables[name][0]}
-        coords = {name: label for name, label in self.coords.items() if set(label.dims) <= labelled | {*self.trials.sizes}}
+        coords = {
+            name: label for name, label in self.coords.items() if set(label.dims) <= labelled | {*self.trials.sizes}
+        }
         result = create_dataset({name: (self.variables[name][0], a) for name, a in arrays.items()}, coords, self.attrs)
         for name in arrays:
             result[name].attrs = dict(self.variables[name][2])
@@ -206,4 +210,3 @@ def _without_trials(inputs: Any) -> Any:
     coords = {"time": inputs.coords["time"].variable} if "time" in inputs.coords and "time" in inputs.dims else {}
     zeros = np.zeros((*shape, 0), inputs.dtype)
     return xr.DataArray(xr.Variable((*inputs.dims, NO_TRIAL), zeros), coords)
-

@@ -170,7 +170,9 @@ def _parts(dims: tuple[Hashable, ...], grid: Grid) -> Iterator[tuple[str, dict[H
 def differences(before: Mapping[str, str], now: Mapping[str, str], most: int = 6) -> str:
     """Name what differs between two sweeps; empty if nothing does."""
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    texts = [f"{name}: {_shorter(before.get(name))} in the store, {_shorter(now.get(name))} now" for name in names[:most]]
+    texts = [
+        f"{name}: {_shorter(before.get(name))} in the store, {_shorter(now.get(name))} now" for name in names[:most]
+    ]
     return "; ".join(texts) + (f"; and {len(names) - most} more" if len(names) > most else "")
 
 

@@ -13,7 +13,11 @@ def current_client() -> Any:
     """Return the client of dask.distributed that computes by default, or None."""
     import dask
 
-    if "distributed" not in sys.modules or dask.config.get("scheduler", None) not in (None, "dask.distributed", "distributed"):
+    if "distributed" not in sys.modules or dask.config.get("scheduler", None) not in (
+        None,
+        "dask.distributed",
+        "distributed",
+    ):
         return None
     from distributed import get_client
 

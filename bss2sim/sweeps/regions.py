@@ -58,11 +58,15 @@ def _checked(chunks: Any, trials: Mapping[Hashable, int], whole: tuple[Hashable,
     if chunks is None:
         return {}
     if not isinstance(chunks, Mapping):
-        raise ParameterError(f"chunks must be a mapping of dims to numbers of trials, e.g. {{'batch': 10}}; got {chunks!r}")
+        raise ParameterError(
+            f"chunks must be a mapping of dims to numbers of trials, e.g. {{'batch': 10}}; got {chunks!r}"
+        )
     wanted = {}
     for dim, value in chunks.items():
         if dim not in trials:
-            raise ParameterError(f"chunks has a dim {dim!r}, which the trials do not have{suggestion(str(dim), map(str, trials))}")
+            raise ParameterError(
+                f"chunks has a dim {dim!r}, which the trials do not have{suggestion(str(dim), map(str, trials))}"
+            )
         try:
             length = operator.index(value)
         except TypeError:

@@ -253,9 +253,7 @@ def _ignore_types_of_labels() -> None:
     warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
 
 
-def create_store(
-    path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, str], parts: dict[str, str]
-) -> Store:
+def create_store(path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, str], parts: dict[str, str]) -> Store:
     """Make the directory of a sweep with all labels and without any block, at once or not at all."""
     import dask.array as da
     import zarr
@@ -269,7 +267,9 @@ def create_store(
         chunks = tuple(max(1, lengths.get(dim, layout.sizes[dim])) for dim in dims)
         encoding[name] = {"chunks": chunks, "compressors": _codecs()}
     sparse = {
-        name: {"dtype": str(dtype), "attrs": attrs} for name, (_, dtype, attrs) in layout.variables.items() if name in SPARSE
+        name: {"dtype": str(dtype), "attrs": attrs}
+        for name, (_, dtype, attrs) in layout.variables.items()
+        if name in SPARSE
     }
     empty = layout.dataset(arrays)
     partial = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -309,11 +309,15 @@ def open_store(path: Path) -> Store:
     """
     description = path / "sweep" / "zarr.json"
     if not description.exists():
-        raise FileError(f"{path} holds no sweep: it has no {description.relative_to(path).as_posix()}; give another store=")
+        raise FileError(
+            f"{path} holds no sweep: it has no {description.relative_to(path).as_posix()}; give another store="
+        )
     try:
         content = json.loads(description.read_text(encoding="utf-8"))["attributes"]
         if content["kind"] != KIND or content["format"] != FORMAT:
-            raise FileError(f"{path} has format {content['format']} of a {content['kind']}; this version reads {FORMAT}")
+            raise FileError(
+                f"{path} has format {content['format']} of a {content['kind']}; this version reads {FORMAT}"
+            )
         chunks = {dim: tuple(map(int, lengths)) for dim, lengths in content["chunks"]}
         variables: dict[str, tuple[Hashable, ...]] = {name: tuple(dims) for name, dims in content["variables"].items()}
         return Store(

@@ -214,4 +214,3 @@ def _run(
     """Run a block and write it: a task."""
     arrays: dict[str, np.ndarray] = runner.arrays(runner.run(where, name, pieces))
     target.write(index, arrays, np.asarray(trial_numbers(sizes, where)))
-
