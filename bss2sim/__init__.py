@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bss2sim.recording import Recording
     from bss2sim.share_chip import share_chip
     from bss2sim.simulate import simulate
+    from bss2sim.sweeps.sweep import open_sweep, sweep
     from bss2sim.synapse import Synapse
     from bss2sim.versions import show_versions
 
@@ -64,6 +65,8 @@ __all__ = [
     "Synapse",
     "Recording",
     "simulate",
+    "sweep",
+    "open_sweep",
     "sparse_spikes",
     "EmulatedChip",
     "ChipConfiguration",
@@ -96,6 +99,8 @@ _HOME = {
     "Synapse": "synapse",
     "Recording": "recording",
     "simulate": "simulate",
+    "sweep": "sweeps.sweep",
+    "open_sweep": "sweeps.sweep",
     "sparse_spikes": "inputs",
     "EmulatedChip": "hardware.chip",
     "ChipConfiguration": "hardware.chip_configuration",

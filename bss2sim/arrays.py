@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -20,6 +21,29 @@ def as_array(what: str, value: Any, shape: str, error: type[Bss2SimError]) -> np
         return np.asarray(value)
     except (TypeError, ValueError) as reason:
         raise error(f"{what} must be {shape}; got {type(value).__name__} ({reason})") from reason
+
+
+def is_dask(array: Any) -> bool:
+    """Whether an array is one of dask, which has not been imported if it is not."""
+    dask = sys.modules.get("dask.array")
+    return dask is not None and isinstance(array, dask.Array)
+
+
+def is_chunked(*values: Any) -> bool:
+    """Whether any of some arguments is, or is made of, arrays of dask."""
+    if "dask.array" not in sys.modules:
+        return False
+    return any(
+        is_dask(value)
+        or (isinstance(value, xr.DataArray) and value.chunks is not None)
+        or getattr(value, "_chunked", False) is True  # not the property of a class
+        for value in values
+    )
+
+
+def shadow(array: xr.DataArray) -> xr.DataArray:
+    """Return an array of zeros with the shape, labels and dtype of a chunked one, which takes no memory."""
+    return array.copy(data=np.broadcast_to(np.zeros((), array.dtype), array.shape))
 
 
 def as_whole(what: str, value: Any) -> int:

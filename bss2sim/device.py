@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from .errors import DeviceError, MissingDependencyError, ParameterError, choose
+from .options import DEVICES, get_options
 
-DEVICES = ("cpu", "cuda", "auto")
 # Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. An estimate until tests/benchmarks/cuda_table.py
 # has measured the break-even on a GPU.
 WORTHWHILE = 50_000_000
@@ -16,18 +16,16 @@ GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA re
 
 
 def check_device(device: Any, threads: Any) -> str:
-    """Return the device asked for."""
-    name: str = choose("device", device, DEVICES)
+    """Return the device asked for, by default that of the options."""
+    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
     if name == "cuda" and threads is not None:
         raise ParameterError(f"threads={threads!r} spreads a run over processors; leave it out with device='cuda'")
     return name
 
 
-def choose_chip_device(device: Any) -> tuple[str, dict[str, str]]:
-    """Return the device of the circuits of a run on a chip, and the attributes that say so."""
-    name: str = choose("device", device, DEVICES)
-    if name == "cuda":
-        require_cuda()
+def chip_device(device: Any) -> tuple[str, dict[str, str]]:
+    """Return the device of the circuits of a run on a chip, by default that of the options, and the attributes that say so."""
+    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
     if name == "auto":
         return "cpu", {"device": "cpu", "device_choice": "circuits of a chip run on a GPU with device='cuda' alone"}
     return name, {"device": name}

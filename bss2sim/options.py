@@ -1,4 +1,4 @@
-"""Settings of the process: how many threads run, whether compiled kernels are kept on disk."""
+"""Settings of the process: how many threads run, whether compiled kernels are kept on disk, where the model runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import sys
 from types import TracebackType
 
-from .errors import ParameterError, refuse_unknown_keywords
+from .errors import ParameterError, choose, refuse_unknown_keywords
 
-_values: dict[str, int | bool | None] = {"threads": None, "cache": False}
+DEVICES = ("cpu", "cuda", "auto")
+_values: dict[str, int | bool | str | None] = {"threads": None, "cache": False, "device": "cpu"}
 
 
 def check_threads(threads: object) -> int | None:
@@ -39,6 +40,8 @@ class set_options:
         Keep compiled kernels on disk (NUMBA_CACHE_DIR, or ``__pycache__`` beside the source), so that the next
         process starts without compiling. Off by default: Numba does not notice a change in a called function,
         which matters when you edit the package itself. Once on, it stays on in this process.
+    device : {"cpu", "cuda", "auto"}, optional
+        Where :func:`simulate` runs if it is not told with ``device=``.
 
     Raises
     ------
@@ -47,23 +50,42 @@ class set_options:
     UnknownKeywordError
         If an argument does not exist.
 
+    Notes
+    -----
+    Environment variables of Numba, read when the kernels are loaded:
+
+    * ``NUMBA_NUM_THREADS``: threads, if the option `threads` is None. A pool of processes on one machine, as dask's, is set
+      with it, too; in tasks of dask each run uses one thread.
+    * ``NUMBA_CACHE_DIR``: where compiled kernels are kept with ``cache=True``.
+    * ``NUMBA_DISABLE_JIT=1``: kernels run as plain Python, for debugging.
+    * ``NUMBA_ENABLE_CUDASIM=1``: kernels for a GPU run as plain Python.
+    * ``NUMBA_THREADING_LAYER`` has no effect: the package spreads work over Python threads, and uses none of Numba's layers,
+      some of which end a process that also runs dask's threads.
+
+    ``CUDA_VISIBLE_DEVICES`` chooses the GPU: the first of its list.
+
     Examples
     --------
     >>> import bss2sim as b2
-    >>> with b2.set_options(threads=1):
-    ...     b2.get_options()["threads"]
-    1
+    >>> with b2.set_options(threads=1, device="auto"):
+    ...     b2.get_options()["threads"], b2.get_options()["device"]
+    (1, 'auto')
     """
 
     @refuse_unknown_keywords
-    def __init__(self, *, threads: int | str | None = "keep", cache: bool | str = "keep") -> None:
+    def __init__(self, *, threads: int | str | None = "keep", cache: bool | str = "keep", device: str = "keep") -> None:
         self._before = dict(_values)
+        changes: dict[str, int | bool | str | None] = {}
         if threads != "keep":
-            _values["threads"] = check_threads(threads)
+            changes["threads"] = check_threads(threads)
         if cache != "keep":
             if not isinstance(cache, bool):
                 raise ParameterError(f"cache must be True or False; got {cache!r}")
-            _values["cache"] = cache
+            changes["cache"] = cache
+        if device != "keep":
+            changes["device"] = choose("device", device, DEVICES)
+        _values.update(changes)  # all or, after an error, nothing
+        if cache != "keep":
             if cache and "bss2sim.kernels.jit" in sys.modules:
                 sys.modules["bss2sim.kernels.jit"].enable_cache()
 
@@ -76,26 +98,26 @@ class set_options:
         _values.update(self._before)
 
 
-def get_options() -> dict[str, int | bool | None]:
+def get_options() -> dict[str, int | bool | str | None]:
     """Return the options in force.
 
     Returns
     -------
     dict
-        ``threads`` and ``cache``, see :class:`set_options`.
+        ``threads``, ``cache`` and ``device``, see :class:`set_options`.
 
     Examples
     --------
     >>> import bss2sim as b2
     >>> sorted(b2.get_options())
-    ['cache', 'threads']
+    ['cache', 'device', 'threads']
     """
     return dict(_values)
 
 
 def thread_count(threads: object = None) -> int:
     """Return the number of threads to use: the argument, else the option, else the environment, else all."""
-    number = check_threads(threads) or _values["threads"]
+    number: object = check_threads(threads) or _values["threads"]
     if number is None:
         given = os.environ.get("NUMBA_NUM_THREADS", "")
         if given and not (given.isdecimal() and int(given) > 0):
@@ -103,7 +125,7 @@ def thread_count(threads: object = None) -> int:
                 f"the environment variable NUMBA_NUM_THREADS must be a whole number of at least 1; it is {given!r}"
             )
         number = int(given) if given else _processors()
-    return int(number)
+    return int(number)  # type: ignore[call-overload]  # the option is checked when it is set
 
 
 def _processors() -> int:

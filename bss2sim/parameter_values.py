@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .arrays import as_array, as_variable
+from .arrays import as_array, as_variable, is_chunked, shadow
 from .errors import ParameterError
 from .variables import RESERVED_DIMS
 
@@ -104,16 +104,25 @@ def read_only(array: np.ndarray, dims: tuple[Any, ...], coords: dict[Any, Any], 
 def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.DataArray:
     """Turn an argument into a read-only DataArray whose dims are named: `spike_mask` bool, all others float64.
 
+    The numbers of a chunked one are not looked at: every part of it is checked when it is computed.
+
     Raises ParameterError if a shape or type does not fit, or a number is not finite or out of range.
     """
     what = what or name
-    array, dims, coords = as_labelled(what, value, size)
+    chunked = is_chunked(value)
+    if chunked and not isinstance(value, xr.DataArray):
+        if value.ndim > 1:
+            raise ParameterError(f"{what} has shape {value.shape}; give dims names, e.g. xr.DataArray(array, dims=...)")
+        value = xr.DataArray(value, dims=("neuron",)[: value.ndim])
+    array, dims, coords = as_labelled(what, shadow(value) if chunked else value, size)
     if name == "spike_mask":
         if array.dtype.kind != "b":
             raise ParameterError(f"{what} must be True or False (for each neuron); got dtype {array.dtype}")
-        return read_only(array, dims, coords, bool)
+        return xr.DataArray(value.variable, coords) if chunked else read_only(array, dims, coords, bool)
     if array.dtype.kind not in "iuf":
         raise ParameterError(f"{what} must be real numbers; got {value!r}")
+    if chunked:
+        return xr.DataArray(xr.Variable(dims, value.variable.data.astype(np.float64)), coords)
     array = np.asarray(array, dtype=np.float64)
     check_range(what, name, array, dims)
     return read_only(array, dims, coords, np.float64)
@@ -138,6 +147,8 @@ def split_pair(name: str, value: Any) -> tuple[Any, ...] | None:
 def check_holdoff(values: dict[str, tuple[xr.DataArray, ...]], which: str) -> None:
     """Refuse a holdoff longer than the refractory time it is a part of."""
     holdoff, refractory = (values[name][0] for name in ("holdoff_time", "refractory_time"))
+    if is_chunked(holdoff, refractory):
+        return
     if holdoff.values.max(initial=-np.inf) <= refractory.values.min(initial=np.inf):
         return
     bad = (holdoff > refractory).transpose(..., "neuron", missing_dims="ignore")

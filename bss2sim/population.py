@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from .arrays import as_whole
+from .arrays import as_whole, is_chunked
 from .chip_arguments import DEFAULTS, HIGHEST_CODE, check_chip_arguments, place_neurons, structure_of
 from .errors import ParameterError, suggestion
 from .kept import Kept
@@ -105,6 +105,11 @@ class Population:
         if name in self.__dict__.get("_chip", {}):
             return self._public_argument(name)
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
+
+    @property
+    def _chunked(self) -> bool:
+        """Whether a parameter is chunked: its values are not known yet."""
+        return any(is_chunked(*values) for values in self._parameters.values())
 
     def _public_argument(self, name: str) -> Any:
         """Return an argument of the chip as its caller gave it."""

@@ -53,7 +53,7 @@ def simulator(
     integrator: str = "exact",
     duration: float | None = None,
     threads: int | None = None,
-    device: str = "cpu",
+    device: str | None = None,
     chip: Any = None,
     calibration: Any = None,
     effects: Any = 1.0,
@@ -88,8 +88,8 @@ def simulator(
         Length of a run with sparse spikes [s].
     threads : int, optional
         Threads to spread rows over.
-    device : {"cpu", "cuda", "auto"}
-        Where the model runs.
+    device : {"cpu", "cuda", "auto"}, optional
+        Where it runs; default from :class:`set_options`.
     chip : EmulatedChip, optional
         Run on this chip.
     calibration : Calibration or Dataset of registers, optional

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from . import __version__
-from .arrays import as_seconds
+from .arrays import as_seconds, is_chunked
 from .broadcasting import Trials, labels_of
 from .device import check_device, choose_device, is_on_gpu
 from .errors import ParameterError, choose, refuse_unknown_keywords
@@ -24,6 +24,7 @@ from .outputs import Outputs, make_outputs
 from .parameters import add_sweeps, read_parameters
 from .plan import Plan
 from .recording import Recording
+from .request import check_dtype, check_record, on_grid
 from .state import fresh_state, read_start, read_state, write_state
 from .synapse import Synapse
 from .weights import flat_weights, packed_weights
@@ -45,7 +46,7 @@ def simulate(
     return_state: bool = False,
     out: xr.Dataset | dict[str, Any] | None = None,
     threads: int | None = None,
-    device: str = "cpu",
+    device: str | None = None,
     chip: Any = None,
     calibration: Any = None,
     run: Any = 0,
@@ -89,10 +90,11 @@ def simulate(
     threads : int, optional
         Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it. Not with
         ``device="cuda"``, but for the readout of a chip.
-    device : {"cpu", "cuda", "auto"}
-        "cuda": an NVIDIA GPU, for large batches; needs an extra of the package, see ``docs/cuda``. "auto": the GPU if the run
-        is large enough and there is one; the attribute `device_choice` of the result says why. Of a chip, circuits run on
-        the GPU with "cuda" alone, and are read on the processor.
+    device : {"cpu", "cuda", "auto"}, optional
+        Default from :class:`set_options`, "cpu" unless set. "cuda": an NVIDIA GPU, for large batches; needs an extra of the
+        package, see ``docs/cuda``. "auto": the GPU if the run is large enough and there is one; the attribute
+        `device_choice` of the result says why. Of a chip, circuits run on the GPU with "cuda" alone, and are read on the
+        processor.
     chip : EmulatedChip, optional
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
@@ -112,8 +114,9 @@ def simulate(
     Returns
     -------
     Dataset
-        Recorded variables with dims (batch and sweep dims, time, neuron), see :class:`Recording`. Row k is at time
-        k dt: in "exact" the membrane at that time, the current just after the jump of the row, and the spikes of
+        Of dask arrays, not computed yet, if parameters, weights, inputs, seeds of chips or runs are chunked
+        (``docs/sweeps``). Recorded variables with dims (batch and sweep dims, time, neuron), see :class:`Recording`.
+        Row k is at time k dt: in "exact" the membrane at that time, the current just after the jump of the row, and the spikes of
         [k dt, (k + 1) dt); in "euler" the state after step k of the reference, whose spikes are at k dt. Of a chip:
         spikes with time stamps of 8 ns, ``cadc_value`` (-128 to 127) at ``cadc_time`` and ``madc_value`` at
         ``madc_time`` if the neurons enable them, ``membrane``, the CADC's samples on the grid as the reference converts
@@ -158,6 +161,8 @@ def simulate(
     >>> run.cadc_value.dims, run.cadc_value.dtype
     (('batch', 'cadc_sample', 'neuron'), dtype('int16'))
     """
+    if is_chunked(neurons, inputs, synapse, chip, run):
+        return _simulate_lazily(**locals())
     if not isinstance(neurons, Population):
         raise ParameterError(f"neurons must be an IAFNeuron, LIFNeuron or LINeuron; got {type(neurons).__name__}")
     if synapse is not None and not isinstance(synapse, Synapse):
@@ -183,13 +188,13 @@ def simulate(
         from .device_inputs import take_device_array
 
         inputs = take_device_array(inputs, device)
-    record = _check_record(record, neurons)
+    record = check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
     if not isinstance(return_state, bool | np.bool_):
         raise ParameterError(f"return_state must be True or False; got {return_state!r}")
     begin, step = read_start(state, integrator, dt)
-    f = _check_dtype(dtype, integrator, inputs, synapse)
+    f = check_dtype(dtype, integrator, inputs, synapse)
     jump_dtypes = (f,) if integrator == "euler" else (np.dtype(np.float32), np.dtype(np.float64))
     if on_gpu:
         from .device_inputs import read_device_array
@@ -223,6 +228,13 @@ def simulate(
     return result, write_state(after, trials, integrator, dt, {"bss2sim_version": __version__})
 
 
+def _simulate_lazily(**arguments: Any) -> xr.Dataset:
+    """Load what takes chunked arguments."""
+    from .lazy.simulate import simulate_lazily
+
+    return simulate_lazily(**arguments)
+
+
 @cache
 def _runner(integrator: str, device: str) -> Callable[[Plan], None]:
     """Load the integrator, and Numba with it."""
@@ -236,43 +248,6 @@ def _runner(integrator: str, device: str) -> Callable[[Plan], None]:
         else:
             from .exact_run import run_exact as run
     return run
-
-
-def _check_record(record: Any, neurons: Population) -> Recording:
-    """Return the recording, by default what the population can be asked for."""
-    if record is None:
-        return Recording() if neurons.fires else Recording(spikes=None, membrane=True)
-    if not isinstance(record, Recording):
-        raise ParameterError(f"record must be a Recording(...); got {type(record).__name__}")
-    if record.spikes is not None and not neurons.fires:
-        raise ParameterError(
-            f"{type(neurons).__name__} never fires; record it with Recording(spikes=None, membrane=True)"
-        )
-    return record
-
-
-def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | None) -> np.dtype:
-    """Return the dtype of the run."""
-    if dtype is None:
-        if integrator == "exact":
-            return np.dtype(np.float64)
-        given = []
-        if synapse is not None:
-            given.append(synapse._weight.dtype)
-        if not isinstance(inputs, xr.Dataset):
-            kind = getattr(inputs, "dtype", np.dtype(np.float64))  # that of a PyTorch tensor is none of NumPy's
-            given.append(kind if isinstance(kind, np.dtype) else np.asarray(inputs).dtype)
-        floats = [kind for kind in given if kind.kind == "f"]
-        return np.dtype(np.float32) if floats and max(kind.itemsize for kind in floats) <= 4 else np.dtype(np.float64)
-    try:
-        f = np.dtype(dtype)
-    except TypeError as error:
-        raise ParameterError(f"dtype must be float32 or float64; got {dtype!r}") from error
-    if f not in (np.float32, np.float64):
-        raise ParameterError(f"dtype must be float32 or float64; got {f}")
-    if integrator == "exact" and f != np.float64:
-        raise ParameterError("integrator 'exact' promises float64 accuracy; dtype=float32 needs integrator='euler'")
-    return f
 
 
 def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) -> Trials:
@@ -311,7 +286,7 @@ def _make_plan(
     wanted = wanted_outputs(record, neurons, trials, pair, n_time, selected, f)
     read = [array for array in (drive.flat, drive.time, weight, packed) if array is not None]
     return Plan(
-        neurons=neurons, record=_on_grid(record, integrator, begin, finish), drive=drive,
+        neurons=neurons, record=on_grid(record, integrator, begin, finish), drive=drive,
         trials=trials, state=first, outputs=_outputs(wanted, out, read, drive), dt=dt, dtype=f,
         threads=thread_count(threads), finish=finish, n_time=n_time, n_input=synapse.n_input if synapse else 0,
         parameters=parameters, parameter_row=parameter_row, kept=kept, input_row=drive.rows(trials),
@@ -332,19 +307,3 @@ def _outputs(wanted: Any, out: Any, read: list[np.ndarray], drive: Drive) -> Out
     outputs = make_outputs({name: wanted[name] for name in wanted if name not in on_device}, None, read)
     outputs.on_device, outputs.streams = on_device, streams
     return outputs
-
-
-def _on_grid(record: Recording, integrator: str, begin: float, finish: float) -> Recording:
-    """Check the sample times of a recording against the run."""
-    times = record.sample_time
-    if times is None:
-        return record
-    if times[0] < begin or times[-1] >= finish:
-        off = times[0] if times[0] < begin else times[-1]
-        raise ParameterError(f"sample_time must be in [{begin} s, {finish} s), the extent of the run; got {off} s")
-    if integrator == "euler":
-        raise ParameterError(
-            "integrator 'euler' has values on its grid only; leave sample_time out and select times from the result, "
-            "or use integrator='exact'"
-        )
-    return record

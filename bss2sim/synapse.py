@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from . import memory
-from .arrays import as_array, as_variable
+from .arrays import as_array, as_variable, is_chunked, is_dask, shadow
 from .errors import ParameterError, refuse_unknown_keywords
 from .kept import Kept
 from .variables import RESERVED_DIMS
@@ -77,7 +77,7 @@ class Synapse:
         else:
             checked, shape = _dense(weight)
         values = checked.data
-        if not np.isfinite(values).all():
+        if not is_chunked(checked) and not np.isfinite(values).all():
             n_bad = int(np.count_nonzero(~np.isfinite(values)))
             raise ParameterError(f"weight must be finite; {n_bad} of {values.size} entries are NaN or infinite")
         object.__setattr__(self, "_weight", checked)
@@ -85,6 +85,11 @@ class Synapse:
         object.__setattr__(self, "n_input", shape[0])
         object.__setattr__(self, "n_neuron", shape[1])
         object.__setattr__(self, "_kept", Kept(MOST_KEPT))
+
+    @property
+    def _chunked(self) -> bool:
+        """Whether the weights are chunked: they are not known yet."""
+        return is_chunked(self._weight)
 
     @property
     def weight(self) -> xr.DataArray | scipy.sparse.csr_array:
@@ -177,9 +182,9 @@ def _sparse(weight: Any) -> tuple[scipy.sparse.csr_array, tuple[int, int]]:
 
 def _dense(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
     """Check an array of weights; return it labelled, read-only, with (n_input, n_neuron)."""
+    if is_chunked(weight):
+        return _chunked(weight)
     if isinstance(weight, xr.DataArray):
-        if weight.chunks is not None:
-            raise ParameterError("weight is chunked (dask); call .compute() on it first")
         missing = [dim for dim in ("input", "neuron") if dim not in weight.dims]
         if missing:
             raise ParameterError(f"weight has dims {weight.dims}; it needs `input` and `neuron`")
@@ -204,3 +209,16 @@ def _dense(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
     aligned[...] = values
     aligned.setflags(write=False)
     return xr.DataArray(as_variable(dims, aligned), coords), (n_input, n_neuron)
+
+
+def _chunked(weight: Any) -> tuple[xr.DataArray, tuple[int, int]]:
+    """Check dims and dtype of chunked weights; their numbers are checked part by part when they are computed."""
+    if is_dask(weight):
+        if weight.ndim != 2:
+            raise ParameterError(f"weight must have two dims (input, neuron); got shape {weight.shape}")
+        weight = xr.DataArray(weight, dims=("input", "neuron"))
+    own = {dim: slice(0) for dim in weight.dims if dim not in ("input", "neuron")}
+    empty, shape = _dense(shadow(weight.isel(own)))
+    array = weight.transpose(*empty.dims)
+    coords = {dim: array.coords[dim].variable for dim in array.dims if dim in array.coords}
+    return xr.DataArray(array.variable.astype(empty.dtype), coords), shape

@@ -17,6 +17,9 @@ collect_ignore_glob = ["data/*"]  # a script there imports hxtorch
 def pytest_addoption(parser):
     """Let the tests of the engine run on a GPU."""
     parser.addoption("--device", choices=["cpu", "cuda"], default="cpu", help="where b2.simulate runs the model")
+    parser.addoption(
+        "--long-sweeps", action="store_true", help="kill a sweep twenty times; run one on processes of a cluster"
+    )
 
 
 def pytest_configure(config):

@@ -485,10 +485,10 @@ def test_chip__refuses_seeds(seed, message):
         EmulatedChip(seed)
 
 
-def test_chip__refuses_chunked_seeds():
+def test_chip__knows_the_seeds_of_chunked_ones():
     pytest.importorskip("dask")
-    with pytest.raises(ParameterError, match="seed is chunked"):
-        EmulatedChip(CHIPS.chunk())
+    chip = EmulatedChip(CHIPS.chunk())
+    assert chip.seed.chunks is None and chip.seed.equals(EmulatedChip(CHIPS).seed)
 
 
 @pytest.mark.parametrize(

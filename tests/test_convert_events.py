@@ -126,7 +126,11 @@ def events_of(**fields):
         (events_of(), {"duration": 1.5e-6}, "at most 1.5e-06 s"),
         (events_of(y=[0, 0]), {}, r"has a field 'y'; give sensor_size"),
         (events_of(p=[0, 1]), {}, "more than one polarity; give sensor_size"),
-        (events_of(p=[0, 1]), {"sensor_size": (2, 1, 1)}, r"more than one polarity, but sensor_size \(2, 1, 1\) has one"),
+        (
+            events_of(p=[0, 1]),
+            {"sensor_size": (2, 1, 1)},
+            r"more than one polarity, but sensor_size \(2, 1, 1\) has one",
+        ),
         (events_of(), {"sensor_size": (1, 1, 2)}, "'x' must be in 0 .. 0 by sensor_size .*; event 1 has 1"),
         (events_of(y=[0, 3]), {"sensor_size": (2, 3, 2)}, "'y' must be in 0 .. 2 .* event 1 has 3"),
         (events_of(p=[0, 2]), {"sensor_size": (2, 1, 2)}, "'p' must be in 0 .. 1 .* event 1 has 2"),

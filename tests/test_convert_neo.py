@@ -24,7 +24,9 @@ def test_spikes__come_back(run):
 
 
 def test_spikes__of_a_dim_called_trial():
-    run = b2.sparse_spikes([2e-6, 1e-6], [0, 1], [0, 1], duration=1e-5).rename(batch="trial").assign_coords(trial=[1, 0])
+    run = (
+        b2.sparse_spikes([2e-6, 1e-6], [0, 1], [0, 1], duration=1e-5).rename(batch="trial").assign_coords(trial=[1, 0])
+    )
     block = to_neo(run)
     block.segments.append(block.segments.pop(0))
     xr.testing.assert_equal(from_neo(block), run)
@@ -46,7 +48,9 @@ def test_spikes__are_trains_of_neurons():
 
 
 @pytest.mark.parametrize("run", [model_run, chip_run])
-@pytest.mark.parametrize("through", [lambda block: block, lambda block: pickle.loads(pickle.dumps(block)), copy.deepcopy])
+@pytest.mark.parametrize(
+    "through", [lambda block: block, lambda block: pickle.loads(pickle.dumps(block)), copy.deepcopy]
+)
 def test_run__comes_back_with_all_its_variables(run, through):
     back = from_neo(through(to_neo(run())))
     assert set(back.data_vars) == set(run().data_vars)
@@ -280,7 +284,9 @@ def test_to_neo__refuses():
     with pytest.raises(b2.InputError, match="n_neuron is the number of spike trains"):
         to_neo(b2.simulate(b2.IAFNeuron(1), np.ones((5, 1)), record=b2.Recording("count")), n_neuron=2)
     dense = b2.simulate(b2.IAFNeuron(1), np.ones((5, 1)), record=b2.Recording("dense"))
-    with pytest.raises(b2.InputError, match=r"no place for spikes .*Recording\(spikes=\"sparse\"\).*drop_vars\('spikes'\)"):
+    with pytest.raises(
+        b2.InputError, match=r"no place for spikes .*Recording\(spikes=\"sparse\"\).*drop_vars\('spikes'\)"
+    ):
         to_neo(dense)
     with pytest.raises(b2.InputError, match=r"membrane .* has no time coordinate"):
         to_neo(model_run().drop_vars("time"))

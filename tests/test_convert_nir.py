@@ -28,7 +28,9 @@ def networks(draw):
     """Draw a chain of populations that NIR can hold: no refractory time."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     n_input, neurons, synapses = draw(st.integers(1, 3)), [], []
-    for kind in draw(st.lists(st.sampled_from(["IAF", "LIF"]), min_size=0, max_size=2)) + [draw(st.sampled_from(list(KINDS)))]:
+    for kind in draw(st.lists(st.sampled_from(["IAF", "LIF"]), min_size=0, max_size=2)) + [
+        draw(st.sampled_from(list(KINDS)))
+    ]:
         size = draw(st.integers(1, 3))
 
         def numbers(low, high, size=size):
@@ -116,7 +118,10 @@ def test_graph__says_what_is_simulated(kind):
     )  # fmt: skip
     unit = 1e-3
     fired, trace = simulate_graph(
-        to_nir(neurons, synapse, time_unit=unit), [(time / unit, index) for time, index in spikes], dt=dt / unit, n_step=n_step
+        to_nir(neurons, synapse, time_unit=unit),
+        [(time / unit, index) for time, index in spikes],
+        dt=dt / unit,
+        n_step=n_step,
     )
     step, neuron = np.nonzero(fired)
     if kind != "LI":
@@ -143,7 +148,9 @@ def test_foreign_graph__gains_go_into_the_weights():
     np.testing.assert_allclose(lif.tau_mem, 2e-3 * ms, rtol=1e-15)
     np.testing.assert_allclose(li.tau_syn, 1e-3 * ms, rtol=1e-15)
     assert (lif.leak, lif.threshold, lif.reset, lif.refractory_time) == (1.0, 9.0, 0.0, 0.0)
-    readout = nir.NIRGraph.from_list(nir.Linear(weight), nir.LI(ms, r=ms, v_leak=0 * one), nir.LI(ms, r=one, v_leak=one))
+    readout = nir.NIRGraph.from_list(
+        nir.Linear(weight), nir.LI(ms, r=ms, v_leak=0 * one), nir.LI(ms, r=one, v_leak=one)
+    )
     [(li, third)] = from_nir(readout, time_unit=1e-3)
     assert isinstance(li, b2.LINeuron) and li.leak == 1.0
     np.testing.assert_array_equal(third.weight, weight.T)

@@ -164,7 +164,9 @@ def test_from_pandas__refuses_a_description_that_is_none():
 
 
 def spoiled(change):
-    frame = to_pandas(b2.simulate(b2.IAFNeuron(2), np.full((30, 2, 2), 20.0), record=b2.Recording("count")), "spike_count")
+    frame = to_pandas(
+        b2.simulate(b2.IAFNeuron(2), np.full((30, 2, 2), 20.0), record=b2.Recording("count")), "spike_count"
+    )
     attrs = dict(frame.attrs)
     frame = change(frame)
     frame.attrs = attrs

@@ -456,13 +456,36 @@ def test_simulate__refuses_to_overwrite_its_own_inputs():
 
 def test_options__refuse_values_out_of_range():
     before = b2.get_options()
-    for settings in (dict(threads=0), dict(threads="all"), dict(threads=True), dict(cache=1), dict(cache="yes")):
+    wrong = [dict(threads=0), dict(threads="all"), dict(threads=True), dict(cache=1), dict(cache="yes")]
+    for settings in [*wrong, dict(device="gpu")]:
         with pytest.raises(b2.ParameterError, match=next(iter(settings))):
             b2.set_options(**settings)
     assert b2.get_options() == before
+    with pytest.raises(b2.ParameterError, match="did you mean 'cuda'"):
+        b2.set_options(threads=1, device="cud")
+    assert b2.get_options() == before  # nothing, if one value is wrong
     with b2.set_options(threads=1):
         assert b2.get_options()["threads"] == 1
     assert b2.get_options() == before
+
+
+def test_options__device_is_that_of_runs_that_are_not_told(monkeypatch):
+    from bss2sim import device
+
+    neurons, jumps = b2.IAFNeuron(3), np.zeros((6, 2, 3))
+    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv("NUMBA_ENABLE_CUDASIM", raising=False)
+    with b2.set_options(device="auto"):
+        run = b2.simulate(neurons, jumps)
+        assert "fewer than" in run.attrs["device_choice"]
+        assert "device_choice" not in b2.simulate(neurons, jumps, device="cpu").attrs
+    with b2.set_options(device="cuda"):
+        with pytest.raises(b2.MissingDependencyError, match="device='cuda' needs the package numba-cuda"):
+            b2.simulate(neurons, jumps)
+        setting = dict(synapse=b2.Synapse(np.ones((2, 3))), chip=b2.EmulatedChip(seed=7), record=b2.Recording("count"))
+        assert b2.simulate(neurons, np.zeros((6, 2, 2)), **setting).attrs["device"] == "cpu"
+        assert b2.simulate(neurons, np.zeros((6, 2, 2)), device="cpu", **setting).attrs["device"] == "cpu"
+    assert b2.simulate(neurons, jumps).attrs["device"] == "cpu"
 
 
 @pytest.mark.parametrize("time", [3e3, 1e20, 1e300])

@@ -50,10 +50,12 @@ LAYERS = [
         "exact_run",
         "inputs",
         "label",
+        "lazy.*",
         "outputs",
         "parameters",
         "partition",
         "plan",
+        "request",
         "spike_buffers",
         "state",
         "spike_lists",
@@ -62,12 +64,13 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs", "spike_statistics", "trial_selection"],
+    ["runs", "spike_statistics", "trial_selection", "sweeps.*"],
     ["convert.*", "sbi"],
     ["torch.*"],
     ["hxtorch.*"],
     ["accessor", "datasets", "plot", "plot_axes", "plot_distributions", "plot_residuals", "plot_statistics"],
     ["digits", "digits_report", "versions"],
+    ["command_line.*"],
     ["__main__"],
 ]
 
@@ -92,7 +95,21 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "neo", "netCDF4", "networkx", "nir", "quantities", "sklearn", "torch"}
+OPTIONAL = {
+    "dask",
+    "distributed",
+    "h5netcdf",
+    "h5py",
+    "matplotlib",
+    "neo",
+    "netCDF4",
+    "networkx",
+    "nir",
+    "quantities",
+    "sklearn",
+    "torch",
+    "zarr",
+}
 
 
 TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch

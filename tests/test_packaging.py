@@ -106,8 +106,8 @@ def test_torch__is_an_extra_of_its_own(setup: configparser.ConfigParser) -> None
     assert {name for name in extras if "torch" in requirement_names(extras[name])} == {"benchmark", "torch"}
     assert "torch" not in requirement_names(setup["options"]["install_requires"])
     own = {name: set(re.findall(r"bss2sim\[(.*)\]", extras[name])) for name in ("demo", "test", "docs")}
-    assert own == {"demo": set(), "test": {"demo,dask,neo,nir,torch"}, "docs": {"demo,torch"}}
-    assert "pip install --quiet '.[demo,torch]'" in CI
+    assert own == {"demo": set(), "test": {"demo,dask,neo,nir,torch,zarr"}, "docs": {"demo,dask,torch,zarr"}}
+    assert "pip install --quiet '.[demo,dask,torch,zarr]'" in CI
 
 
 def test_package__ships_its_types(setup: configparser.ConfigParser) -> None:

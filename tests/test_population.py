@@ -34,7 +34,7 @@ def test_population__refuses_other_neurons(name):
     np.testing.assert_array_equal(getattr(b2.IAFNeuron(2, **{name: sorted_}), name), [1, 2])
 
 
-@pytest.mark.parametrize("name", ["tau_mem", "membrane_capacitance", "trace_offset"])
+@pytest.mark.parametrize("name", ["membrane_capacitance", "trace_offset"])
 def test_population__refuses_chunked_arrays(name):
     pytest.importorskip("dask")
     with pytest.raises(b2.ParameterError, match=rf"{name} is chunked \(dask\); call .compute\(\) on it first"):

@@ -41,7 +41,10 @@ def test_rows__are_runs_of_one_neuron_each(summary, record, read):
     assert found.dtype == np.float32
     for row, (threshold, tau_syn, gain) in zip(found, theta, strict=True):
         run = b2.simulate(
-            NEURON.replace(threshold=threshold, tau_syn=tau_syn), SPIKES, synapse=b2.Synapse([[40.0 * gain]]), record=record
+            NEURON.replace(threshold=threshold, tau_syn=tau_syn),
+            SPIKES,
+            synapse=b2.Synapse([[40.0 * gain]]),
+            record=record,
         )
         np.testing.assert_array_equal(row, read(run).values.ravel().astype(np.float32))
     assert np.unique(found, axis=0).shape[0] > 3
@@ -80,7 +83,9 @@ def test_chip__each_row_is_calibrated_to_its_parameters():
 
 def test_summary__is_a_function_of_the_runs():
     def both(run):
-        return xr.concat([run.membrane.max(["time", "neuron"]), run.membrane.mean(["time", "neuron"])], "what").transpose()
+        return xr.concat(
+            [run.membrane.max(["time", "neuron"]), run.membrane.mean(["time", "neuron"])], "what"
+        ).transpose()
 
     record = b2.Recording(None, membrane=True)
     theta = rows(4)
@@ -211,5 +216,7 @@ def test_theta__has_a_row_each_and_a_column_for_each_name():
     for theta in (rows(4)[:, :2], rows(4)[0], rows(4).astype(str), [[1.0], [1.0, 2.0]], rows(4).astype(complex), None):
         with pytest.raises(b2.ParameterError, match="theta must be"):
             run(theta)
-    with pytest.raises(b2.ParameterError, match=r"numbers \(n, 3\), the columns threshold, tau_syn, gain; got shape \(4, 2\)"):
+    with pytest.raises(
+        b2.ParameterError, match=r"numbers \(n, 3\), the columns threshold, tau_syn, gain; got shape \(4, 2\)"
+    ):
         run(rows(4)[:, :2])

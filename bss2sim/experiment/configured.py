@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from ..kept import Kept
 from ..neuron import Population
 from .circuits import circuit_parameters
 
+_one_at_a_time = threading.Lock()  # the filters of warnings belong to the process, and blocks of a run to threads
 MOST_KEPT = 4  # weights of synapses and circuits, of two kinds of runs
 
 
@@ -74,7 +76,7 @@ def calibrated_registers(
     """
     if calibration is None:
         target = NeuronCalibTarget.from_populations([(neurons, placed)])
-        with warnings.catch_warnings():
+        with _one_at_a_time, warnings.catch_warnings():
             # of failed circuits; those of the population are named below
             warnings.simplefilter("ignore", UserWarning)
             calibration = calibrate(chip, target)

@@ -42,7 +42,7 @@ def as_run(run: Any) -> xr.DataArray:
     return whole_numbers("run", run, MOST_RUN)
 
 
-def _batch_numbers(trials: Trials) -> np.ndarray:
+def batch_numbers(trials: Trials) -> np.ndarray:
     """Return the number of every entry of the dim batch: its label if that is a whole number, else its place."""
     size = trials.sizes["batch"]
     labels = trials.labels.get("batch")
@@ -65,7 +65,7 @@ def identify(trials: Trials, chip: EmulatedChip, run: xr.DataArray) -> Identity:
 
     batch = np.zeros(trials.size, np.int64)
     if "batch" in trials.sizes:
-        batch = trials.spread(("batch",), _batch_numbers(trials))
+        batch = trials.spread(("batch",), batch_numbers(trials))
     return Identity(spread(chip._seeds), batch, spread(run))
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from ..arrays import as_seconds
 from ..broadcasting import Trials, labels_of
-from ..device import choose_chip_device, is_on_gpu
+from ..device import chip_device, is_on_gpu, require_cuda
 from ..errors import InputError, ParameterError, choose
 from ..extent import extent
 from ..hardware.chip import EmulatedChip
@@ -47,14 +47,16 @@ def run_on_chip(
     duration: Any,
     threads: int | None,
     constant_current: float = 0.0,
-    device: str = "cpu",
+    device: str | None = "cpu",
 ) -> xr.Dataset:
     """Simulate a population on a chip; arguments as of :func:`bss2sim.simulate`.
 
     `constant_current` is a slope that the offset current source of every circuit adds to its membrane [CADC LSB/s].
     """
     chip = check_chip(chip)
-    device, placed = choose_chip_device(device)
+    device, placed = chip_device(device)
+    if device == "cuda":
+        require_cuda()
     if is_on_gpu(inputs):
         raise InputError("a chip takes its inputs from the processor; copy them there first")
     if synapse is None:

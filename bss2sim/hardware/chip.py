@@ -26,7 +26,7 @@ def whole_numbers(what: str, value: Any, most: int = MOST_SEED) -> xr.DataArray:
     """Turn a number or a DataArray into int64, each of 0 to `most`; ParameterError otherwise."""
     if isinstance(value, xr.DataArray):
         if value.chunks is not None:
-            raise ParameterError(f"{what} is chunked (dask); call .compute() on it first")
+            value = value.compute(scheduler="synchronous")  # a few numbers, which are needed at once
         wrong = [dim for dim in value.dims if not is_own_dim(dim)]
         if wrong:
             raise ParameterError(
@@ -64,8 +64,8 @@ class EmulatedChip:
     Parameters
     ----------
     seed : int or DataArray of int, optional
-        Which chip, or which chips: a DataArray has dims of your own, e.g. ``chip``. The same seed is the same chip on every
-        machine and whatever is drawn with it.
+        Which chip, or which chips: a DataArray has dims of your own, e.g. ``chip``; one that is chunked makes runs
+        lazy. The same seed is the same chip on every machine and whatever is drawn with it.
     variation : float or mapping of str to float, optional
         Factor of the differences between circuits: 0 for circuits that are all alike, 1 for those of a real chip. A mapping sets it
         for single laws; the others keep 1. Laws: leak, reset, threshold, capacitance, tau_mem, tau_syn, synaptic_strength,
@@ -99,6 +99,8 @@ class EmulatedChip:
     """
 
     _seeds: xr.DataArray
+    _chunked: bool  # whether the seeds were: runs are lazy then
+    _chunks: dict[Hashable, tuple[int, ...]]
     _factors: dict[str, float]
     configuration: ChipConfiguration
 
@@ -114,7 +116,10 @@ class EmulatedChip:
         seeds.values.setflags(write=False)
         if configuration is not None and not isinstance(configuration, ChipConfiguration):
             raise ParameterError(f"configuration must be a ChipConfiguration; got {type(configuration).__name__}")
+        chunks = dict(seed.chunksizes) if isinstance(seed, xr.DataArray) else {}
         object.__setattr__(self, "_seeds", seeds)
+        object.__setattr__(self, "_chunked", bool(chunks))
+        object.__setattr__(self, "_chunks", chunks)
         object.__setattr__(self, "_factors", variation_factors(variation))
         object.__setattr__(self, "configuration", configuration or ChipConfiguration())
 

@@ -1,0 +1,1 @@
+"""Runs of chunked arguments: cut into blocks of trials, each a run of its own with the same bits."""

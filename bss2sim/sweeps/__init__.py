@@ -1,0 +1,1 @@
+"""Runs that are streamed into a Zarr store, block by block, and resumed."""
