@@ -49,7 +49,7 @@ def prepare(instance: Any, modules: Iterable[Neuron], chip: Any) -> tuple[dict[A
     tuple
         Module -> placed population, and the calibration.
     """
-    modules = list(modules)
+    instance.populations = modules = list(modules)
     placed = dict(zip(modules, share_chip(*(population_of(module) for module in modules)), strict=True))
     if instance.calib_is_given:
         return placed, instance.calib

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from bss2sim.errors import ParameterError, refuse_unknown_keywords
 
 
@@ -74,6 +76,7 @@ class ExecutionInstance:
         self.calib_is_given = False
         self.calibrated_to: Any = None  # (chip, target)
         self.n_calibrated = 0
+        self.populations: list[Any] = []  # of the last run
         self.modules: list[Any] = []
         self.id_counter = 0
         if calib_path is not None:
@@ -84,22 +87,48 @@ class ExecutionInstance:
         """Number of the instance in this process."""
         return self._id
 
-    def load_calib(self, calib_path: str | Path) -> Any:
-        """Load the file of a calibration, keep it and return it; see :func:`bss2sim.load_calibration`."""
-        from bss2sim.calibration.result import load_calibration
+    def load_calib(self, calib_path: Any) -> Any:
+        """Take a calibration for the runs to come, keep it and return it.
 
-        self.calib = load_calibration(calib_path)
-        self.calib_is_given = True
+        Parameters
+        ----------
+        calib_path : str, Path, Calibration or Dataset
+            File of a calibration; or the calibration itself, or registers as :func:`bss2sim.simulate` takes them.
+
+        Raises
+        ------
+        ParameterError
+            If it is none of these, or the Dataset holds other things than all registers.
+        FileError
+            If the file cannot be read.
+        """
+        from bss2sim.calibration.result import Calibration, load_calibration
+        from bss2sim.hardware.registers import check_registers
+
+        if isinstance(calib_path, xr.Dataset):
+            check_registers(calib_path)
+        elif not isinstance(calib_path, str | Path | Calibration):
+            raise ParameterError(
+                f"calib_path must be the path of a calibration, a Calibration or a Dataset of registers; got {calib_path!r}"
+            )
+        self.calib = load_calibration(calib_path) if isinstance(calib_path, str | Path) else calib_path
+        self.calib_is_given, self.calibrated_to = True, None
         return self.calib
 
     def calibrate(self) -> None:
-        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes."""
+        """Calibrate the chip of :func:`init_hardware` to populations of this instance; runs do it when a value changes.
+
+        Populations are those that are connected, else those of the last run, else all that were made with the instance. A
+        calibration that was loaded is given up.
+        """
         from .chip_populations import prepare
         from .connection import connected
         from .modules.neuron import Neuron
 
-        populations = [module for module in self.modules if isinstance(module, Neuron)]
+        made = [module for module in self.modules if isinstance(module, Neuron)]
+        populations = _connected(made) or self.populations or made
         if populations:
+            self.calib_is_given = False
             prepare(self, populations, connected().chip)
 
     def take_ids(self, number: int) -> range:
@@ -107,3 +136,10 @@ class ExecutionInstance:
         first = self.id_counter
         self.id_counter += number
         return range(first, self.id_counter)
+
+
+def _connected(populations: list[Any]) -> list[Any]:
+    """Return the populations that were called since the last run, in the order in which they run."""
+    managers = dict.fromkeys(module.experiment.modules for module in populations)
+    order = [step.module for manager in managers for step in manager.order_of(manager.steps())]
+    return [module for module in order if module in populations]
