@@ -28,8 +28,10 @@ class ExecutionInstance:
     ----------
     ID : int
         Number of the instance in this process.
-    calib : Calibration or None
-        What was loaded.
+    calib : Calibration, Dataset of registers or None
+        What was loaded, or made by a run.
+    populations : list
+        Populations of the last run, or calibration.
     modules : list
         Modules that were made with it, in their order.
     id_counter : int
@@ -76,7 +78,7 @@ class ExecutionInstance:
         self.calib_is_given = False
         self.calibrated_to: Any = None  # (chip, target)
         self.n_calibrated = 0
-        self.populations: list[Any] = []  # of the last run
+        self.populations: list[Any] = []
         self.modules: list[Any] = []
         self.id_counter = 0
         if calib_path is not None:
