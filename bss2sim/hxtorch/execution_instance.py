@@ -141,7 +141,7 @@ class ExecutionInstance:
 
 
 def _connected(populations: list[Any]) -> list[Any]:
-    """Return the populations that were called since the last run, in the order in which they run."""
+    """Return the populations that were called since the last run, in the order of the calls."""
     managers = dict.fromkeys(module.experiment.modules for module in populations)
-    order = [step.module for manager in managers for step in manager.order_of(manager.steps())]
-    return [module for module in order if module in populations]
+    called = [step.module for manager in managers for step in manager.steps()]
+    return [module for module in called if module in populations]
