@@ -57,12 +57,12 @@ def train(n_batch, rate):
     return scores(test[0]).argmax(1) == test[1]
 
 
-right = [train(225, 0.03)]
+right = [train(250, 0.03)]
 experiment.mock = False  # from here on the network is on the chip
 for setting in (b2.calibration.uniform_registers(calibration.registers), calibration):
     experiment.default_execution_instance.load_calib(setting)
     right.append(train(0, 0.0))
-right.append(train(60, 0.008))
+right.append(train(60, 0.006))
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), width_ratios=(1.2, 1, 1), layout="constrained")
 names = ["model", "chip, same codes\nfor all circuits", "chip, calibrated", "the same, trained in\nthe loop"]
 bars = axes[0].barh(names[::-1], [100 * each.float().mean().item() for each in right[::-1]], color="0.8")

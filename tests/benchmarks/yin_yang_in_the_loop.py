@@ -1,6 +1,6 @@
 """Yin-Yang with the emulated chip in the loop: test accuracy of the model, and on the chip before and after training in the loop.
 
-    python tests/benchmarks/yin_yang_in_the_loop.py [--chip 1 3 7] [--seed 0 1 2] [--epochs 6] [--pretraining 24] ...
+    python tests/benchmarks/yin_yang_in_the_loop.py [--chip 1 3 7 5 11] [--seed 0 1 2 3 4] [--epochs 6] [--pretraining 24] ...
 
 5000 samples for training and 1000 for the test; 120 non-leaking hidden neurons on a chip with all of its effects and its whole
 variation, calibrated. The weights are trained in the model first, then with the chip in the loop. Every accuracy "on the chip" is
@@ -106,8 +106,8 @@ def samples(size: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chip", type=int, nargs="+", default=[1, 3, 7], help="seeds of chips")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2], help="seeds of weights, as many")
+    parser.add_argument("--chip", type=int, nargs="+", default=[1, 3, 7, 5, 11], help="seeds of chips")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds of weights, as many")
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--pretraining", type=int, default=24, help="epochs in the model")
     parser.add_argument("--epochs", type=int, default=6, help="epochs in the loop")
