@@ -16,14 +16,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bss2sim import accessor as accessor
     from bss2sim import alignment as alignment
     from bss2sim import calibration as calibration
+    from bss2sim import convert as convert
     from bss2sim import datasets as datasets
     from bss2sim import errors as errors
     from bss2sim import hardware as hardware
     from bss2sim import hxtorch as hxtorch
     from bss2sim import plot as plot
     from bss2sim import runs as runs
+    from bss2sim import sbi as sbi
     from bss2sim import torch as torch
     from bss2sim.calibration.calibrate import calibrate
     from bss2sim.calibration.result import Calibration, load_calibration
@@ -115,7 +118,20 @@ _HOME = {
     "DeviceError": "errors",
     "MissingDependencyError": "errors",
 }
-_MODULES = ("alignment", "calibration", "datasets", "errors", "hardware", "hxtorch", "plot", "runs", "torch")
+_MODULES = (
+    "accessor",
+    "alignment",
+    "calibration",
+    "convert",
+    "datasets",
+    "errors",
+    "hardware",
+    "hxtorch",
+    "plot",
+    "runs",
+    "sbi",
+    "torch",
+)
 
 
 def _load(module: str) -> ModuleType:

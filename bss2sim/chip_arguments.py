@@ -56,8 +56,8 @@ record_neuron_id : int, optional
 placement_constraint : list of int, AtomicNeuronOnDLS or LogicalNeuronOnDLS, optional
     Chip: where each neuron is, its anchor or all its circuits. None: the first place that is free.
 trace_offset, trace_scale : float, array (neuron,), DataArray or mapping
-    Chip: the CADC trace of the run is (sample - trace_offset) * trace_scale; the offset is in signed CADC LSB, -128 to
-    127. A mapping has AtomicNeuronOnDLS or LogicalNeuronOnDLS as keys, those of other neurons too.
+    Chip: the CADC trace of the run is (sample - trace_offset) * trace_scale; the offset [CADC LSB] is signed as samples
+    are, -128 to 127. A mapping has AtomicNeuronOnDLS or LogicalNeuronOnDLS as keys, those of other neurons too.
 cadc_time_shift : int
     Chip: rows by which the CADC trace is shifted to earlier times, negative to later ones; the edge is repeated.
 shift_cadc_to_first : bool

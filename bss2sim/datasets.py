@@ -84,6 +84,8 @@ def latency_code(
         If `tau`, `threshold` or `t_max` is not a positive number.
     InputError
         If `pixel` has other dims or is not finite.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Notes
     -----

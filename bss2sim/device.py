@@ -9,8 +9,10 @@ from typing import Any
 from .errors import DeviceError, MissingDependencyError, ParameterError, choose
 
 DEVICES = ("cpu", "cuda", "auto")
-# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. Not measured on a GPU yet.
+# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. An estimate until tests/benchmarks/cuda_table.py
+# has measured the break-even on a GPU.
 WORTHWHILE = 50_000_000
+GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA reads: its own, and managed memory
 
 
 def check_device(device: Any, threads: Any) -> str:
@@ -21,10 +23,23 @@ def check_device(device: Any, threads: Any) -> str:
     return name
 
 
-def is_on_device(inputs: Any) -> bool:
-    """Whether inputs are on a GPU."""
-    # looked up in the class: a PyTorch tensor raises where it is on the processor, or needs gradients
-    return hasattr(type(inputs), "__cuda_array_interface__") and bool(getattr(inputs, "is_cuda", True))
+def choose_chip_device(device: Any) -> tuple[str, dict[str, str]]:
+    """Return the device of the circuits of a run on a chip, and the attributes that say so."""
+    name: str = choose("device", device, DEVICES)
+    if name == "cuda":
+        require_cuda()
+    if name == "auto":
+        return "cpu", {"device": "cpu", "device_choice": "circuits of a chip run on a GPU with device='cuda' alone"}
+    return name, {"device": name}
+
+
+def is_on_gpu(array: Any) -> bool:
+    """Whether an object is an array on a GPU, whether or not it can be read."""
+    # looked up in the class: a PyTorch tensor that needs gradients raises where it is asked for its memory
+    kind = type(array)
+    if hasattr(kind, "__dlpack_device__"):
+        return array.__dlpack_device__()[0] in GPU_MEMORY
+    return hasattr(kind, "__cuda_array_interface__")
 
 
 def require_cuda() -> None:
@@ -64,10 +79,13 @@ def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, 
     if on_gpu:
         return "cuda", {"device": "cuda", "device_choice": "the inputs are on a GPU"}
     if work < WORTHWHILE:
-        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU"
+        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU by estimate"
         return "cpu", {"device": "cpu", "device_choice": reason}
     try:
         require_cuda()
     except (DeviceError, MissingDependencyError) as none:
         return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
-    return "cuda", {"device": "cuda", "device_choice": f"{work} neuron-steps, at least {WORTHWHILE}"}
+    return "cuda", {
+        "device": "cuda",
+        "device_choice": f"{work} neuron-steps, at least the {WORTHWHILE} worth a GPU by estimate",
+    }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .device_run import Chunk, DeviceRun
+from .device_chunk import Chunk
+from .device_run import DeviceRun
 from .device_spikes import DeviceSpikes
 from .euler_coefficients import euler_coefficients
 from .euler_run import events_on_grid, refuse_long_counter
 from .kernels.cuda_euler import euler_kernel
-from .plan import Plan
+from .plan import Plan, raise_status
 
 
 def run_euler_on_device(plan: Plan) -> None:
@@ -46,9 +48,7 @@ def run_euler_on_device(plan: Plan) -> None:
     )  # fmt: skip
     spikes = None
     if plan.spikes is not None:
-        spikes = DeviceSpikes(
-            plan.spikes, True, plan.trials.size, n, np.int32, 0.0, float(plan.n_time), state.step, plan.dt
-        )
+        spikes = DeviceSpikes(plan.spikes, plan.trials.size, n, np.int32, 0.0, float(plan.n_time), state.step, plan.dt)
         plan.buffers = spikes
 
     def launch(chunk: Chunk, arrays: list[Any]) -> None:
@@ -62,7 +62,13 @@ def run_euler_on_device(plan: Plan) -> None:
 
     after = plan.after
     DeviceRun(
-        plan, shared, [after.membrane, after.current, after.inhibitory, after.busy], spikes, plan.n_time, launch
+        plan,
+        shared,
+        [after.membrane, after.current, after.inhibitory, after.busy],
+        spikes,
+        plan.n_time,
+        launch,
+        partial(raise_status, plan),
     ).run()
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .device_chunk import Chunk
 from .device_euler import column_of_neurons, flat_weights_of
-from .device_run import Chunk, DeviceRun
+from .device_run import DeviceRun
 from .device_spikes import DeviceSpikes
-from .errors import InputError
 from .exact_run import grid_coefficients, neuron_arguments, refuse_endless_firing, refuse_state_off_grid, times_of_rows
 from .kernels.cuda_events import events_kernel
 from .kernels.cuda_grid import grid_kernel
-from .plan import Plan
-from .spike_buffers import bin_spikes
+from .plan import Plan, raise_status
 
 
 def run_exact_on_device(plan: Plan) -> None:
@@ -56,30 +56,13 @@ def _state(plan: Plan) -> list[np.ndarray]:
 
 
 def _spikes(plan: Plan) -> DeviceSpikes | None:
-    """Where spikes go; those in bins are found as sparse ones."""
+    """Where spikes go."""
     if plan.spikes is None:
         return None
-    state = plan.state
+    begin = plan.state.begin
     spikes = DeviceSpikes(
-        plan.spikes,
-        False,
-        plan.trials.size,
-        plan.n_neuron,
-        np.float64,
-        state.begin,
-        plan.finish - state.begin,
-        state.step,
-        plan.dt,
+        plan.spikes, plan.trials.size, plan.n_neuron, np.float64, begin, plan.finish - begin, plan.state.step, plan.dt
     )
-    if "spikes" in plan.outputs.on_device:
-        raise InputError(
-            "spikes of out: the exact integrator bins dense spikes on the processor; leave spikes out of out, or record "
-            "them as 'sparse' or 'count'"
-        )
-    if plan.spikes == "dense":
-        spikes.dense = bin_spikes(
-            plan.outputs.dense["spikes"][1], state.begin, state.step, plan.dt, column_of_neurons(plan)
-        )
     plan.buffers = spikes
     return spikes
 
@@ -100,12 +83,12 @@ def _run_grid(plan: Plan) -> None:
     def launch(chunk: Chunk, arrays: list[Any]) -> None:
         n_task = (chunk.high - chunk.low) * n
         kernel.launch(
-            n_task, chunk.stream, n_task, n, plan.n_time, state.step, plan.dt, *chunk.rows,
+            n_task, chunk.stream, n_task, n, plan.n_time, state.begin, state.step, plan.dt, *chunk.rows,
             chunk.flat, chunk.time_stride, plan.n_input, *arrays[:-1], sample_time.size, plan.keeps_state, *chunk.after,
             arrays[-1], plan.selected.size, *chunk.recordings(np.float64), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
-    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch).run()
+    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch, partial(raise_status, plan)).run()
 
 
 def _run_events(plan: Plan) -> None:
@@ -128,10 +111,11 @@ def _run_events(plan: Plan) -> None:
     def launch(chunk: Chunk, arrays: list[Any]) -> None:
         n_task = (chunk.high - chunk.low) * n
         kernel.launch(
-            n_task, chunk.stream, n_task, n, state.begin, plan.finish, *chunk.rows, *arrays[:3], plan.n_input, *arrays[3:6],
-            uniform, *arrays[6:-1], sample_time.size, near, plan.keeps_state, *chunk.after,
+            n_task, chunk.stream, n_task, n, plan.n_time, state.begin, plan.finish, state.step, plan.dt, *chunk.rows,
+            *arrays[:3], plan.n_input, *arrays[3:6], uniform, *arrays[6:-1], sample_time.size, near, plan.keeps_state, *chunk.after,
             arrays[-1], plan.selected.size, *chunk.recordings(np.float64), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
+    refuse = partial(raise_status, plan)
     steps = drive.time.size / max(1, drive.pointer.size - 1)
-    DeviceRun(plan, shared, [*plan.after.arrays(), plan.after.time], _spikes(plan), steps, launch).run()
+    DeviceRun(plan, shared, [*plan.after.arrays(), plan.after.time], _spikes(plan), steps, launch, refuse).run()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .device import require_cuda
-from .device_arrays import DeviceArray
+from .device_arrays import UNREADABLE, DeviceArray
 from .errors import InputError
 from .inputs import Drive
 from .synapse import Synapse
@@ -26,8 +26,8 @@ def take_device_array(inputs: Any, device: str) -> DeviceArray:
     require_cuda()
     try:
         return DeviceArray(inputs)
-    except (AttributeError, RuntimeError, TypeError) as reason:
-        raise InputError(f"inputs on a GPU cannot be read: {reason}. Of a PyTorch tensor pass .detach()") from reason
+    except UNREADABLE as reason:
+        raise InputError(f"inputs on a GPU cannot be read: {reason}") from reason
 
 
 def read_device_array(array: DeviceArray, synapse: Synapse | None, size: int, dtypes: tuple[Any, ...]) -> Drive:
@@ -56,6 +56,7 @@ def read_device_array(array: DeviceArray, synapse: Synapse | None, size: int, dt
     length = 0 if 0 in shape else 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     sizes: dict[Any, int] = {"batch": n_batch} if len(shape) == 3 else {}
     return Drive(
-        "jumps" if synapse is None else "dense", sizes, {}, n_time=shape[0], flat=gpu.view(array.owner, length, dtype),
+        "jumps" if synapse is None else "dense", sizes, {}, n_time=shape[0],
+        flat=gpu.view(array.owner, array.address, length, dtype),
         at=at.reshape(tuple(sizes.values())), time_stride=strides[0], width=shape[-1], on_device=array,
     )  # fmt: skip

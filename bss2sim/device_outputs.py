@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .device_arrays import DeviceArray
+from .device import is_on_gpu
+from .device_arrays import UNREADABLE, DeviceArray
 from .errors import InputError, suggestion
 
 
-def take_device_outputs(wanted: dict[str, Any], out: dict[str, Any], read: DeviceArray | None) -> dict[str, Any]:
-    """Return the arrays of the caller, flat, by the name of the variable.
+def take_device_outputs(
+    wanted: dict[str, Any], out: dict[str, Any], read: DeviceArray | None
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return the arrays of the caller, flat, by the name of the variable, and the streams that they are used on.
 
     Parameters
     ----------
@@ -37,8 +40,11 @@ def take_device_outputs(wanted: dict[str, Any], out: dict[str, Any], read: Devic
         dims, shape, dtype = wanted[name]
         try:
             array = DeviceArray(given)
-        except (AttributeError, RuntimeError, TypeError) as reason:
-            raise InputError(f"{name} of out must be an array on the GPU; got {type(given).__name__}") from reason
+        except UNREADABLE as reason:
+            got = f"{type(given).__name__}, {reason}" if is_on_gpu(given) else type(given).__name__
+            raise InputError(f"{name} of out must be an array on the GPU; got {got}") from reason
+        if array.read_only:
+            raise InputError(f"{name} of out is read-only; give an array that may be written")
         steps = [math.prod(shape[k + 1 :]) for k in range(len(shape))]
         plain = all(n <= 1 or a == b for n, a, b in zip(shape, array.strides, steps, strict=False))
         if array.shape != shape or array.dtype != dtype or not (plain and array.usable):
@@ -51,4 +57,7 @@ def take_device_outputs(wanted: dict[str, Any], out: dict[str, Any], read: Devic
             if max(array.bounds[0], memory.bounds[0]) < min(array.bounds[1], memory.bounds[1]):
                 raise InputError(f"{name} of out shares memory with {other}; each needs its own")
         taken[name] = array
-    return {name: gpu.view(array.owner, math.prod(array.shape), array.dtype) for name, array in taken.items()}
+    flat = {
+        name: gpu.view(array.owner, array.address, math.prod(array.shape), array.dtype) for name, array in taken.items()
+    }
+    return flat, [array.stream for array in taken.values() if array.stream is not None]

@@ -1,65 +1,30 @@
 """Run a kernel on a GPU: what stays there, chunks of trials that fit, and the way back of the results.
 
-Two chunks are under way at a time, each in a stream of its own: while the results of one are copied, the other is computed.
-A trial never depends on the chunk it is in.
+Two chunks are under way at a time, in two sets of memory that are used in turn. Inputs, kernels and results have a stream
+each: while a chunk is computed, the results of the one before are fetched, then the inputs of the next one sent. A trial never
+depends on the chunk it is in.
+
+The processor waits for these three streams alone. Kernels wait for what was queued in the streams of the caller before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .device_chunk import Chunk, InputRows, Memory
 from .device_spikes import BYTES_OF_SPIKE, ChunkSpikes, DeviceSpikes
 from .errors import DeviceError
 from .kernels import cuda as gpu
-from .kernels.codes import NOT_FINITE, TOO_FAST
+from .kernels import cuda_streams as streams
+from .kernels.codes import BIN_FULL, NOT_FINITE, TOO_FAST
 from .kernels.cuda_spikes import NO_FAULT, NOTHING
-from .plan import Plan, raise_status
 
 _SHARE = 0.9  # of the free memory that a run may take
 _UNDER_WAY = 2
-
-
-@dataclass
-class Chunk:
-    """Trials low .. high on the GPU.
-
-    Attributes
-    ----------
-    rows : list of array (trial,)
-        Where the trials read: inputs, weights, parameters, state.
-    flat, time_stride : array, int
-        Dense inputs, and the elements between their rows of time.
-    after : list of array (trial, neuron)
-        State to be written.
-    outputs : dict of array
-        Recordings, flat.
-    spikes, report : ChunkSpikes, array
-        Spikes, and the faults of neurons (``cuda_spikes``).
-    """
-
-    low: int
-    high: int
-    stream: Any
-    rows: list[Any]
-    flat: Any
-    time_stride: int
-    after: list[Any]
-    outputs: dict[str, Any]
-    spikes: ChunkSpikes
-    report: Any
-
-    def recordings(self, dtype: Any) -> tuple[Any, ...]:
-        """Return the recordings as kernels take them: whether membrane and current are recorded, and the arrays."""
-        unused = gpu.empty(1, dtype, self.stream)
-        arrays = [self.outputs.get(name, unused) for name in ("membrane", "current")]
-        dense = self.outputs.get("spikes")
-        if dense is None:
-            dense = gpu.empty(1, np.uint8, self.stream)
-        return "membrane" in self.outputs, "current" in self.outputs, *arrays, dense
+_FAULTS = (TOO_FAST, NOT_FINITE, BIN_FULL)
 
 
 class DeviceRun:
@@ -67,7 +32,7 @@ class DeviceRun:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or CircuitPlan
         The run.
     shared : list of array
         Arrays that all trials read.
@@ -79,50 +44,76 @@ class DeviceRun:
         Steps of a neuron, to guess the number of its spikes.
     launch : callable
         ``launch(chunk, shared)`` starts the kernel.
+    refuse : callable
+        ``refuse((fault, trial, neuron))`` raises what the kernel reported.
     """
 
     def __init__(
-        self, plan: Plan, shared: list[np.ndarray], after: list[np.ndarray | None], spikes: DeviceSpikes | None,
-        steps: float, launch: Callable[[Chunk, list[Any]], None],
+        self, plan: Any, shared: list[np.ndarray], after: list[np.ndarray | None], spikes: DeviceSpikes | None,
+        steps: float, launch: Callable[[Chunk, list[Any]], None], refuse: Callable[[np.ndarray], None],
     ) -> None:  # fmt: skip
+        self._refuse = refuse
         self._plan, self._spikes, self._launch, self._host_shared = plan, spikes, launch, shared
         self._after = [array if array is not None else np.empty((0, 0)) for array in after]
         self._outputs = {name: array for name, (_, array) in plan.outputs.dense.items()}
-        if spikes is not None and spikes.dense is not None:
-            self._outputs.pop("spikes")  # binned on the processor
         self._expected = plan.n_neuron * steps / 64  # spikes of a trial for which memory is taken at first
         self._dtype = np.dtype(np.float64) if spikes is None else spikes.dtype
 
     def run(self) -> None:
         """Run all trials, and look at the reports."""
-        n_trial = self._plan.trials.size
+        plan = self._plan
+        n_trial, flat = plan.trials.size, plan.drive.flat
         if n_trial == 0:
             return
-        flat = self._plan.drive.flat
         size, whole = self._chunk_size()
+        resident = plan.drive.on_device is not None
+        home = sum(array.nbytes for array in (*self._outputs.values(), *self._after))
+        self._up = streams.Copier(0 if flat is None or resident else flat.nbytes)
+        self._down = streams.Copier(home + n_trial * self._bytes_of_spikes())
+        self._work = streams.make_stream()
         try:
-            first_stream = gpu.make_stream()
-            shared = [gpu.send(array, first_stream) for array in self._host_shared]
+            self._follow_caller()
+            shared = Memory()
+            arrays = [shared.send(str(k), array, self._up.stream) for k, array in enumerate(self._host_shared)]
             whole_flat = None
-            if whole:
-                whole_flat = gpu.send(np.empty(0, np.uint8), first_stream) if flat is None else flat
-                if flat is not None and self._plan.drive.on_device is None:
-                    whole_flat = gpu.send(flat, first_stream)
-            first_stream.synchronize()
-            waiting: list[Chunk] = []
-            for low in range(0, n_trial, size):
-                chunk = self._make_chunk(low, min(low + size, n_trial), whole_flat)
-                self._launch(chunk, shared)
-                waiting.append(chunk)
-                if len(waiting) == _UNDER_WAY:
-                    self._finish(waiting.pop(0), shared)
-            for chunk in waiting:
-                self._finish(chunk, shared)
+            if flat is None or resident:
+                whole_flat = shared.take("flat", 0, np.uint8) if flat is None else flat
+            elif whole:
+                assert flat is not None
+                whole_flat = shared.take("flat", flat.size, flat.dtype)
+                self._up.up(lambda low, high: flat[low:high], flat.size, whole_flat)
+            memory = [Memory() for _ in range(_UNDER_WAY)]
+            before: Chunk | None = None
+            for number, low in enumerate(range(0, n_trial, size)):
+                chunk = self._make_chunk(low, min(low + size, n_trial), whole_flat, memory[number % _UNDER_WAY])
+                if before is not None:
+                    self._settle(before, arrays)
+                streams.follow(self._work, chunk.sent)
+                self._launch(chunk, arrays)
+                if before is not None:
+                    self._bring_home(before)
+                before = chunk
+            assert before is not None
+            self._settle(before, arrays)
+            self._bring_home(before)
         except gpu.OutOfDeviceMemory as reason:
             raise DeviceError(
                 f"the GPU has no room for another {_bytes(reason.args[0])} of this run: more spikes than expected, or another "
                 "program takes memory. Run fewer trials at once, or record spikes as 'count' or 'first'"
             ) from reason
+        finally:  # nothing may be dropped that is still read or written
+            streams.finish(self._work)
+            self._up.close()
+            self._down.close()
+
+    def _follow_caller(self) -> None:
+        """Let the kernels wait for what the caller queued, on its streams, for arrays that are on the GPU."""
+        plan = self._plan
+        theirs = list(plan.outputs.streams)
+        if plan.drive.on_device is not None and plan.drive.on_device.stream is not None:
+            theirs.append(plan.drive.on_device.stream)
+        for stream in theirs:
+            streams.follow(self._work, streams.mark(stream))
 
     def _row_bytes(self) -> int:
         """Bytes of the dense inputs of a trial, if every trial has its own."""
@@ -153,77 +144,81 @@ class DeviceRun:
         return min(size, n_trial), resident
 
     def _bytes_of_spikes(self) -> int:
-        """Bytes that the spikes of a trial take."""
-        if self._spikes is None:
+        """Bytes that the spikes of a trial take, beside dense ones."""
+        if self._spikes is None or self._spikes.kind == "dense":
             return 0
-        if self._spikes.count is not None or self._spikes.first is not None:
+        if self._spikes.kind in ("count", "first"):
             return 8 * self._plan.n_neuron
         return int(self._expected + 1) * BYTES_OF_SPIKE
 
-    def _make_chunk(self, low: int, high: int, whole_flat: Any) -> Chunk:
-        """Take memory for a chunk, and send what its trials read."""
-        plan, n = self._plan, high - low
-        stream = gpu.make_stream()
+    def _make_chunk(self, low: int, high: int, whole_flat: Any, memory: Memory) -> Chunk:
+        """Lay out a chunk in some memory, and send what its trials read."""
+        plan, n, stream = self._plan, high - low, self._up.stream
         rows = [array[low:high] for array in (plan.input_row, plan.weight_row, plan.parameter_row, plan.state.row)]
         flat, time_stride = whole_flat, plan.drive.time_stride
         if flat is None:
-            cut, rows[0], time_stride = self._cut(rows[0])
-            flat = gpu.send(cut, stream)
+            assert plan.drive.flat is not None
+            inputs = InputRows(plan.drive, rows[0])
+            rows[0], time_stride = inputs.at, inputs.time_stride
+            flat = memory.take("flat", inputs.size, plan.drive.flat.dtype)
+            self._up.up(inputs.read, inputs.size, flat)
         kept = n if plan.keeps_state else 0
-        after = [gpu.empty((kept, *array.shape[1:]), array.dtype, stream) for array in self._after]
+        after = [
+            memory.take(f"after {k}", (kept, *array.shape[1:]), array.dtype) for k, array in enumerate(self._after)
+        ]
         n_total = plan.trials.size
         outputs = {
-            name: gpu.empty(array.size // n_total * n, array.dtype, stream) for name, array in self._outputs.items()
+            name: memory.take(name, array.size // n_total * n, array.dtype) for name, array in self._outputs.items()
         }
         for name, array in plan.outputs.on_device.items():
             outputs[name] = array[array.size // n_total * low : array.size // n_total * high]
-        what = NOTHING if self._spikes is None else self._spikes.what
-        spikes = ChunkSpikes(what, n * plan.n_neuron, int(self._expected * n) + 1024, self._dtype, stream)
+        what, expected = NOTHING, 0
+        if self._spikes is not None:
+            what, expected = self._spikes.what, 0 if self._spikes.kind == "dense" else int(self._expected * n)
+        unused = {str(kind): memory.take(f"unused {kind}", 1, kind) for kind in (plan.dtype.char, "B")}
         return Chunk(
-            low, high, stream, [gpu.send(row, stream) for row in rows], flat, time_stride, after, outputs, spikes,
-            gpu.send(np.full(2, NO_FAULT, np.int64), stream),
+            low, high, self._work, [memory.send(f"rows {k}", row, stream) for k, row in enumerate(rows)], flat, time_stride,
+            after, outputs, unused, ChunkSpikes(what, n * plan.n_neuron, expected + 1024, self._dtype, memory, stream),
+            memory.send("report", np.full(len(_FAULTS), NO_FAULT, np.int64), stream), streams.mark(stream),
         )  # fmt: skip
 
-    def _cut(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-        """Copy the dense inputs of some trials together; returns them flat, where each begins, and the stride of time."""
-        drive = self._plan.drive
-        if drive.flat is None:
-            return np.empty(0, np.uint8), at, 0
-        starts, which = np.unique(at, return_inverse=True)
-        item, width, n_time = drive.flat.itemsize, drive.width, drive.n_time or 0
-        rows = np.empty((n_time, starts.size, width), drive.flat.dtype)
-        for k, start in enumerate(starts):
-            rows[:, k] = np.lib.stride_tricks.as_strided(
-                drive.flat[start:], (n_time, width), (drive.time_stride * item, item), writeable=False
-            )
-        return rows.reshape(-1), which.reshape(-1) * width, starts.size * width
+    def _settle(self, chunk: Chunk, shared: list[Any]) -> None:
+        """Wait for a chunk's kernel, run it again if its spikes did not fit, and put them in order."""
+        self._look_at_report(chunk)
+        if self._spikes is not None:
+            found = chunk.spikes.n_found(self._work) if chunk.spikes.capacity else 0
+            if found > chunk.spikes.capacity:
+                self._expected = max(self._expected, 1.125 * found / (chunk.high - chunk.low))
+                chunk.spikes.reset(found, self._work)
+                self._launch(chunk, shared)
+                self._look_at_report(chunk)
+            self._spikes.order(chunk.high - chunk.low, found, chunk.spikes, self._work)
+        chunk.settled = streams.mark(self._work)
 
-    def _finish(self, chunk: Chunk, shared: list[Any]) -> None:
-        """Wait for a chunk, run it again if its spikes did not fit, and bring its results home."""
-        plan, spikes, stream = self._plan, self._spikes, chunk.stream
-        report = np.empty(2, np.int64)
-        gpu.fetch(chunk.report, report, stream)
-        for fault in (TOO_FAST, NOT_FINITE):
+    def _look_at_report(self, chunk: Chunk) -> None:
+        """Wait for a chunk's kernel, and raise what it reported."""
+        plan, report = self._plan, np.empty(len(_FAULTS), np.int64)
+        gpu.fetch(chunk.report, report, self._work)
+        for fault in _FAULTS:
             task = int(report[fault - 1])
             if task != NO_FAULT:
                 trial, neuron = divmod(task, plan.n_neuron)
-                raise_status(plan, np.array([fault, chunk.low + trial, neuron]))
-        if spikes is not None:
-            found = chunk.spikes.n_found() if chunk.spikes.capacity else 0
-            if found > chunk.spikes.capacity:
-                self._expected = max(self._expected, 1.125 * found / (chunk.high - chunk.low))
-                chunk.spikes.reset(found)
-                self._launch(chunk, shared)
-            spikes.finish(chunk.low, chunk.high, chunk.spikes)
-        n_total = plan.trials.size
+                self._refuse(np.array([fault, chunk.low + trial, neuron]))
+
+    def _bring_home(self, chunk: Chunk) -> None:
+        """Fetch the results of a chunk that is settled; another one may be under way."""
+        streams.follow(self._down.stream, chunk.settled)
+        if self._spikes is not None:
+            self._spikes.take(chunk.low, chunk.high, chunk.spikes, self._down)
+        n_total = self._plan.trials.size
         for name, result in self._outputs.items():
             host = result.reshape(-1)
             per_trial = host.size // n_total
-            gpu.fetch(chunk.outputs[name], host[chunk.low * per_trial : chunk.high * per_trial], stream)
-        if plan.keeps_state:
+            self._down.down(chunk.outputs[name], host[chunk.low * per_trial : chunk.high * per_trial])
+        if self._plan.keeps_state:
             for device_array, target in zip(chunk.after, self._after, strict=True):
                 if target.size:
-                    gpu.fetch(device_array, target[chunk.low : chunk.high], stream)
+                    self._down.down(device_array.reshape(-1), target[chunk.low : chunk.high].reshape(-1))
 
 
 def _bytes(n: int) -> str:

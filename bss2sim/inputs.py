@@ -139,7 +139,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
         raise InputError(f"inputs must be real numbers; got dtype {array.dtype}")
     if array.shape[-1] != size:
         what = "neurons in the population" if axis == "neuron" else "inputs in the weights"
-        raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}")
+        remedy = "; spikes of inputs need synapse=Synapse(weight), weight (input, neuron)" if axis == "neuron" else ""
+        raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}{remedy}")
     if array.shape[-2] == 0:
         raise InputError("inputs have no time steps; give at least one")
     if array.dtype == bool:
@@ -267,7 +268,7 @@ def sparse_spikes(
     n_batch : int, optional
         Number of trials; with `batch` only. Default: the highest trial + 1.
     n_neuron : int, optional
-        Number of neurons, to check `neuron` against.
+        Number of neurons, to check `neuron` against; kept as an attribute, since silent neurons have no spike to tell of them.
     duration : float, optional
         Length of the trials [s], kept as an attribute that :func:`simulate` uses.
 
@@ -283,6 +284,8 @@ def sparse_spikes(
         If lengths differ, or a time or index is out of range.
     ParameterError
         If n_batch, n_neuron or duration is out of range.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -303,7 +306,9 @@ def sparse_spikes(
             as_whole(name, value)
     if batch is None and n_batch is not None:
         raise ParameterError("n_batch needs batch, the trial of each spike")
-    attrs = {} if duration is None else {"duration": as_seconds("duration", duration)}
+    attrs: dict[str, Any] = {} if duration is None else {"duration": as_seconds("duration", duration)}
+    if n_neuron is not None:
+        attrs["n_neuron"] = int(n_neuron)
     n_trial = 1 if batch is None else int(n_batch) if n_batch is not None else int(trial.max(initial=-1)) + 1
     if trial.size and (trial.min() < 0 or trial.max() >= n_trial):
         raise InputError(f"batch must be in 0 .. {n_trial - 1}; got {trial.min() if trial.min() < 0 else trial.max()}")
@@ -311,15 +316,22 @@ def sparse_spikes(
     order = np.lexsort((neurons, times, trial))
     times, neurons, trial = times[order], neurons[order], trial[order]
     _check_spikes(times, neurons, trial, limit)
-    if attrs and times.size and times.max() >= attrs["duration"]:
+    if duration is not None and times.size and times.max() >= attrs["duration"]:
         raise InputError(f"spike_time must be below duration = {attrs['duration']} s; got {times.max()} s")
-    rows = np.bincount(trial, minlength=n_trial).astype(np.int64)
+    return label_spikes(times, neurons, trial, None if batch is None else n_trial, attrs)
+
+
+def label_spikes(
+    time: np.ndarray, neuron: np.ndarray, trial: np.ndarray, n_trial: int | None, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Label spikes that are sorted by trial and time; `n_trial` None: one trial, without a dim."""
+    rows = np.bincount(trial, minlength=1 if n_trial is None else n_trial).astype(np.int64)
     return create_dataset(
         {
-            "spike_time": (("spike",), times),
-            "spike_neuron": (("spike",), neurons.astype(np.int32)),
+            "spike_time": (("spike",), time),
+            "spike_neuron": (("spike",), neuron.astype(np.int32)),
             "spike_batch": (("spike",), trial),
-            "row_size": ((), rows.reshape(())) if batch is None else (("batch",), rows),
+            "row_size": ((), rows.reshape(())) if n_trial is None else (("batch",), rows),
         },
         {},
         attrs,
@@ -340,6 +352,11 @@ def read_inputs(
     inputs: Any, synapse: Synapse | None, size: int, dt: float, start: float, dtypes: tuple[Any, ...]
 ) -> Drive:
     """Read any of the three forms of input; `dtypes` are those a dense input may keep, the last is the default."""
+    if isinstance(inputs, tuple):
+        raise InputError(
+            "inputs is a tuple, of which it is not clear what it means; give sparse spikes as sparse_spikes(time, neuron, "
+            "duration=...), or an array (time, batch, input)"
+        )
     if isinstance(inputs, xr.Dataset):
         if synapse is None:
             raise InputError("sparse spikes need synapse=Synapse(weight), weight (input, neuron)")

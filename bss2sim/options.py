@@ -44,6 +44,8 @@ class set_options:
     ------
     ParameterError
         If a value is not allowed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -19,11 +19,12 @@ Labels = tuple[Any, ...]
 class Outputs:
     """Arrays a run writes to. Dense ones by variable name, with dims; memory order (trial dims, time, neuron).
 
-    Those `on_device` are flat, the caller's, and no part of the result.
+    Those `on_device` are flat, the caller's, and no part of the result; the caller works on them on these `streams`.
     """
 
     dense: dict[str, tuple[Labels, np.ndarray]] = field(default_factory=dict)
     on_device: dict[str, Any] = field(default_factory=dict)
+    streams: list[Any] = field(default_factory=list)
 
     def flat(self, name: str, dtype: Any) -> np.ndarray:
         """Flat view of a dense output, empty if it is not recorded."""

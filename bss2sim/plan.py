@@ -11,12 +11,12 @@ from .broadcasting import Trials
 from .errors import InputError
 from .inputs import Drive
 from .kept import Kept
-from .kernels.codes import FINE, MOST_SPIKES, SELECTED, STREAMED, TOO_FAST, WHOLE
+from .kernels.codes import BIN_FULL, FINE, MOST_SPIKES, SELECTED, STREAMED, TOO_FAST, WHOLE
 from .neuron import Population
 from .outputs import Outputs
 from .partition import Partition
 from .recording import Recording
-from .spike_buffers import SpikeBuffers
+from .spike_buffers import SpikeBuffers, full_bin
 from .state import State
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def raise_status(plan: Plan, status: np.ndarray) -> None:
             f"{where} fires faster than can be resolved (more than {MOST_SPIKES} spikes between two inputs, or two spikes "
             "at one float64 time); give a refractory_time above 0, or smaller weights or inputs"
         )
+    if code == BIN_FULL:
+        raise full_bin(f"{where} has too many", plan.dt)
     cause = "inputs or weights are too large"
     if plan.state.busy is not None or plan.dtype == np.float32:
         cause += f", or dt = {plan.dt} s is more than twice a time constant, where Euler steps diverge"

@@ -13,13 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bss2sim.errors import InputError, MissingDependencyError, refuse_unknown_keywords
+from bss2sim.errors import InputError, refuse_unknown_keywords
+from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
-from bss2sim.runs import count_spikes
+from bss2sim.spike_statistics import count_spikes, population_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 __all__ = ["raster", "traces", "class_rates", "distributions"]
 
@@ -51,6 +51,8 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
         If `run` has no sparse spikes or no such trial.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -66,15 +68,15 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
     # The population, not this trial, sets the range: trials drawn beside each other have the same axes.
-    size = max(run.sizes.get("neuron", 0), int(run.spike_neuron.max()) + 1 if run.sizes["spike"] else 1)
+    size = max(population_size(run), int(run.spike_neuron.max()) + 1 if run.sizes["spike"] else 1)
 
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     # As high as a row, but never too small to be seen: ticks of a large population overlap their neighbours.
     row = ax.bbox.height / ax.figure.dpi * 72 / (size + 1)
     ax.plot(time, neuron, "|", color="black", markersize=float(np.clip(0.8 * row, 4, 15)), markeredgewidth=1.0)
     ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(-0.7, size - 0.3))
-    _time_range(ax, run, time)
-    _whole_numbers(ax.yaxis)
+    time_range(ax, run, time)
+    whole_numbers(ax.yaxis)
     return ax
 
 
@@ -112,6 +114,8 @@ def traces(
         If `run` has no membrane, no such neuron or no such trial.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -141,7 +145,7 @@ def traces(
             f"{', '.join(map(str, label[:10]))}{', ...' if len(label) > 10 else ''}"
         )
 
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     time = membrane[axis].values * 1e6
     for number, index in enumerate(chosen):
         colour, style = _STYLES[number % len(_STYLES)]
@@ -150,7 +154,7 @@ def traces(
     if threshold is not None:
         ax.axhline(threshold, color="0.4", linestyle=":", linewidth=1.2, label="threshold")
     ax.set(xlabel="Time [us]", ylabel=f"Membrane [{membrane.attrs.get('units', 'unit of threshold')}]")
-    _time_range(ax, run, time)
+    time_range(ax, run, time)
     # below the threshold line, which is near the top
     ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), fontsize="small", framealpha=0.9, edgecolor="none")
     return ax
@@ -182,6 +186,8 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
         If `run` has no spikes, or not as many trials as `label` has entries.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -206,7 +212,7 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
     rate = np.stack([count.values[label == which].mean(axis=0) for which in classes]) / duration
     order, border = _by_preference(rate)
 
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     image = ax.imshow(rate[:, order] / 1e3, aspect="auto", cmap="Greys", vmin=0, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, pad=0.02)
     bar.set_label("Mean rate [kHz]")
@@ -214,7 +220,7 @@ def class_rates(run: xr.Dataset, label: xr.DataArray | ArrayLike, ax: Axes | Non
         ax.axvline(place - 0.5, color="tab:blue", linewidth=0.6)
     ax.set(xlabel="Neuron, ordered by preferred class", ylabel="Class")
     ax.set_yticks(range(len(classes)), [str(which) for which in classes])
-    _whole_numbers(ax.xaxis)
+    whole_numbers(ax.xaxis)
     return ax
 
 
@@ -240,28 +246,3 @@ def _trial(trials: xr.DataArray, batch: int, function: str) -> int:
     if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not -size <= batch < size:
         raise InputError(f"{function}: batch must be an index in 0 ... {size - 1}, got {batch!r}")
     return int(batch) % size
-
-
-def _axes(ax: Axes | None) -> Axes:
-    """Return the Axes given, or those of a new figure."""
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingDependencyError(
-            'pictures need matplotlib, which is not installed: pip install "bss2sim[plot]"'
-        ) from error
-    return pyplot.subplots(layout="constrained")[1] if ax is None else ax
-
-
-def _time_range(ax: Axes, run: xr.Dataset, time: np.ndarray) -> None:
-    """Show the whole run in us, up to the last spike if its duration is not known."""
-    start = run.attrs.get("start_time", 0.0) * 1e6
-    length = run.attrs.get("duration", 0.0) * 1e6
-    ax.set_xlim(start, start + length if length else time.max(initial=start + 1.0))
-
-
-def _whole_numbers(axis: Axis) -> None:
-    """Put ticks of an axis of neurons on whole numbers only, even if there is one neuron."""
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(integer=True, nbins="auto", steps=[1, 2, 5, 10], min_n_ticks=1))

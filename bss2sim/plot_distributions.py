@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import InputError, MissingDependencyError, choose, refuse_unknown_keywords
+from bss2sim.errors import InputError, choose, refuse_unknown_keywords
+from bss2sim.plot_axes import DARK, LIGHT, load_pyplot, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BEFORE, _AFTER = "#e5b000", "#1a1a2e"  # light and dark: they can be told apart in grey
 _SHOWN = ("leak", "reset", "threshold", "tau_mem", "tau_syn", "synaptic_strength", "refractory_time", "holdoff_time")
 _BINS = 40
 
@@ -45,10 +45,9 @@ def _chosen(before: xr.Dataset, after: xr.Dataset, quantities: str | Iterable[st
 
 
 def _values(achieved: xr.Dataset, name: str) -> np.ndarray:
-    """Return the finite values of a quantity, in us if they are times."""
-    values = achieved[name].values.ravel()
-    values = values[np.isfinite(values)]
-    return values * 1e6 if achieved[name].attrs.get("units") == "s" else values
+    """Return the finite values of a quantity, in the unit in which they are shown."""
+    values = shown(achieved[name])[0].ravel()
+    return values[np.isfinite(values)]
 
 
 @refuse_unknown_keywords
@@ -73,6 +72,8 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: str | Itera
         If a quantity is not in both, holds no numbers or no finite ones, or if there is none to draw.
     MissingDependencyError
         If matplotlib is not installed.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -96,12 +97,7 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: str | Itera
             )
     else:
         names = _chosen(before, after, quantities)
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as reason:
-        raise MissingDependencyError(
-            'pictures need matplotlib, which is not installed: pip install "bss2sim[plot]"'
-        ) from reason
+    plt = load_pyplot()
     n_column = min(len(names), 4)
     n_row = -(-len(names) // n_column)
     figure, axes = plt.subplots(
@@ -114,11 +110,9 @@ def distributions(before: xr.Dataset, after: xr.Dataset, quantities: str | Itera
             bins = np.linspace(both.min() - 0.5, both.max() + 0.5, _BINS + 1)
         else:
             bins = np.linspace(both.min(), both.max(), _BINS + 1)
-        ax.hist(values[0], bins, color=_BEFORE, label="before")
-        ax.hist(values[1], bins, color=_AFTER, histtype="step", linewidth=1.5, label="after")
-        units = before[name].attrs.get("units", "")
-        units = "us" if units == "s" else units
-        ax.set(xlabel=f"{name} [{units}]" if units else name, ylabel="Circuits")
+        ax.hist(values[0], bins, color=LIGHT, label="before")
+        ax.hist(values[1], bins, color=DARK, histtype="step", linewidth=1.5, label="after")
+        ax.set(xlabel=f"{name}{shown(before[name])[1]}", ylabel="Circuits")
     axes.flat[0].legend(fontsize="small")
     for ax in list(axes.flat)[len(names) :]:
         figure.delaxes(ax)

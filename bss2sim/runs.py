@@ -1,14 +1,14 @@
-"""What is done with finished runs: put them together, count their spikes."""
+"""What is done with finished runs: put them together, and make numbers of their spikes."""
 
 from collections.abc import Hashable, Iterable
 
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords
-from bss2sim.variables import VARIABLES
+from bss2sim.errors import InputError, refuse_unknown_keywords
+from bss2sim.spike_statistics import count_spikes, first_spikes, intervals, rates
 
-__all__ = ["concatenate", "count_spikes"]
+__all__ = ["concatenate", "count_spikes", "first_spikes", "intervals", "rates"]
 
 _SPARSE = ("spike_time", "spike_neuron", "spike_batch")
 _NO_TRIALS = ("time", "sample_time", "neuron", "spike", "synaptic_input")
@@ -36,6 +36,8 @@ def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
     ------
     InputError
         If there is no run, or the runs differ in variables, dims, coords other than `dim`, or attrs.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -85,64 +87,6 @@ def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
         values = trial if name == "spike_batch" else np.concatenate([run[name].values for run in runs])
         joined[name] = (first.dims, values[order].astype(first.dtype, copy=False), first.attrs)
     return joined[list(runs[0].data_vars)]
-
-
-@refuse_unknown_keywords
-def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
-    """Count the spikes of each trial and neuron.
-
-    Parameters
-    ----------
-    run : Dataset
-        A result of :func:`bss2sim.simulate` with any kind of spikes but "first", or sparse spikes.
-    n_neuron : int, optional
-        Size of the population. By default the length of dim ``neuron``, for sparse spikes without that dim the
-        largest index of a spike + 1.
-
-    Returns
-    -------
-    DataArray, shape (..., neuron)
-        Number of spikes.
-
-    Raises
-    ------
-    InputError
-        If `run` has no spikes, or one of a neuron beyond `n_neuron`.
-    ParameterError
-        If `n_neuron` is not a positive whole number.
-
-    Examples
-    --------
-    >>> import bss2sim as b2
-    >>> spikes = b2.sparse_spikes([1e-6, 2e-6, 3e-6], [0, 2, 2], n_neuron=4, duration=1e-5)
-    >>> count_spikes(spikes, 4).values
-    array([1, 0, 2, 0])
-    """
-    if not isinstance(run, xr.Dataset):
-        raise InputError(f"count_spikes: run must be a Dataset; got {type(run).__name__}")
-    if n_neuron is not None and (isinstance(n_neuron, bool) or not hasattr(n_neuron, "__index__") or n_neuron < 1):
-        raise ParameterError(f"count_spikes: n_neuron must be a whole number of at least 1; got {n_neuron!r}")
-    if "spike_count" in run:
-        return run.spike_count
-    if "spikes" in run:
-        count = run.spikes.sum("time", dtype=np.int64)
-    elif "row_size" in run:
-        neuron = run.spike_neuron.values
-        found = int(neuron.max()) + 1 if neuron.size else 0
-        size = run.sizes.get("neuron", found) if n_neuron is None else n_neuron
-        if found > size:
-            raise InputError(f"count_spikes: neuron {found - 1} spiked, but there are {size} neurons")
-        shape = (*run.row_size.shape, size)
-        place = run.spike_batch.values * size + neuron
-        values = np.bincount(place, minlength=int(np.prod(shape))).reshape(shape)
-        count = xr.DataArray(values, run.row_size.coords, (*run.row_size.dims, "neuron"))
-    else:
-        raise InputError(
-            f"count_spikes: the run has no spikes to count, only {', '.join(map(str, run.data_vars))}; "
-            f'record them with Recording(spikes="count")'
-        )
-    count.attrs = {"long_name": VARIABLES["spike_count"].long_name}
-    return count.rename("spike_count")
 
 
 def _check_alike(first: xr.Dataset, run: xr.Dataset, index: int, dim: Hashable) -> None:

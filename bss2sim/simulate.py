@@ -12,7 +12,7 @@ import xarray as xr
 from . import __version__
 from .arrays import as_seconds
 from .broadcasting import Trials, labels_of
-from .device import check_device, choose_device, is_on_device
+from .device import check_device, choose_device, is_on_gpu
 from .errors import ParameterError, choose, refuse_unknown_keywords
 from .extent import extent
 from .inputs import SNAP, Drive, read_inputs
@@ -63,8 +63,8 @@ def simulate(
         (time, neuron), or a DataArray with dims time and neuron and any others. With `synapse`: spikes on the grid,
         (time, batch, input), where a number other than 1 scales the weights; or sparse spikes at any times, the
         Dataset that a run records or :func:`sparse_spikes` makes. An input of row k arrives at k dt. With
-        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__``. A chip takes
-        spikes only, dense ones as whole numbers.
+        ``device="cuda"`` also an array on the GPU, with a ``__cuda_array_interface__`` or ``__dlpack__``. A chip
+        takes spikes only, dense ones as whole numbers.
     dt : float
         Grid spacing in hardware time [s], above 0.
     synapse : Synapse, optional
@@ -87,10 +87,12 @@ def simulate(
         than the kernel, for results above 128 MiB; the memory of smaller ones is used again once they are dropped.
         With ``device="cuda"`` also a dict of arrays on the GPU by variable, which are written there and are no part of the result.
     threads : int, optional
-        Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it.
+        Threads to spread trials and neurons over, default from :class:`set_options`. No bit depends on it. Not with
+        ``device="cuda"``, but for the readout of a chip.
     device : {"cpu", "cuda", "auto"}
-        "cuda": an NVIDIA GPU, for large batches of the model; needs an extra of the package, see ``docs/cuda``. "auto": the
-        GPU if the run is large enough and there is one; the attribute `device_choice` of the result says why.
+        "cuda": an NVIDIA GPU, for large batches; needs an extra of the package, see ``docs/cuda``. "auto": the GPU if the run
+        is large enough and there is one; the attribute `device_choice` of the result says why. Of a chip, circuits run on
+        the GPU with "cuda" alone, and are read on the processor.
     chip : EmulatedChip, optional
         Run on this chip, or on these chips, instead of the model. `synapse` is needed then; `integrator`, `dtype`,
         `state`, `return_state` and `out` are of the model only.
@@ -170,12 +172,13 @@ def simulate(
         from .experiment.run import run_on_chip
 
         refuse_model_only(integrator=(integrator, "exact"), dtype=(dtype, None), state=(state, None),
-                          return_state=(return_state, False), out=(out, None), device=(device, "cpu"))  # fmt: skip
+                          return_state=(return_state, False), out=(out, None))  # fmt: skip
         return run_on_chip(neurons, inputs, dt=dt, synapse=synapse, record=record, chip=chip, calibration=calibration,
-                           run=run, effects=effects, start=start, duration=duration, threads=threads)  # fmt: skip
+                           run=run, effects=effects, start=start, duration=duration, threads=threads,
+                           device=device)  # fmt: skip
     refuse_chip_only(calibration=(calibration, None), run=(run, 0), effects=(effects, 1.0), start=(start, "reset"))
     device = check_device(device, threads)
-    on_gpu = is_on_device(inputs)
+    on_gpu = is_on_gpu(inputs)
     if on_gpu:
         from .device_inputs import take_device_array
 
@@ -208,7 +211,8 @@ def simulate(
     name = "float32" if f.itemsize == 4 else "float64"  # as str(f), which takes longer than checking the arguments
     provenance = {"bss2sim_version": __version__, "integrator": integrator, "dt": dt, "dtype": name, **where}
     length = float(f"{finish - begin:.15g}")  # 0.0001 rather than 9.999999999999999e-05
-    result = label_result(plan, begin, step, {**provenance, "start_time": begin, "duration": length})
+    span = {"start_time": begin, "duration": length, "n_neuron": neurons.size}
+    result = label_result(plan, begin, step, {**provenance, **span})
     if not return_state:
         return result
     after, end_step = plan.after, step + n_time
@@ -256,7 +260,8 @@ def _check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | No
         if synapse is not None:
             given.append(synapse._weight.dtype)
         if not isinstance(inputs, xr.Dataset):
-            given.append(np.dtype(getattr(inputs, "dtype", np.float64)))
+            kind = getattr(inputs, "dtype", np.dtype(np.float64))  # that of a PyTorch tensor is none of NumPy's
+            given.append(kind if isinstance(kind, np.dtype) else np.asarray(inputs).dtype)
         floats = [kind for kind in given if kind.kind == "f"]
         return np.dtype(np.float32) if floats and max(kind.itemsize for kind in floats) <= 4 else np.dtype(np.float64)
     try:
@@ -323,9 +328,9 @@ def _outputs(wanted: Any, out: Any, read: list[np.ndarray], drive: Drive) -> Out
         return make_outputs(wanted, out, read)
     from .device_outputs import take_device_outputs
 
-    on_device = take_device_outputs(wanted, out, drive.on_device)
+    on_device, streams = take_device_outputs(wanted, out, drive.on_device)
     outputs = make_outputs({name: wanted[name] for name in wanted if name not in on_device}, None, read)
-    outputs.on_device = on_device
+    outputs.on_device, outputs.streams = on_device, streams
     return outputs
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from . import memory
 from .errors import InputError
+from .kernels.codes import MOST_IN_BIN
 from .partition import Partition
 
 Fill = Callable[[np.ndarray, np.ndarray], tuple[int, bool]]
-MOST_IN_BIN = 255
 
 
 def _sort_task(time: np.ndarray, neuron: np.ndarray) -> None:
@@ -114,6 +114,14 @@ class SpikeBuffers:
         return time, neuron, np.repeat(np.arange(row_size.size), row_size), row_size
 
 
+def full_bin(who: str, dt: float) -> InputError:
+    """Return the error of a bin of dense spikes that overflows, of somebody who has so many."""
+    return InputError(
+        f"{who} spikes in one bin of dt = {dt} s, more than the {MOST_IN_BIN} that `spikes` (uint8) holds; use a smaller dt, or "
+        "Recording(spikes='sparse' or 'count')"
+    )
+
+
 def bin_spikes(
     spikes: np.ndarray, begin: float, start_step: int, dt: float, column_of: np.ndarray
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
@@ -122,28 +130,23 @@ def bin_spikes(
     `spikes` is the output (trial, time, neuron), zeroed here; bins start at `start_step`, or at `begin` [s] if that is
     not on the grid (-1); `column_of` is the column of each neuron, -1 if it is not recorded.
     """
+    from .kernels import bins, jit
+
+    row_of_spike = jit.plain(bins.row_of_spike)
     n_time, width = spikes.shape[-2:]
     flat = spikes.reshape(-1)
     flat[:] = 0
-
-    def edge(k: np.ndarray) -> np.ndarray:
-        return (start_step + k) * dt if start_step >= 0 else begin + k * dt
 
     def add(trial: np.ndarray, time: np.ndarray, neuron: np.ndarray) -> None:
         column = column_of[neuron]
         recorded = column >= 0
         trial, time, column = trial[recorded], time[recorded], column[recorded]
-        row = np.floor((time - begin) / dt).astype(np.int64)
-        row -= edge(row) > time
-        row += edge(row + 1) <= time
+        row = row_of_spike(time, begin, start_step, dt)
         row = np.clip(row, 0, n_time - 1)  # the last bin may be a part of dt; its spikes are before the end
         place, count = np.unique((trial * n_time + row) * width + column, return_counts=True)
         if count.max(initial=0) > MOST_IN_BIN:
             k = int(np.argmax(count))
-            raise InputError(
-                f"a neuron has {count[k]} spikes in one bin of dt = {dt} s, more than the {MOST_IN_BIN} that `spikes` (uint8) "
-                "holds; use a smaller dt, or Recording(spikes='sparse' or 'count')"
-            )
+            raise full_bin(f"a neuron has {count[k]}", dt)
         flat[place] = count
 
     return add

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from . import accessor_registration as accessor_registration  # every Dataset that is made here has the accessor
 from .arrays import as_variable
 from .coordinates import assemble, index_coordinate
 
@@ -64,6 +65,10 @@ VARIABLES: dict[str, Variable] = _register(
     Variable("spikes", (TRIAL, "time", "neuron"), "uint8", "", "number of spikes in the bin"),
     Variable("spike_count", (TRIAL, "neuron"), "int64", "", "number of spikes"),
     Variable("first_spike", (TRIAL, "neuron"), "float64", "s", "time of the first spike"),
+    Variable("rate", (TRIAL, "neuron"), "float64", "Hz", "spikes per time"),
+    Variable("spike_interval", ("interval",), "float64", "s", "time from a spike of a neuron to its next one"),
+    Variable("interval_neuron", ("interval",), "int32", "", "neuron that fired"),
+    Variable("interval_batch", ("interval",), "int64", "", "trial: row of row_size, flattened in C order"),
     Variable("membrane", (TRIAL, "time|sample_time", "neuron"), "float", "", "membrane potential"),
     Variable("current", (TRIAL, "time|sample_time", "[synaptic_input]", "neuron"), "float", "", "synaptic current"),
     Variable("state_membrane", (TRIAL, "neuron"), "float", "", "membrane potential at state_time"),

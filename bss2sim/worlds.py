@@ -13,7 +13,6 @@ _REMEDIES = {
     "dtype": "a chip is solved in float64; leave dtype out",
     "state": _NO_STATE,
     "return_state": _NO_STATE,
-    "device": "the emulated chip runs on the processor; leave device out",
     "out": "results of a chip are not written into those of an earlier run; leave out= out",
 }
 

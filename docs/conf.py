@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "pages",
+    "links",
 ]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = False  # numpydoc writes types as prose: "array (neuron,)"

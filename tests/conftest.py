@@ -30,8 +30,9 @@ def pytest_configure(config):
 
     @functools.wraps(simulate)
     def on_device(*args, **kwargs):
-        if kwargs.get("chip") is None and "device" not in kwargs:
-            check_threads(kwargs.pop("threads", None))
+        if "device" not in kwargs:
+            if kwargs.get("chip") is None:
+                check_threads(kwargs.pop("threads", None))
             kwargs["device"] = config.getoption("--device")
         return simulate(*args, **kwargs)
 

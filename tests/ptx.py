@@ -12,6 +12,7 @@ from numba import typeof, types
 from numba.cuda import codegen, dispatcher
 
 from bss2sim.kernels import cuda as gpu
+from bss2sim.kernels import cuda_streams as streams
 
 CAPABILITY = (9, 0)
 FOUND = {}  # name of a kernel -> PTX, of the last run
@@ -42,11 +43,13 @@ def instead_of_a_gpu(monkeypatch):
     monkeypatch.setattr(codegen.CUDACodeLibrary, "_ensure_cc", lambda self, cc: CAPABILITY)
     monkeypatch.setattr(gpu, "is_available", lambda: True)
     monkeypatch.setattr(gpu, "free_memory", lambda: float("inf"))
-    monkeypatch.setattr(gpu, "make_stream", lambda: SimpleNamespace(synchronize=lambda: None))
-    monkeypatch.setattr(
-        gpu, "send", lambda array, stream: array if array.size else np.zeros((1,) * array.ndim, array.dtype)
-    )
     monkeypatch.setattr(gpu, "empty", lambda shape, dtype, stream: np.zeros(shape, dtype))
+    monkeypatch.setattr(streams, "make_stream", lambda: None)
+    monkeypatch.setattr(streams, "mark", lambda stream: None)
+    monkeypatch.setattr(streams, "follow", lambda stream, event: None)
+    monkeypatch.setattr(streams, "finish", lambda stream: None)
+    monkeypatch.setattr(streams, "copy_up", lambda host, array, stream: np.copyto(array, host))
+    monkeypatch.setattr(streams, "copy_down", lambda array, host, stream: np.copyto(host, array))
     monkeypatch.setattr(gpu, "fetch", lambda array, host, stream: np.copyto(host, array) if host.size else None)
     monkeypatch.setattr(gpu.Kernel, "launch", _compile)
 

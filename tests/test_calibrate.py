@@ -13,6 +13,7 @@ from bss2sim.errors import ParameterError, UnknownKeywordError
 from bss2sim.hardware.chip import EmulatedChip
 from bss2sim.hardware.registers import REGISTERS
 from bss2sim.hardware.transfer import LAWS
+from bss2sim.neuron import IAFNeuron
 
 POTENTIALS = ["leak", "reset", "threshold"]
 # calibrated to uncalibrated standard deviation, 5 % trimmed each side; CX:hw/test_neuron_distribution.py:187-341
@@ -416,7 +417,11 @@ def test_best_code__at_the_ends_and_of_two_equally_near_codes():
         (dict(seed=1.5), "seed must be a whole number.*1.5"),
         (dict(seed=True), "seed must be a whole number.*True"),
         (dict(chip=EmulatedChip), r"chip is the class EmulatedChip; make a chip of it, e.g. EmulatedChip\(seed=0\)"),
-        (dict(target={}), "target must be a NeuronCalibTarget; got dict"),
+        (dict(target={}), "target must be a NeuronCalibTarget; got dict$"),
+        (
+            dict(target=IAFNeuron(2)),
+            r"target must be a NeuronCalibTarget; got IAFNeuron; NeuronCalibTarget.from_populations\(\[neurons\]\) makes one",
+        ),
         (dict(chip=7), "chip must be an EmulatedChip.*got int"),
         (dict(target=TARGET.replace(leak=xr.DataArray([80.0] * 4, dims="chip"))), "leak has 4 entries along chip.*2 chips"),
         (dict(chip=EmulatedChip(seed=xr.DataArray([1, 2], dims="chip", coords={"chip": [5, 6]})),

@@ -269,7 +269,14 @@ def test_simulate__refuses_inputs_of_wrong_shape_or_type(inputs, integrator):
         b2.simulate(b2.IAFNeuron(2), inputs, integrator=integrator)
 
 
+def test_simulate__refuses_a_tuple_that_may_be_spikes():
+    with pytest.raises(b2.InputError, match=r"inputs is a tuple, .* sparse_spikes\(time, neuron, duration=...\)"):
+        b2.simulate(b2.IAFNeuron(2), ([1e-6, 2e-6], [0, 0]), synapse=b2.Synapse(np.ones((1, 2))))
+
+
 def test_simulate__message_for_spikes_without_synapse_names_it():
+    with pytest.raises(b2.InputError, match=r"inputs have 1 entries .* need synapse=Synapse\(weight\)"):
+        b2.simulate(b2.IAFNeuron(3), np.zeros((4, 1)))
     with pytest.raises(b2.InputError, match=r"(?i)synapse"):
         b2.simulate(b2.IAFNeuron(3), sparse())
     with pytest.raises(b2.InputError, match=r"(?i)synapse"):

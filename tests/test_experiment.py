@@ -75,6 +75,7 @@ def test_noise_and_variation__stay_near_the_model(chip, calibration):
     model = run(synapse=weight, record=b2.Recording("sparse", membrane=True))
     assert found.membrane.dims == model.membrane.dims and found.membrane.shape == model.membrane.shape
     assert found.membrane.dtype == np.float32 and found.cadc_value.dtype == np.int16
+    assert found.attrs["n_neuron"] == NEURONS.size
     assert 0.7 < found.spike_time.size / model.spike_time.size < 1.3
     assert float(abs(found.membrane - model.membrane).median()) < 12
     cycles = found.spike_time.values / 8e-9

@@ -152,7 +152,8 @@ def test_calibration__may_be_given_without_a_file(chip):
     found = []
     for given in (calibration, calibration.registers, uniform):
         network = Network()
-        assert network.experiment.default_execution_instance.load_calib(given) is given
+        instance = network.experiment.default_execution_instance
+        assert instance.load_calib(given) is given and instance.chip is not None
         fired, _, info = network.run()
         found.append(fired.membrane_cadc)
         assert info.health["calibration_failed"] == 0
@@ -280,9 +281,7 @@ def test_hardware_mode__refuses():
         hxsnn.run(experiment, STEPS)
     loop = hxsnn.Synapse(6, 6, experiment)
     network.hidden(loop(network.hidden._output_handle))
-    with pytest.raises(
-        InputError, match=r"the emulated chip runs populations one after the other, without recurrence; use mock=True"
-    ):
+    with pytest.raises(InputError, match=r"modules feed each other in a circle: .*; put them into an HXModuleWrapper"):
         hxsnn.run(experiment, STEPS)
     network.first.transform = lambda weight: weight[:1]
     with pytest.raises(ParameterError, match=r"transform must return weights \(6, 4\); it returned the shape \(1, 4\)"):

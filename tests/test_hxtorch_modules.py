@@ -36,7 +36,7 @@ def test_neurons__have_defaults_and_attributes(kind, experiment):
         "leak": 80, "reset": 80, "threshold": 125, "tau_mem": 1e-5, "tau_syn": 1e-5, "i_synin_gm": 500, "membrane_capacitance": 63,
         "refractory_time": 1e-6, "synapse_dac_bias": 600, "holdoff_time": 0.0, "e_coba_reversal": None, "e_coba_reference": None,
     }  # fmt: skip
-    assert neurons.params_dict() == wanted
+    assert {name: parameter.model_value for name, parameter in neurons.params_dict().items()} == wanted
     assert all(isinstance(getattr(neurons, name), hxsnn.HXParameter) for name in wanted)
     attributes = (
         "size",
@@ -273,7 +273,7 @@ def test_dropout__refuses(experiment):
 
 
 def test_names_that_are_not_here__say_so():
-    with pytest.raises(AttributeError, match=r"has no EventPropNeuron yet; modules train with method='superspike'"):
+    with pytest.raises(AttributeError, match=r"has no EventPropNeuron; as in hxtorch it is in modules: bss2sim"):
         _ = hxsnn.EventPropNeuron
     with pytest.raises(AttributeError, match="has no attribute 'Synaps'; did you mean 'Synapse'"):
         _ = hxsnn.Synaps

@@ -12,7 +12,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "arrays", "options", "threads", "memory", "kept"],
+    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept"],
     ["coordinates", "variables", "kernels.*"],
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],
@@ -35,6 +35,8 @@ LAYERS = [
         "broadcasting",
         "device",
         "device_arrays",
+        "device_chunk",
+        "device_dlpack",
         "device_euler",
         "device_exact",
         "device_inputs",
@@ -44,6 +46,7 @@ LAYERS = [
         "euler_coefficients",
         "euler_run",
         "euler_scratch",
+        "eventprop_run",
         "exact_run",
         "inputs",
         "label",
@@ -59,10 +62,11 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs"],
+    ["runs", "spike_statistics", "trial_selection"],
+    ["convert.*", "sbi"],
     ["torch.*"],
     ["hxtorch.*"],
-    ["datasets", "plot", "plot_distributions"],
+    ["accessor", "datasets", "plot", "plot_axes", "plot_distributions", "plot_residuals", "plot_statistics"],
     ["digits", "digits_report", "versions"],
     ["__main__"],
 ]
@@ -80,6 +84,7 @@ KERNEL_IMPORTS = {
     "contextlib",
     "functools",
     "threading",
+    "time",
     "copy",
     "importlib",
     "sys",
@@ -87,7 +92,7 @@ KERNEL_IMPORTS = {
 }
 # Only names for annotations come from these; they bring no behaviour.
 ANNOTATIONS = {"__future__", "typing", "collections"}
-OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "netCDF4", "networkx", "sklearn", "torch"}
+OPTIONAL = {"dask", "h5netcdf", "h5py", "matplotlib", "neo", "netCDF4", "networkx", "nir", "quantities", "sklearn", "torch"}
 
 
 TRAINING = {"torch", "hxtorch"}  # packages of this one that need PyTorch

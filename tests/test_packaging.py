@@ -106,7 +106,7 @@ def test_torch__is_an_extra_of_its_own(setup: configparser.ConfigParser) -> None
     assert {name for name in extras if "torch" in requirement_names(extras[name])} == {"benchmark", "torch"}
     assert "torch" not in requirement_names(setup["options"]["install_requires"])
     own = {name: set(re.findall(r"bss2sim\[(.*)\]", extras[name])) for name in ("demo", "test", "docs")}
-    assert own == {"demo": set(), "test": {"demo,dask,torch"}, "docs": {"demo,torch"}}
+    assert own == {"demo": set(), "test": {"demo,dask,neo,nir,torch"}, "docs": {"demo,torch"}}
     assert "pip install --quiet '.[demo,torch]'" in CI
 
 

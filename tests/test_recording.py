@@ -81,6 +81,7 @@ def test_spikes__variables_are_as_the_data_model_says():
         assert isinstance(value, str | int | float | np.number)
         assert not isinstance(value, bool)
     assert {"bss2sim_version", "integrator", "dt", "duration", "dtype", "device", "start_time"} <= set(run.attrs)
+    assert run.attrs["n_neuron"] == run.sizes["neuron"]
     assert run.attrs["duration"] == pytest.approx(60 * US)
     assert run.attrs["start_time"] == 0.0
 

@@ -148,3 +148,10 @@ def test_error__inside_of_a_compiled_function():
     run = torch.compile(lambda x, tau: iaf(x, tau_mem=tau), backend="eager")
     with pytest.raises(b2.ParameterError, match="tau_mem must be finite and above 0 s"):
         run(JUMPS, torch.tensor(-1e-6))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_simulate__takes_a_tensor_on_the_processor(dtype):
+    jumps = torch.rand((5, 2, 3), generator=torch.Generator().manual_seed(1), dtype=dtype)
+    found, expected = (b2.simulate(b2.IAFNeuron(3), x, integrator="euler") for x in (jumps, jumps.numpy()))
+    assert found.identical(expected) and found.attrs["dtype"] == str(dtype).removeprefix("torch.")

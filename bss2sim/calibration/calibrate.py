@@ -209,7 +209,8 @@ def calibrate(
     method = choose("method", method, METHODS)
     rule = choose("rule", rule, RULES)
     if not isinstance(target, NeuronCalibTarget):
-        raise ParameterError(f"target must be a NeuronCalibTarget; got {type(target).__name__}")
+        hint = "; NeuronCalibTarget.from_populations([neurons]) makes one" if hasattr(target, "hardware_value") else ""
+        raise ParameterError(f"target must be a NeuronCalibTarget; got {type(target).__name__}{hint}")
     try:
         if isinstance(seed, bool):
             raise TypeError

@@ -85,6 +85,25 @@ class FittedChip:
         ------
         ParameterError
             If the target asks for another membrane capacitor than that of the sweeps.
+
+        Examples
+        --------
+        Calibrations call it; what it notes is in their ``reason``.
+
+        >>> import numpy as np
+        >>> import xarray as xr
+        >>> import bss2sim as b2
+        >>> code = np.arange(300, 700, 50)
+        >>> flat = xr.Dataset(
+        ...     {"threshold": (("threshold_v_threshold_code", "atomic_neuron"), np.full((8, 512), 100.0))},
+        ...     {"threshold_v_threshold_code": code},
+        ... )
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     calibration = b2.calibrate(b2.calibration.fit_transfer(flat), b2.NeuronCalibTarget())
+        >>> print(calibration.reason.values[0].split(";")[0])
+        threshold: the measured threshold_v_threshold_code sweep does not change with the code
         """
         bad = wanted["membrane_capacitance"] != self.membrane_capacitance
         if bad.any() and {"tau_mem", "synaptic_strength"} & set(self.laws):
@@ -122,6 +141,21 @@ class FittedChip:
         ------
         ParameterError
             If a register is missing or out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xarray as xr
+        >>> import bss2sim as b2
+        >>> code = np.arange(300, 700, 50)
+        >>> line = xr.Dataset(
+        ...     {"threshold": (("threshold_v_threshold_code", "atomic_neuron"), np.tile(0.3 * code[:, None], 512))},
+        ...     {"threshold_v_threshold_code": code},
+        ... )
+        >>> registers = b2.hardware.default_registers()
+        >>> registers["threshold_v_threshold_code"][:] = 400
+        >>> float(b2.calibration.fit_transfer(line).achieved(registers).threshold[0])
+        120.0
         """
         registers = check_registers(registers)
         lead = registers["leak_v_leak_code"].dims[:-1]
@@ -232,6 +266,8 @@ def fit_transfer(measured: xr.Dataset) -> FittedChip:
     ------
     InputError
         If it is no Dataset, or a sweep has another name, dims, labels or codes than these.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

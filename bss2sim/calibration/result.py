@@ -62,6 +62,11 @@ class Calibration:
     attrs : mapping
         ``bss2sim_version``, ``method``, ``rule``, ``seed``, ``chip_seed``, ``calibration_id``.
 
+    Attributes
+    ----------
+    bss2 : Bss2Accessor
+        Pictures: ``calibration.bss2.histograms()``, ``calibration.bss2.residuals("threshold")``.
+
     Examples
     --------
     >>> from bss2sim.calibration.calibrate import calibrate
@@ -84,8 +89,26 @@ class Calibration:
         done = f"{int(self.success.sum())} of {self.success.size} circuits"
         return f"<Calibration {self.attrs['calibration_id']}: {done}, method {self.attrs['method']!r}>"
 
+    @property
+    def bss2(self) -> Any:
+        """Pictures: ``histograms()`` and ``residuals()`` of :class:`bss2sim.accessor.Bss2Accessor`."""
+        return self.to_dataset().bss2
+
     def to_dataset(self) -> xr.Dataset:
-        """Return everything as one Dataset, as :meth:`to_netcdf` writes it."""
+        """Return everything as one Dataset, as :meth:`to_netcdf` writes it.
+
+        Returns
+        -------
+        Dataset
+            Registers, quantities, residuals, ``success`` and ``reason``.
+
+        Examples
+        --------
+        >>> import bss2sim as b2
+        >>> dataset = b2.calibrate(b2.EmulatedChip(seed=7), b2.NeuronCalibTarget()).to_dataset()
+        >>> dict(dataset.sizes)
+        {'atomic_neuron': 512, 'synaptic_input': 2, 'capmem_block': 4}
+        """
         parts = {**self.registers.data_vars, **self.achieved.data_vars, **self.residual.data_vars}
         both = {"success": self.success, "reason": self.reason}
         return xr.Dataset({**parts, **both}, attrs={"kind": KIND, **self.attrs})
@@ -104,6 +127,12 @@ class Calibration:
         ------
         FileError
             If `path` is no name of a file, the file cannot be written, or cannot hold the dims or labels.
+
+        Examples
+        --------
+        >>> import bss2sim as b2
+        >>> calibration = b2.calibrate(b2.EmulatedChip(seed=7), b2.NeuronCalibTarget())
+        >>> calibration.to_netcdf("chip7.nc")  # doctest: +SKIP
         """
         # the file that a link leads to is replaced, not the link
         where = Path(os.path.realpath(_as_path(path)))
@@ -188,6 +217,8 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     FileError
         If `path` is no name of a file, the file does not exist, is damaged (the checksum is one of all numbers, labels and
         attributes), holds something else, or its variables have other names, dims, dtypes or ranges than a calibration's.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

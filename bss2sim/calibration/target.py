@@ -177,6 +177,22 @@ class NeuronCalibTarget:
     def replace(self, **changes: Any) -> NeuronCalibTarget:
         """Return a copy with some fields changed, checked like a new target.
 
+        Parameters
+        ----------
+        **changes
+            New values by name, those of the constructor.
+
+        Returns
+        -------
+        NeuronCalibTarget
+
+        Raises
+        ------
+        ParameterError
+            If a value is out of range, or a shape does not fit.
+        UnknownKeywordError
+            If a field does not exist.
+
         Examples
         --------
         >>> from bss2sim.calibration.target import NeuronCalibTarget

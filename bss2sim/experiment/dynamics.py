@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from ..spike_buffers import SpikeBuffers
 from ..spike_lists import list_sizes, make_lists
 from ..threads import run_chunks
 from .circuit_arrays import CircuitRun, Circuits, CircuitState, TrialArrays, plain, state_arrays
+
+if TYPE_CHECKING:
+    from ..device_spikes import DeviceSpikes
 
 # Time constant of a membrane whose leak is off among others that leak [s]: in 1 ms it loses 1e-6 of its way from the reset.
 TAU_OFF = 1e3
@@ -61,6 +65,7 @@ def run_circuits(
     keep_state: bool = False,
     read: Callable[[int, int, np.ndarray], None] | None = None,
     place: Callable[[int, int], str] | None = None,
+    device: str = "cpu",
 ) -> CircuitRun:
     """Run circuits of the emulated chip.
 
@@ -98,6 +103,8 @@ def run_circuits(
         soon as they are there: the memory is that of other trials afterwards, and has not left the caches.
     place : function of (trial, neuron), optional
         Names them in messages.
+    device : {"cpu", "cuda"}
+        Where circuits run. Samples of a GPU are read (`read`) by the threads of the processor.
 
     Returns
     -------
@@ -157,8 +164,23 @@ def run_circuits(
     old = state_arrays(start, begin)
     new = [np.empty_like(array) if keep_state else array for array in old]
     gain = plain(np.ones((n_trial, n_neuron)) if trials.gain is None else trials.gain)
+    name = place or "trial {}, neuron {}".format
     where = [plain(x, np.int64) for x in (trials.input_at, trials.weight_row, trials.circuit_row)]
     who = [plain(x, np.int64) for x in (trials.circuit, trials.batch, trials.run, trials.seed)]
+    if device == "cuda":
+        from .device_dynamics import run_circuits_on_device
+
+        seen = memory.empty((n_trial, times.shape[1], n_neuron), np.float64)
+        on_device = run_circuits_on_device(
+            drive, where, who, gain, [weight_exc, weight_inh], own, old,
+            new if keep_state else [array[:0] for array in old], dt=dt, n_time=n_time, start_step=start_step, begin=float(begin),
+            finish=float(finish), times=times, samples=seen, spikes=spikes, keep_state=keep_state,
+            refuse=partial(_raise_status, place=name),
+        )  # fmt: skip
+        if read is not None:
+            cut = np.linspace(0, n_trial, min(n_trial, 4 * threads) + 1).astype(int)
+            run_chunks(len(cut) - 1, threads, lambda k, worker: read(cut[k], cut[k + 1], seen[cut[k] : cut[k + 1]]))
+        return _result(on_device, seen, new, finish, sample_time is not None and read is None, keep_state)
     work_per_neuron = times.shape[1] + n_time
     if not dense:
         assert drive.pointer is not None and drive.time is not None
@@ -213,17 +235,25 @@ def run_circuits(
     if part.n_task:
         run_chunks(part.n_chunk, part.threads, work)
     for report in status:
-        _raise_status(report, place or "trial {}, neuron {}".format)
+        _raise_status(report, name)
     if read is not None and not streams:
         read(0, n_trial, samples[0])
-    found = (np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(n_trial, np.int64))
+    return _result(buffers, samples[0], new, finish, sample_time is not None and read is None, keep_state)
+
+
+def _result(
+    buffers: SpikeBuffers | DeviceSpikes | None, samples: np.ndarray, new: list[np.ndarray], finish: float, returns: bool,
+    keep_state: bool,
+) -> CircuitRun:  # fmt: skip
+    """Put together what circuits did; phases of the state end at times of the next run."""
+    found = (np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64), np.zeros(len(new[0]), np.int64))
     if buffers is not None:
         found = buffers.collect()
     state = None
     if keep_state:
         new[4] -= finish
         state = CircuitState(*new)
-    return CircuitRun(*found, None if sample_time is None or read is not None else samples[0], state)
+    return CircuitRun(*found, samples if returns else None, state)
 
 
 def _check_samples(times: np.ndarray, begin: float, finish: float, slack: float) -> None:

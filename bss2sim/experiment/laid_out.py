@@ -54,6 +54,8 @@ class Experiment:
         From an input to its current [s]: circuits live so much later than inputs and ADCs.
     threads : int
         Threads to use.
+    device : {"cpu", "cuda"}
+        Where the circuits run.
     """
 
     neurons: Population
@@ -78,6 +80,7 @@ class Experiment:
     hemisphere: np.ndarray
     delay: float
     threads: int
+    device: str
 
 
 def circuit_rows(

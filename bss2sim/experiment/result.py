@@ -99,12 +99,13 @@ def label_experiment(
         coords["hemisphere"] = np.arange(2)
     for name, label in atomic_neuron_coords().items():
         coords[name] = as_variable(("neuron",), label.values[e.circuit[selected]], label.attrs)
-    general = {"bss2sim_version": __version__, "integrator": "exact", "dt": e.dt, "dtype": "float64", "device": "cpu"}
+    general = {"bss2sim_version": __version__, "integrator": "exact", "dt": e.dt, "dtype": "float64"}
     length = float(f"{e.duration:.15g}")
     extra: dict[str, Any] = {"cadc_cut": found.cadc.cut} if found.cadc is not None and found.cadc.cut else {}
     if e.neurons.enable_madc_recording:
         extra["madc_neuron"] = int(e.neurons.record_neuron_id)
-    attrs = {**general, "start_time": 0.0, "duration": length, **provenance, **extra}
+    span = {"start_time": 0.0, "duration": length, "n_neuron": e.neurons.size}
+    attrs = {**general, **span, **provenance, **extra}
     result = create_dataset(variables, coords, attrs)
     if "membrane" in result and (e.neurons.trace_values("trace_scale", placed) == 1).all():
         result["membrane"].attrs["units"] = "LSB"

@@ -10,7 +10,8 @@ import xarray as xr
 
 from ..arrays import as_seconds
 from ..broadcasting import Trials, labels_of
-from ..errors import ParameterError, choose
+from ..device import choose_chip_device, is_on_gpu
+from ..errors import InputError, ParameterError, choose
 from ..extent import extent
 from ..hardware.chip import EmulatedChip
 from ..hardware.coordinates import N_COLUMN
@@ -46,12 +47,16 @@ def run_on_chip(
     duration: Any,
     threads: int | None,
     constant_current: float = 0.0,
+    device: str = "cpu",
 ) -> xr.Dataset:
     """Simulate a population on a chip; arguments as of :func:`bss2sim.simulate`.
 
     `constant_current` is a slope that the offset current source of every circuit adds to its membrane [CADC LSB/s].
     """
     chip = check_chip(chip)
+    device, placed = choose_chip_device(device)
+    if is_on_gpu(inputs):
+        raise InputError("a chip takes its inputs from the processor; copy them there first")
     if synapse is None:
         raise ParameterError(
             "a chip takes spikes through its synapses: give synapse=Synapse(weight), weight (input, neuron)"
@@ -98,8 +103,10 @@ def run_on_chip(
         carries=start == "carried", input_at=drive.rows(trials), weight_row=synapses.lay_out(trials), circuit_row=circuit_row,
         synapses=synapses, circuits=circuits, circuit=somas, hemisphere=somas // N_COLUMN,
         delay=c.synaptic_delay * factors["synaptic_delay"], threads=thread_count(threads),
+        device=device,
     )  # fmt: skip
     provenance = {
+        **placed,
         "calibration_id": prepared.calibration_id,
         "effects": json.dumps(factors),
         "start": start,

@@ -204,6 +204,8 @@ class EmulatedChip:
         ------
         ParameterError
             If a register is missing or out of range, a quantity does not exist, or dims of one name disagree.
+        UnknownKeywordError
+            If an argument does not exist.
 
         Examples
         --------
@@ -245,6 +247,8 @@ class EmulatedChip:
         ------
         ParameterError
             If the quantity does not exist, a register is missing or out of range, or run is no whole number of at least 0.
+        UnknownKeywordError
+            If an argument does not exist.
 
         Examples
         --------

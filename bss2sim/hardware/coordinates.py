@@ -258,7 +258,28 @@ class AtomicNeuronOnDLS:
     quad_entry = property(lambda self: column_to_quad(self.column)[1])
 
     def cadc_channel(self, channel_type: str) -> int:
-        """Return the enum 0 .. 1023 of its "causal" or "acausal" CADC channel."""
+        """Return the enum 0 .. 1023 of one of its two CADC channels.
+
+        Parameters
+        ----------
+        channel_type : {"causal", "acausal"}
+            Which.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ParameterError
+            If there is no such type.
+
+        Examples
+        --------
+        >>> import bss2sim as b2
+        >>> b2.AtomicNeuronOnDLS(293).cadc_channel("acausal")
+        805
+        """
         return int(enum_to_cadc_channel(self.enum, channel_type))
 
     def __int__(self) -> int:

@@ -96,6 +96,8 @@ def disable_leak(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset:
     ------
     ParameterError
         If there is no such circuit, or the registers are not valid.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -133,6 +135,8 @@ def disable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Datase
     ------
     ParameterError
         If there is no such circuit, or the registers are not valid.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -163,6 +167,8 @@ def enable_spiking(registers: xr.Dataset, circuits: Iterable[Any]) -> xr.Dataset
     ------
     ParameterError
         If there is no such circuit, or the registers are not valid.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -195,6 +201,8 @@ def set_spike_mask(registers: xr.Dataset, placement: Placement, spike_mask: Any)
     ------
     ParameterError
         If a circuit does not exist or is used twice, or the mask is not of that length.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -235,6 +243,8 @@ def enable_madc_recording(registers: xr.Dataset, circuit: Any, *, source: str = 
     ------
     ParameterError
         If there is no such circuit or source.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------
@@ -285,6 +295,8 @@ def configure(
     ------
     ParameterError
         If a circuit does not exist or is used twice, the mask is not of that length, or madc_neuron is not in the population.
+    UnknownKeywordError
+        If an argument does not exist.
 
     Examples
     --------

@@ -14,7 +14,11 @@ except ImportError as reason:
         f"bss2sim.hxtorch needs {reason.name}: python -m pip install 'bss2sim[torch]'"
     ) from reason
 
+from . import backend as backend
 from . import datasets as datasets
+from . import execution_info as execution_info
+from . import execution_instance as execution_instance
+from . import experiment as experiment
 from . import functional as functional
 from . import handle as handle
 from . import logger as logger
@@ -23,6 +27,7 @@ from . import morphology as morphology
 from . import observables as observables
 from . import parameter as parameter
 from . import transforms as transforms
+from . import utils as utils
 from .alias import install, uninstall
 from .connection import get_unique_identifier, init_hardware, release_hardware
 from .execution_instance import ExecutionInstance
@@ -79,16 +84,18 @@ __all__ = [
 ]
 _SUBMODULES = (
     "alias", "backend", "datasets", "execution_info", "execution_instance", "experiment", "functional", "halco", "handle", "logger",
-    "modules", "morphology", "parameter", "transforms", "observables",
+    "modules", "morphology", "neuron_placement", "parameter", "transforms", "observables", "utils", "hal", "lola", "calix",
 )  # fmt: skip
 
-_NOT_HERE = ("EventPropNeuron", "EventPropSynapse")
+_IN_MODULES = ("EventPropNeuron", "EventPropSynapse", "Population", "InputPopulation", "Projection")
 
 
 def __getattr__(name: str) -> object:
     """Explain names of hxtorch that are not here."""
     from bss2sim.errors import suggestion
 
-    if name in _NOT_HERE:
-        raise AttributeError(f"bss2sim.hxtorch has no {name} yet; modules train with method='superspike'")
+    if name in _IN_MODULES:
+        raise AttributeError(
+            f"bss2sim.hxtorch has no {name}; as in hxtorch it is in modules: bss2sim.hxtorch.modules.{name}"
+        )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + suggestion(name, [*__all__, *_SUBMODULES]))

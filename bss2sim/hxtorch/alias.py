@@ -9,14 +9,24 @@ from types import ModuleType
 
 from bss2sim.errors import Bss2SimError
 
+from .refused import allow_imports, refuse_imports
+
 _OWN = "bss2sim.hxtorch"
 _SPIKING = ("hxtorch.spiking", "hxtorch.snn")
 _MARK = "__bss2sim_alias__"
 _OF_HXTORCH = ("init_hardware", "release_hardware", "get_unique_identifier", "logger")
-# module -> name there -> where it is here
+# packages beside hxtorch: name there -> where it is here; parents before what is in them
 _BESIDE = {
     "dlens_vx_v3.halco": "bss2sim.hxtorch.halco",
+    "dlens_vx_v3.hal": "bss2sim.hxtorch.hal",
+    "dlens_vx_v3.lola": "bss2sim.hxtorch.lola",
+    "calix": "bss2sim.hxtorch.calix",
+    "calix.spiking": "bss2sim.hxtorch.calix.spiking",
+    "calix.spiking.neuron": "bss2sim.hxtorch.calix.spiking.neuron",
+    "calix.spiking.refractory_period": "bss2sim.hxtorch.calix.spiking.refractory_period",
 }
+_TOPS = ("hxtorch", *dict.fromkeys(name.partition(".")[0] for name in _BESIDE))
+_HIDDEN = ("__main__", "alias", "calix", "hal", "halco", "lola", "refused")  # no names of hxtorch.spiking
 
 
 class AliasError(Bss2SimError, ImportError):
@@ -32,19 +42,25 @@ def _new(name: str) -> ModuleType:
     return module
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a name leads to a module that :func:`install` entered."""
+    module = sys.modules.get(name)
+    return hasattr(module, _MARK) or getattr(module, "__name__", "").startswith(_OWN)
+
+
 def _deep_modules() -> dict[str, ModuleType]:
     """Return all modules of this package by their name in it."""
     package = importlib.import_module(_OWN)
     found = {}
     for entry in pkgutil.walk_packages(package.__path__, f"{_OWN}."):
         short = entry.name.removeprefix(f"{_OWN}.")
-        if short not in ("__main__", "alias"):
+        if short.partition(".")[0] not in _HIDDEN:
             found[short] = importlib.import_module(entry.name)
     return found
 
 
 def install() -> None:
-    """Let ``import hxtorch`` find bss2sim.hxtorch, and ``dlens_vx_v3.halco`` its coordinates.
+    """Let ``import hxtorch`` find bss2sim.hxtorch, and ``dlens_vx_v3`` and ``calix`` what it has of them.
 
     Deep paths such as ``hxtorch.spiking.modules.iaf_neuron`` and ``hxtorch.snn.functional`` lead to the same modules. It takes
     effect in this process, until :func:`uninstall`. A second call changes nothing.
@@ -52,7 +68,7 @@ def install() -> None:
     Raises
     ------
     AliasError
-        If another hxtorch, or dlens_vx_v3, is imported already.
+        If another hxtorch, dlens_vx_v3 or calix is imported already.
 
     Examples
     --------
@@ -63,9 +79,9 @@ def install() -> None:
     True
     >>> bss2sim.hxtorch.uninstall()
     """
-    for name in ("hxtorch", *{target.partition(".")[0] for target in _BESIDE}):
+    for name in _TOPS:
         module = sys.modules.get(name)
-        if module is not None and not hasattr(module, _MARK):
+        if module is not None and not _is_ours(name):
             where = getattr(module, "__file__", None)
             raise AliasError(
                 f"another {name} is imported already, from {where}; call bss2sim.hxtorch.install() before anything imports it, or "
@@ -87,7 +103,9 @@ def install() -> None:
         parent, _, child = name.rpartition(".")
         module = importlib.import_module(home)
         sys.modules[name] = module
-        setattr(sys.modules.get(parent) or _new(parent), child, module)
+        if parent and parent not in _BESIDE:
+            setattr(sys.modules.get(parent) or _new(parent), child, module)
+    refuse_imports()
 
 
 def uninstall() -> None:
@@ -102,7 +120,8 @@ def uninstall() -> None:
     >>> "hxtorch" in sys.modules
     False
     """
-    tops = [name for name in ("hxtorch", "dlens_vx_v3") if hasattr(sys.modules.get(name), _MARK)]
+    allow_imports()
+    tops = [name for name in _TOPS if _is_ours(name)]
     for name in list(sys.modules):
         if name.partition(".")[0] in tops:
             del sys.modules[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from bss2sim.simulate import simulate
 from bss2sim.synapse import Synapse
 
 from .backend.module_manager import ModuleManager, Step, name_of
-from .chip_populations import failed_neurons, prepare
+from .chip_populations import configured, failed_neurons, prepare
 from .connection import connected
 from .execution_info import ExecutionInfo
 from .modules.batch_dropout import BatchDropout
@@ -47,6 +48,17 @@ class Events(NamedTuple):
     n_source: int
     n_trial: int
 
+    @classmethod
+    def none(cls, n_source: int, n_trial: int) -> Events:
+        """Return no spikes."""
+        whole = np.zeros(0, np.int64)
+        return cls(np.zeros(0), whole, whole, n_source, n_trial)
+
+    def digest(self) -> bytes:
+        """Return what the spikes are told apart by: times to a picosecond, beyond the last bits that rounding leaves open."""
+        parts = (part.astype(np.int64).tobytes() for part in (np.rint(self.time * 1e12), self.source, self.trial))
+        return hashlib.sha256(b"".join(parts)).digest()
+
 
 def events_of(spikes: Tensor, dt: float, n_step: int) -> Events:
     """Return the spikes of a tensor (time, batch, input) within a number of steps; step k is time k dt.
@@ -68,6 +80,24 @@ def events_of(spikes: Tensor, dt: float, n_step: int) -> Events:
     return Events(times[0] * dt, times[2], times[1], dense.shape[2], dense.shape[1])
 
 
+class Ready(NamedTuple):
+    """A population as it runs.
+
+    Attributes
+    ----------
+    population : Population
+        Placed.
+    calibration : Calibration
+        That of its instance.
+    registers : Calibration or Dataset
+        What the chip is configured with.
+    """
+
+    population: Any
+    calibration: Any
+    registers: Any
+
+
 class ChipRun:
     """One run of an experiment on the chip.
 
@@ -84,7 +114,9 @@ class ChipRun:
         self.modules: ModuleManager = experiment.modules
         self.connection = connected()
         self.saturated = self.failed = self.n_trial = 0
-        self.steps: list[Step] = self._in_order()
+        self.modules.done()  # refuses circles that are no group
+        self.circles: list[list[Step]] = self.modules.circles_of(self.modules.steps())
+        self.steps = [step for circle in self.circles for step in circle]
         self.producer = {id(step.target): step for step in self.steps}
         self.events: dict[Any, Events] = {}  # by the module that fires
 
@@ -104,25 +136,66 @@ class ChipRun:
         for instance in dict.fromkeys(step.module.execution_instance for step in on_chip):
             own = [step.module for step in on_chip if step.module.execution_instance is instance]
             placed, calibration = prepare(instance, own, self.connection.chip)
-            ready.update({module: (population, calibration) for module, population in placed.items()})
-        self.experiment.last_run_chip_configs = [calibration for _, calibration in ready.values()]
-        for step in on_chip:
-            step.module.descriptor = self.modules.get_id_by_module(step.module)
-            found[step.module.descriptor] = self._run(step, *ready[step.module])
+            registers = configured(placed, calibration)
+            ready.update({module: Ready(population, calibration, registers) for module, population in placed.items()})
+        self.experiment.note_chip_configs([one.calibration for one in ready.values()])
+        for circle in self.circles:
+            own_steps = [step for step in circle if isinstance(step.module, Neuron)]
+            run = self._run_once if len(circle) == 1 else self._run_until_settled
+            for step, result in run(own_steps, ready):
+                step.module.descriptor = self.modules.get_id_by_module(step.module)
+                found[step.module.descriptor] = self._tensors(step.module, result, ready[step.module])
         for step in self.steps:
             if isinstance(step.module, InputNeuron) and step.module.execution_instance.input_loopback:
                 step.module.descriptor = self.modules.get_id_by_module(step.module)
                 found[step.module.descriptor] = (self._dense(self._spikes(step.sources[0], step)),)
         return found
 
-    def _in_order(self) -> list[Step]:
-        """Return what runs, groups taken apart."""
-        try:
-            return self.modules.order_of(self.modules.steps())
-        except InputError as reason:
+    def _run_once(self, steps: list[Step], ready: dict[Any, Any]) -> list[tuple[Step, xr.Dataset]]:
+        """Run populations one after the other."""
+        return [(step, self._run(step, ready[step.module])) for step in steps]
+
+    def _run_until_settled(self, steps: list[Step], ready: dict[Any, Any]) -> list[tuple[Step, xr.Dataset]]:
+        """Run populations that feed each other again and again, with the spikes of the round before, until these stay the same.
+
+        A spike takes time to reach the others, and the noise of a trial is the same in each round: what happens up to some time
+        depends on spikes before it alone. So each round is right for longer than the one before, and what stays the same is the
+        run.
+
+        Raises
+        ------
+        InputError
+            If rounds repeat without an end: where spikes arrive in the cycle of 8 ns in which they were fired.
+        """
+        if not steps:
+            return []
+        n_trial = self._trials_from_outside(steps)
+        firing = [step.module for step in steps if not isinstance(step.module, ReadoutNeuron)]
+        self.events.update({module: Events.none(module.size, n_trial) for module in firing})
+        seen: dict[tuple[bytes, ...], int] = {}
+        while True:
+            results = self._run_once(steps, ready)
+            spikes = tuple(self.events[module].digest() for module in firing)
+            if spikes in seen:
+                break
+            seen[spikes] = len(seen)
+        if seen[spikes] != len(seen) - 1:
+            names = ", ".join(name_of(module) for module in firing)
             raise InputError(
-                f"the emulated chip runs populations one after the other, without recurrence; use mock=True. {reason}"
-            ) from reason
+                f"{names}: spikes that come back as soon as they are fired have no end; leave the effects 'spike_delay' or "
+                "'synaptic_delay' of init_hardware(effects=) on, or switch 'spike_resolution' off"
+            )
+        return results
+
+    def _trials_from_outside(self, steps: list[Step]) -> int:
+        """Return the number of trials, which inputs or populations before these have."""
+        for handle in self.modules.input_data():
+            spikes = handle.data.get("spikes")
+            if isinstance(spikes, Tensor) and spikes.dim() == 3:
+                return int(spikes.shape[1])
+        raise InputError(
+            f"{name_of(steps[0].module)} and those it feeds in a circle get no input; connect a NeuronHandle with spikes"
+        )
 
     def info(self) -> ExecutionInfo:
         """Return times and health of the run."""
@@ -173,8 +246,8 @@ class ChipRun:
         time, trial = (np.concatenate([getattr(own, name) for own in events]) for name in ("time", "trial"))
         return Events(time, source, trial, int(offset[-1]), events[0].n_trial), np.concatenate(weights)
 
-    def _run(self, step: Step, population: Any, calibration: Any) -> tuple[Tensor | None, ...]:
-        """Run one population; return what its module records."""
+    def _run(self, step: Step, ready: Ready) -> xr.Dataset:
+        """Run one population and keep its spikes."""
         module, dt = step.module, self.experiment.dt
         given, weight = self._inputs(step)
         self.n_trial = given.n_trial
@@ -189,13 +262,10 @@ class ChipRun:
         # A chip is programmed when it is calibrated, which the run stands for; each of its trials has noise of its own.
         labels = self.experiment.n_trial_before + np.arange(given.n_trial)
         result = simulate(
-            population, inputs.assign_coords(batch=labels), dt=dt, synapse=Synapse(weight), chip=self.connection.chip,
-            calibration=calibration, effects=self.connection.effects, start=self.connection.start,
+            ready.population, inputs.assign_coords(batch=labels), dt=dt, synapse=Synapse(weight), chip=self.connection.chip,
+            calibration=ready.registers, effects=self.connection.effects, start=self.connection.start,
             run=max(module.execution_instance.n_calibrated - 1, 0),
         )  # fmt: skip
-        self.saturated += int(result.weight_saturated.sum())
-        self.failed += failed_neurons(population, calibration)
-        spikes = None
         if not isinstance(module, ReadoutNeuron):
             self.events[module] = Events(
                 result.spike_time.values,
@@ -204,11 +274,17 @@ class ChipRun:
                 module.size,
                 given.n_trial,
             )
-            spikes = self._dense(self.events[module]) if module.enable_spike_recording else None
-        cadc = _tensor(result, "membrane")
+        return result
+
+    def _tensors(self, module: Any, result: xr.Dataset, ready: Ready) -> tuple[Tensor | None, ...]:
+        """Return what a module records of a run, and count what went wrong."""
+        self.saturated += int(result.weight_saturated.sum())
+        self.failed += failed_neurons(ready.population, ready.calibration)
+        cadc, madc = _tensor(result, "membrane"), _madc(result)
         self._check_samples(module, cadc)
-        madc = _madc(result)
-        return (cadc, madc) if isinstance(module, ReadoutNeuron) else (spikes, cadc, madc)
+        if isinstance(module, ReadoutNeuron):
+            return cadc, madc
+        return self._dense(self.events[module]) if module.enable_spike_recording else None, cadc, madc
 
     def _check_samples(self, module: Any, cadc: Tensor | None) -> None:
         """Refuse a run that is so short that the CADC sampled some trial of a population not at all."""

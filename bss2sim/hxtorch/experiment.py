@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,39 @@ from .execution_info import ExecutionInfo
 from .execution_instance import ExecutionInstance
 
 
-class Experiment:
+class BaseExperiment(ABC):
+    """What modules and runs need of an experiment.
+
+    Parameters
+    ----------
+    modules : BaseModuleManager
+        The graph of its modules.
+    mock : bool
+        Whether it computes the model.
+    dt : float
+        Length of a step [s].
+
+    Examples
+    --------
+    >>> import bss2sim.hxtorch as hxsnn
+    >>> from bss2sim.hxtorch.experiment import BaseExperiment
+    >>> isinstance(hxsnn.Experiment(mock=True), BaseExperiment)
+    True
+    """
+
+    def __init__(self, modules: Any, mock: bool, dt: float) -> None:
+        self.modules, self.mock, self.dt = modules, mock, dt
+
+    @abstractmethod
+    def connect(self, module: Any, input_handles: tuple[Any, ...], output_handle: Any) -> None:
+        """Connect a module with the handles it takes and the one it fills."""
+
+    @abstractmethod
+    def get_hw_results(self, runtime: int | None) -> tuple[dict[Any, Any], Any]:
+        """Run what is on the chip, and return what it recorded."""
+
+
+class Experiment(BaseExperiment):
     """What runs together: modules register with it when they are made, and are connected when they are called.
 
     Parameters
@@ -70,16 +103,25 @@ class Experiment:
             raise ParameterError(f"mock must be True or False; got {mock!r}")
         if hw_routing_func is not None and not callable(hw_routing_func):
             raise ParameterError(f"hw_routing_func must be a function or None; got {hw_routing_func!r}")
-        self.mock, self.dt, self.hw_routing_func = bool(mock), as_seconds("dt", dt), hw_routing_func
-        self.modules = ModuleManager()
+        super().__init__(ModuleManager(), bool(mock), as_seconds("dt", dt))
+        self.hw_routing_func = hw_routing_func
         self.inter_batch_entry_wait: int | None = None
-        self.last_run_chip_configs: Any = None
+        self._last_run_chip_configs: Any = None
         self.grenade_network: Any = None
         self.grenade_network_graph: Any = None
         self._populations: list[Any] = []
         self._projections: list[Any] = []
         self.n_trial_before = 0
         self._default_execution_instance: ExecutionInstance | None = None
+
+    @property
+    def last_run_chip_configs(self) -> Any:
+        """Calibrations of the populations in the last run in hardware mode; None before it."""
+        return self._last_run_chip_configs
+
+    def note_chip_configs(self, calibrations: list[Any]) -> None:
+        """Keep the calibrations of a run."""
+        self._last_run_chip_configs = calibrations
 
     @property
     def default_execution_instance(self) -> ExecutionInstance:

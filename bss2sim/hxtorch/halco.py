@@ -21,15 +21,35 @@ __all__ = [
     "NeuronColumnOnDLS",
     "NeuronConfigOnDLS",
     "NeuronRowOnDLS",
+    "Ranged",
     "SynapticInputOnNeuron",
     "iter_all",
 ]
 
 
-class _Ranged(int):
-    """A whole number from 0 to size - 1."""
+class Ranged(int):
+    """A whole number from 0 to size - 1.
+
+    Attributes
+    ----------
+    size, min, max : int
+        How many there are, the smallest and the largest one; of the class.
+
+    Examples
+    --------
+    >>> from bss2sim.hxtorch.halco import NeuronRowOnDLS
+    >>> NeuronRowOnDLS(1), NeuronRowOnDLS.max, NeuronRowOnDLS(1).value()
+    (NeuronRowOnDLS(1), 1, 1)
+    """
 
     size: ClassVar[int]
+    min: ClassVar[int] = 0
+    max: ClassVar[int]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Note the largest number."""
+        super().__init_subclass__(**keywords)
+        cls.max = cls.size - 1
 
     def __new__(cls, value: Any = 0) -> Self:
         """Check the range."""
@@ -39,23 +59,27 @@ class _Ranged(int):
         """Return the number."""
         return int(self)
 
+    def value(self) -> int:
+        """Return the number."""
+        return int(self)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({int(self)})"
 
 
-class EnumRanged_256_(_Ranged):
+class EnumRanged_256_(Ranged):
     """A whole number from 0 to 255."""
 
     size = coordinates.N_COLUMN
 
 
-class EnumRanged_512_(_Ranged):
+class EnumRanged_512_(Ranged):
     """A whole number from 0 to 511."""
 
     size = coordinates.N_ATOMIC_NEURON
 
 
-class NeuronRowOnDLS(_Ranged):
+class NeuronRowOnDLS(Ranged):
     """Row of circuits, 0 (top) or 1."""
 
     size = coordinates.N_ROW
@@ -66,43 +90,43 @@ class NeuronRowOnDLS(_Ranged):
 NeuronRowOnDLS.top, NeuronRowOnDLS.bottom = NeuronRowOnDLS(0), NeuronRowOnDLS(1)
 
 
-class NeuronColumnOnDLS(_Ranged):
+class NeuronColumnOnDLS(Ranged):
     """Column of circuits, 0 to 255."""
 
     size = coordinates.N_COLUMN
 
 
-class NeuronConfigOnDLS(_Ranged):
+class NeuronConfigOnDLS(Ranged):
     """Configuration of a circuit, 0 to 511."""
 
     size = coordinates.N_ATOMIC_NEURON
 
 
-class CommonNeuronBackendConfigOnDLS(_Ranged):
+class CommonNeuronBackendConfigOnDLS(Ranged):
     """Configuration that the circuits of a half of the chip share, 0 or 1."""
 
     size = 2
 
 
-class SynapticInputOnNeuron(_Ranged):
+class SynapticInputOnNeuron(Ranged):
     """Synaptic input of a circuit, 0 (excitatory) or 1."""
 
     size = 2
 
 
-class CompartmentOnLogicalNeuron(_Ranged):
+class CompartmentOnLogicalNeuron(Ranged):
     """Compartment of a neuron; neurons have one here."""
 
     size = 1
 
 
-class AtomicNeuronOnLogicalNeuron(_Ranged):
+class AtomicNeuronOnLogicalNeuron(Ranged):
     """Circuit of a neuron, counted from its anchor: 256 row + column."""
 
     size = coordinates.N_ATOMIC_NEURON
 
 
-class DLSGlobal(_Ranged):
+class DLSGlobal(Ranged):
     """Chip of an experiment; there is one, 0."""
 
     size = 1
@@ -222,6 +246,15 @@ class LogicalNeuronOnDLS(morphology.LogicalNeuronOnDLS):
             row, column = divmod(int(circuit), coordinates.N_COLUMN)
             placed.append(AtomicNeuronOnDLS(column=corner.column + column, row=corner.row + row))
         super().__init__(placed)
+
+    @classmethod
+    def of(cls, neuron: morphology.LogicalNeuronOnDLS) -> Self:
+        """Return a placed neuron of :mod:`bss2sim` with these methods."""
+        found = cls.__new__(cls)
+        object.__setattr__(
+            found, "atomic_neurons", tuple(AtomicNeuronOnDLS(circuit) for circuit in neuron.atomic_neurons)
+        )
+        return found
 
     def get_atomic_neurons(self) -> list[coordinates.AtomicNeuronOnDLS]:
         """Return its circuits."""

@@ -165,6 +165,17 @@ class MADCHandle(_Recording):
         return torch.from_numpy(np.stack([times.T, samples.value[:, : samples.n, 0].T]).astype(np.float32))
 
 
+def __getattr__(name: str) -> Any:
+    """Explain what reads a real chip."""
+    if name == "HardwareObservablesExtractor":
+        raise AttributeError(
+            "bss2sim.hxtorch.observables has no HardwareObservablesExtractor: it reads what grenade sends from a real "
+            "chip; run() fills the "
+            "handles"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @dataclass
 class HardwareObservables:
     """What a chip recorded of a population; None for what it did not.

@@ -45,6 +45,7 @@ class HXBaseParameter(torch.nn.Module):
         super().__init__()
         self._hardware_value = hardware_value
         self._model_value = model_value
+        self.set_on_chip_func: Callable[..., Any] | None = None
 
     @property
     def hardware_value(self) -> Value:
@@ -81,9 +82,11 @@ class HXBaseParameter(torch.nn.Module):
 
         Parameters
         ----------
-        set_on_chip_func : None
-            A function that writes the trained value to a chip has nothing to write to here: the emulated chip is calibrated anew
-            when `hardware_value` changes, which that of a ``HXTransformedModelParameter`` does as its model is trained.
+        set_on_chip_func : callable, optional
+            Called as ``set_on_chip_func(hardware_value, chip, neurons)`` before each run in hardware mode; it writes the value
+            into the :class:`lola.Chip`, for a list of placed neurons. The chip keeps the calibration it has. None: the chip is
+            calibrated anew when `hardware_value` changes, which that of a ``HXTransformedModelParameter`` does as its model is
+            trained.
 
         Returns
         -------
@@ -93,7 +96,7 @@ class HXBaseParameter(torch.nn.Module):
         Raises
         ------
         ParameterError
-            If the value is no number or tensor, or there is a function.
+            If the value is no number or tensor, or the function cannot be called.
 
         Examples
         --------
@@ -102,10 +105,9 @@ class HXBaseParameter(torch.nn.Module):
         Parameter containing:
         tensor(125., requires_grad=True)
         """
-        if set_on_chip_func is not None:
+        if set_on_chip_func is not None and not callable(set_on_chip_func):
             raise ParameterError(
-                "set_on_chip_func is not called here: the emulated chip is calibrated to hardware_value; leave it out and use "
-                f"HXTransformedModelParameter(model_value, function); got {set_on_chip_func!r}"
+                f"set_on_chip_func must be a function of value, chip and neurons, or None; got {set_on_chip_func!r}"
             )
         try:
             parameter = _as_parameter(self._model_value)
@@ -115,7 +117,31 @@ class HXBaseParameter(torch.nn.Module):
             ) from reason
         del self._model_value  # a module keeps its parameters apart from plain attributes
         self._model_value = parameter
+        self.set_on_chip_func = set_on_chip_func
         return self
+
+    def set_on_chip(self, chip: Any, neuron_coordinates: Any) -> None:
+        """Write the value of the hardware to a chip, by the function of :meth:`make_trainable`.
+
+        Parameters
+        ----------
+        chip : lola.Chip
+            Where to.
+        neuron_coordinates : list of LogicalNeuronOnDLS
+            The neurons.
+
+        Raises
+        ------
+        ParameterError
+            If there is no function.
+        """
+        if self.set_on_chip_func is None:
+            raise ParameterError(
+                f"there is no function that writes {self} to a chip; give one to make_trainable(set_on_chip_func=), or "
+                f"leave it to the "
+                "calibration"
+            )
+        self.set_on_chip_func(self.hardware_value, chip, neuron_coordinates)
 
     def forward(self) -> Value:
         """Return the value of the model."""

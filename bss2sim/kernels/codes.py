@@ -9,8 +9,9 @@ AT_ONCE = 8  # input spikes that `packed.list_dense` writes at a time, some of t
 FREE, CLAMPED, HOLDOFF = 0, 1, 2
 
 # What a kernel reports about a neuron, with its trial and index.
-FINE, TOO_FAST, NOT_FINITE = 0, 1, 2
+FINE, TOO_FAST, NOT_FINITE, BIN_FULL = 0, 1, 2, 3
 MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
+MOST_IN_BIN = 255  # of one neuron in a bin of dense spikes
 
 # How rows of dense outputs are written, see ``vector.record_row`` and ``euler._put``.
 WHOLE, STREAMED, SELECTED = 0, 1, 2

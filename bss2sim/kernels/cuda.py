@@ -21,7 +21,7 @@ import numpy as np
 from numba import config, cuda
 from numba.core.dispatcher import Dispatcher
 
-from . import grid, lanes, vector
+from . import circuit, circuit_line, grid, lanes, vector
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 THREADS = 1 if SIMULATED else 128  # of a block: enough to fill a processor, few enough for any number of registers
@@ -33,6 +33,24 @@ ROWS = {
         "MEMBRANE CURRENT INHIBITORY ASYMPTOTE GAIN KEPT GAIN_INH KEPT_INH LOSS LEAK SCREEN CHORD GATE SCALE"
     ).split()
 } | {"BLOCK": 1}
+# The same of a circuit, in ``circuit`` and ``circuit_line``, whose loops have a row of one.
+CIRCUIT_ROWS = {
+    name: getattr(module, name) // circuit.ROW
+    for module, names in (
+        (
+            circuit,
+            "MEMBRANE CURRENT INHIBITORY NOW NOW_EXC NOW_INH GAIN GAIN_INH LOSS KEPT KEPT_INH CHORD FREE_GAIN FREE_GAIN_INH "
+            "FREE_LOSS REST LEAK SCREEN OPEN CLAMP STEP STEP_INH PER_EXC PER_INH PER_MEM RATIO RATIO_INH SLOW SLOW_INH APART "
+            "APART_INH",
+        ),
+        (
+            circuit_line,
+            "FROM_V FROM_I FROM_J LEVEL SLOPE RATE_EXC RATE_INH RESET THRESHOLD CLAMP_END FREE_V FREE_I FREE_J LAST_V KIND EVENT "
+            "SEEN",
+        ),
+    )
+    for name in names.split()
+} | {"BLOCK": 1, "WIDTH": 1}
 
 _unfused = threading.local()
 _made = {}
@@ -57,10 +75,11 @@ def on_device(function):
     if function not in _made:
         source = getattr(function, "py_func", function)
         names = dict(source.__globals__)
+        rows = CIRCUIT_ROWS if source.__module__ in (circuit.__name__, circuit_line.__name__) else ROWS
         for name in source.__code__.co_names:
             value = names.get(name)
-            if name in ROWS and name in names:
-                names[name] = ROWS[name]
+            if name in rows and name in names:
+                names[name] = rows[name]
             elif isinstance(value, Dispatcher) or _is_ours(value):
                 names[name] = on_device(value)
         copy = FunctionType(source.__code__, names, source.__name__, source.__defaults__)
@@ -152,18 +171,18 @@ def is_available():
     return SIMULATED or cuda.is_available()
 
 
-def make_stream():
-    """Return a new stream: what is sent to one runs in order, and beside what is sent to others."""
-    return cuda.stream()
+def flush():
+    """Give back memory that was dropped; Numba collects it first."""
+    if not SIMULATED:
+        cuda.current_context().memory_manager.deallocations.clear()
 
 
 def free_memory():
     """Bytes that are free on the GPU; infinity in the simulator."""
     if SIMULATED:
         return float("inf")
-    context = cuda.current_context()
-    context.memory_manager.deallocations.clear()  # what was dropped, but not given back yet
-    return context.get_memory_info()[0]
+    flush()
+    return cuda.current_context().get_memory_info()[0]
 
 
 class OutOfDeviceMemory(MemoryError):
@@ -178,14 +197,6 @@ def _with_memory(allocate, size):
         if "OUT_OF_MEMORY" not in str(reason).upper():  # the class and its attributes differ between versions
             raise
         raise OutOfDeviceMemory(size) from reason
-
-
-def send(array, stream):
-    """Copy an array to the GPU; an empty one becomes one element, which nobody reads."""
-    if array.size == 0:
-        array = np.zeros((1,) * max(array.ndim, 1), array.dtype)
-    array = np.ascontiguousarray(array)
-    return _with_memory(lambda: cuda.to_device(array, stream), array.nbytes)
 
 
 def empty(shape, dtype, stream):
@@ -210,22 +221,15 @@ def fetch_all(array):
 class _Flat:
     """Some memory of the GPU as an array with one axis; it keeps its owner."""
 
-    def __init__(self, owner, size, dtype):
+    def __init__(self, owner, address, size, dtype):
         self.owner = owner
-        given = owner.__cuda_array_interface__
-        self.interface = {"shape": (size,), "typestr": dtype.str, "data": (given["data"][0], False), "version": 3}
-        setattr(self, "__array_interface__" if SIMULATED else "__cuda_array_interface__", self.interface)
+        interface = {"shape": (size,), "typestr": dtype.str, "data": (address, False), "version": 3}
+        setattr(self, "__array_interface__" if SIMULATED else "__cuda_array_interface__", interface)
 
 
-def view(owner, size, dtype):
-    """Return the memory of a caller's array as an array with one axis, when everything sent to the GPU so far is done.
-
-    Which stream writes to it is not known in general: arrays of PyTorch do not say it.
-    """
+def view(owner, address, size, dtype):
+    """Return the memory of a caller, from an address on, as an array with one axis."""
     if size == 0:
-        return send(np.empty(0, dtype), make_stream())
-    flat = _Flat(owner, size, dtype)
-    if SIMULATED:
-        return np.asarray(flat)
-    cuda.synchronize()
-    return cuda.as_cuda_array(flat)
+        return empty(1, dtype, 0)
+    flat = _Flat(owner, address, size, dtype)
+    return np.asarray(flat) if SIMULATED else cuda.as_cuda_array(flat)

@@ -12,7 +12,7 @@ from .codes import FREE, NOT_FINITE
 from .cuda import ROWS, Kernel, cuda, on_device
 from .cuda_exact import MOST_AT_ONCE, advancer, open_gates, step_row
 from .cuda_gather import adders
-from .cuda_spikes import NOTHING, report_fault
+from .cuda_spikes import DENSE, NOTHING, clear_bins, report_fault
 from .exact import SLACK
 from .grid import N_COEFFICIENT_ROW, N_STATE_ROW
 
@@ -30,7 +30,7 @@ def events_kernel(sparse, pair, leaks, fires):
     coupled = True if leaks is not None or pair is not None else None
 
     def run_events(
-        n_task, n_neuron, begin, finish, input_at, weight_row, parameter_row, state_row,
+        n_task, n_neuron, n_row, begin, finish, start_step, dt, input_at, weight_row, parameter_row, state_row,
         event_time, event_source, event_pointer, n_input, weight, column, pointer, uniform,
         threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
         old_membrane, old_current, old_third, old_phase, old_transition, old_time, sample_time, n_sample, near,
@@ -92,8 +92,11 @@ def events_kernel(sparse, pair, leaks, fires):
             transition = old_transition[q, n]
             phase = np.int64(old_phase[q, n])
             open_gates(coefficients, 0.0, 0.0, 0.0, 0, phase, top, SLACK)
-            if spike_mask[p, n] != 0 and what != NOTHING:
+            if spike_mask[p, n] != 0 and what != NOTHING and (what != DENSE or out_column >= 0):
                 emit_from = begin
+        bin_at = trial * n_row * n_recorded + out_column
+        if what == DENSE and out_column >= 0:
+            clear_bins(spikes, bin_at, n_row, n_recorded)
         t = old_time[q]
         event = event_pointer[input_at[trial]]
         last_event = event_pointer[input_at[trial] + 1]
@@ -126,7 +129,8 @@ def events_kernel(sparse, pair, leaks, fires):
                     v, asymptote, now_phase, ends = advance_neuron(
                         t, end, before[MEMBRANE], before[CURRENT] + jump[0], third, phase, transition, top, bottom, rest, mem,
                         syn, t_inh, scale, clamp, holdoff, emits_from, trial, task, times, tasks, status,
-                        what, spike_time, spike_task, n_spike, count, first)  # fmt: skip
+                        what, spike_time, spike_task, n_spike, count, first,
+                        spikes, bin_at, n_row, n_recorded, begin, start_step, dt)  # fmt: skip
                     if status[0] != 0:
                         report_fault(report, status[0], task)
                         return

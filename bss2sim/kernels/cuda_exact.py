@@ -10,8 +10,9 @@ import functools
 import numpy as np
 
 from . import exact, grid
+from .codes import BIN_FULL
 from .cuda import cuda, device_function, on_device
-from .cuda_spikes import COUNT, FIRST, SPARSE
+from .cuda_spikes import COUNT, DENSE, FIRST, SPARSE, bin_spike
 
 MOST_AT_ONCE = 8  # spikes of an interval that a thread notes by itself
 
@@ -45,8 +46,12 @@ def advancer(leaks, pair):
     def advance_neuron(
         t, end, v, i, third, phase, transition, threshold, reset, leak, tau_mem, tau_syn, tau_inh, scale, clamp_time, holdoff_time,
         emit_from, trial, task, times, tasks, status, what, spike_time, spike_task, n_spike, count, first,
+        spikes, bin_at, n_row, n_recorded, begin, start_step, dt,
     ):  # fmt: skip
-        """Return (v, third, phase, transition); `third` is the asymptote or the second current, as in ``grid``."""
+        """Return (v, third, phase, transition); `third` is the asymptote or the second current, as in ``grid``.
+
+        The bins of the neuron are those of `spikes` from element `bin_at` on, `n_recorded` apart.
+        """
         to_time, to_task, place = times, tasks, np.int64(0)
         noted = False
         while True:
@@ -68,13 +73,19 @@ def advancer(leaks, pair):
                     t, end, v, i, j, phase, transition,
                     move, cross, threshold, reset, rest, tau_mem, tau_syn, t_inh, clamp_time, holdoff_time, None,
                     np.int64(0), None, emit_from, trial, task, to_time, to_task, place, status)  # fmt: skip
-            if noted or found == 0 or status[0] != 0:
+            if status[0] != 0 or found == 0:
+                return new, asymptote, new_phase, ends
+            if what == DENSE and (noted or found <= MOST_AT_ONCE):
+                for k in range(place, found):
+                    if not bin_spike(to_time[k], begin, start_step, dt, spikes, bin_at, n_row, n_recorded):
+                        status[0] = BIN_FULL
+                        return new, asymptote, new_phase, ends
                 return new, asymptote, new_phase, ends
             if what == COUNT:
                 count[task] += found
             if what == FIRST:
                 first[task] = min(first[task], times[0])
-            if what != SPARSE:
+            if noted or (what != SPARSE and what != DENSE):
                 return new, asymptote, new_phase, ends
             place = cuda.atomic.add(n_spike, 0, found)
             if found <= MOST_AT_ONCE:

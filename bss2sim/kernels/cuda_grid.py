@@ -11,7 +11,7 @@ from .codes import FREE, NOT_FINITE
 from .cuda import ROWS, Kernel, cuda
 from .cuda_exact import MOST_AT_ONCE, advancer, crossing, open_gates, sample_row, step_row
 from .cuda_gather import adders
-from .cuda_spikes import NOTHING, report_fault
+from .cuda_spikes import DENSE, NOTHING, clear_bins, report_fault
 from .grid import N_COEFFICIENT_ROW, N_STATE_ROW
 
 MEMBRANE, CURRENT, THIRD = ROWS["MEMBRANE"], ROWS["CURRENT"], ROWS["INHIBITORY"]
@@ -28,7 +28,7 @@ def grid_kernel(kind, sparse, pair, leaks, fires, sampled):
     coupled = True if leaks is not None or pair is not None else None
 
     def run_grid(
-        n_task, n_neuron, n_time, start_step, dt, input_at, weight_row, parameter_row, state_row,
+        n_task, n_neuron, n_time, begin, start_step, dt, input_at, weight_row, parameter_row, state_row,
         flat, time_stride, n_input, weight, column, pointer,
         gain, kept, gain_inh, kept_inh, loss,
         threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
@@ -96,8 +96,11 @@ def grid_kernel(kind, sparse, pair, leaks, fires, sampled):
             transition[0] = old_transition[q, n]
             phase[0] = old_phase[q, n]
             open_gates(coefficients, coefficients[GAIN], inh, lost, 0, phase[0], top, 0.0)
-            if spike_mask[p, n] != 0 and what != NOTHING:
+            if spike_mask[p, n] != 0 and what != NOTHING and (what != DENSE or out_column >= 0):
                 emit_from = 0.0
+        bin_at = trial * n_time * n_recorded + out_column
+        if what == DENSE and out_column >= 0:
+            clear_bins(spikes, bin_at, n_time, n_recorded)
         sample = 0
         for t in range(n_time):
             step = start_step + t
@@ -162,7 +165,8 @@ def grid_kernel(kind, sparse, pair, leaks, fires, sampled):
                     v, asymptote, now_phase, ends = advance_neuron(
                         now, end, before[MEMBRANE], i, third, phase[0], transition[0], top, bottom, rest, tau_mem[p, n],
                         tau_syn[p, n], t_inh, scale, clamp, holdoff, emit_from, trial, task, times, tasks, status,
-                        what, spike_time, spike_task, n_spike, count, first)  # fmt: skip
+                        what, spike_time, spike_task, n_spike, count, first,
+                        spikes, bin_at, n_time, n_recorded, begin, start_step, dt)  # fmt: skip
                     if status[0] != 0:
                         report_fault(report, status[0], task)
                         return

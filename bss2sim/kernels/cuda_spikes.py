@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cuda import Kernel, cuda, device_function
+from . import bins
+from .codes import MOST_IN_BIN
+from .cuda import Kernel, cuda, device_function, on_device
 
 SPARSE, COUNT, FIRST, DENSE, NOTHING = 0, 1, 2, 3, 4  # what is kept of spikes
 # What threads report: the lowest task (trial * n_neuron + neuron) of each fault, this if there is none.
 NO_FAULT = 2**62
+
+row_of_spike = on_device(bins.row_of_spike)
 
 
 @device_function
@@ -33,8 +37,27 @@ def keep_spike(time, task, what, spike_time, spike_task, n_spike, count, first):
 
 
 @device_function
+def clear_bins(spikes, at, n_row, stride):
+    """Empty the bins of a task: those from element `at` on, a stride apart."""
+    for row in range(n_row):
+        spikes[at + row * stride] = 0
+
+
+@device_function
+def bin_spike(time, begin, start_step, dt, spikes, at, n_row, stride):
+    """Count a spike at `time` [s] in its bin; return whether the bin could hold it."""
+    row = row_of_spike(time, begin, start_step, dt)
+    row = max(0, min(row, n_row - 1))  # the last bin may be a part of dt; its spikes are before the end
+    place = at + row * stride
+    if spikes[place] == MOST_IN_BIN:
+        return False
+    spikes[place] += 1
+    return True
+
+
+@device_function
 def report_fault(report, fault, task):
-    """Note a fault (``codes``: TOO_FAST, NOT_FINITE) of a task."""
+    """Note a fault (``codes``: TOO_FAST, NOT_FINITE, BIN_FULL) of a task."""
     cuda.atomic.min(report, fault - 1, task)
 
 

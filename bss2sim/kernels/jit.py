@@ -28,6 +28,7 @@ import numba
 from numba.core import event
 
 from .collector import paused
+from .notice import Notice
 
 # The shorter pipeline stands on inner parts of Numba: with another version than those it was tried with, Numba's own gives
 # the same machine code, later.
@@ -61,6 +62,7 @@ class _NoCollection(event.Listener):
 
 
 event.register("numba:compile", _NoCollection())
+event.register("numba:compile", Notice())
 
 
 def _registered(compiled: Any) -> Any:

@@ -88,7 +88,29 @@ class Recording:
         )
 
     def selected(self, size: int) -> np.ndarray:
-        """Return the recorded neurons of a population."""
+        """Return the recorded neurons of a population.
+
+        Parameters
+        ----------
+        size : int
+            Number of its neurons.
+
+        Returns
+        -------
+        ndarray, shape (neuron,)
+            Their indices, in the order in which they are recorded.
+
+        Raises
+        ------
+        ParameterError
+            If `neuron` asks for one that the population does not have.
+
+        Examples
+        --------
+        >>> import bss2sim as b2
+        >>> b2.Recording(neuron=[3, 0]).selected(4)
+        array([3, 0])
+        """
         if self.neuron is None:
             return np.arange(size)
         if self.neuron.max() >= size:

@@ -10,7 +10,25 @@ try:
 except ImportError as reason:  # pragma: no cover  # tests run with PyTorch; one starts a process that hides it
     raise MissingDependencyError("bss2sim.torch needs PyTorch: python -m pip install 'bss2sim[torch]'") from reason
 
+from .exact import ExactObservables, iaf_exact, li_exact
+from .exact_modules import IAFExact, LIExact
 from .functional import Observables, Traces, iaf, li, lif
 from .modules import IAF, LI, LIF
+from .spikes import Spikes
 
-__all__ = ["iaf", "lif", "li", "Observables", "Traces", "IAF", "LIF", "LI"]
+__all__ = [
+    "iaf",
+    "lif",
+    "li",
+    "Observables",
+    "Traces",
+    "IAF",
+    "LIF",
+    "LI",
+    "iaf_exact",
+    "li_exact",
+    "ExactObservables",
+    "Spikes",
+    "IAFExact",
+    "LIExact",
+]

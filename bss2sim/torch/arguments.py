@@ -48,7 +48,7 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape)
 
 
-def _check_device(what: str, tensor: Tensor) -> None:
+def check_device(what: str, tensor: Tensor) -> None:
     """Refuse tensors of other devices."""
     if tensor.device.type != "cpu":
         raise InputError(
@@ -60,7 +60,7 @@ def _check_tensor(what: str, value: Any, dims: str) -> Tensor:
     """Refuse what is not a tensor of three, or of two, dims on the CPU."""
     if not isinstance(value, Tensor):
         raise InputError(f"{what} must be a tensor {dims}; got {type(value).__name__}")
-    _check_device(what, value)
+    check_device(what, value)
     if value.dim() != dims.count(",") + 1:
         raise InputError(f"{what} must have the shape {dims}; got {_shape(value)}")
     return value
@@ -79,6 +79,17 @@ def _as_float(what: str, tensor: Tensor, dtype: torch.dtype | None = None) -> Te
     return tensor
 
 
+def refuse_forward_mode(*values: Any) -> None:
+    """Refuse dual numbers: gradients go backwards only."""
+    if torch.compiler.is_compiling():
+        return
+    for value in values:
+        if isinstance(value, Tensor) and torch.autograd.forward_ad.unpack_dual(value).tangent is not None:
+            raise InputError(
+                "there is no forward-mode differentiation (torch.func.jvp, dual numbers): use backward() or torch.autograd"
+            )
+
+
 def read_inputs(inputs: Any, weight: Any) -> Inputs:
     """Return jumps, or spikes and their weights.
 
@@ -95,19 +106,31 @@ def read_inputs(inputs: Any, weight: Any) -> Inputs:
         inputs = _as_float("inputs", inputs)
         n_time, n_batch, n_neuron = inputs.shape
         return Inputs(inputs, None, (None, None, None), n_time, n_batch, n_neuron, inputs.dtype)
-    weight = _check_tensor("weight", weight, "(input, neuron)")
-    if weight.layout != torch.strided:
-        raise InputError("weight must be dense; pass weight.to_dense()")
-    weight = _as_float("weight", weight)
     n_time, n_batch, n_input = inputs.shape
-    if weight.shape[0] != n_input:
-        raise InputError(
-            f"weight must have the shape (input, neuron) with {n_input} inputs, as inputs have; got {_shape(weight)}"
-        )
+    weight = read_weight(weight, n_input)
     if inputs.layout == torch.strided:
         dense, events = _as_float("inputs", inputs, weight.dtype), (None, None, None)
         return Inputs(dense, weight, events, n_time, n_batch, weight.shape[1], weight.dtype)
     return Inputs(None, weight, _events(inputs), n_time, n_batch, weight.shape[1], weight.dtype)
+
+
+def read_weight(weight: Any, n_input: int) -> Tensor:
+    """Return weights (input, neuron).
+
+    Raises
+    ------
+    InputError
+        If they are no such tensor.
+    """
+    weight = _check_tensor("weight", weight, "(input, neuron)")
+    if weight.layout != torch.strided:
+        raise InputError("weight must be dense; pass weight.to_dense()")
+    weight = _as_float("weight", weight)
+    if weight.shape[0] != n_input:
+        raise InputError(
+            f"weight must have the shape (input, neuron) with {n_input} inputs, as inputs have; got {_shape(weight)}"
+        )
+    return weight
 
 
 def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -148,7 +171,7 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
         If it is on another device.
     """
     if isinstance(value, Tensor):
-        _check_device(name, value)
+        check_device(name, value)
         if value.is_complex():
             raise ParameterError(f"{name} must be real numbers; got {value.dtype}")
         value = value.to(torch.float64)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bss2sim.errors import InputError, refuse_unknown_keywords
+from bss2sim.errors import refuse_unknown_keywords
 
-from .arguments import check_checkpoint, check_positive, read_inputs, read_measured, read_parameter
+from .arguments import check_checkpoint, check_positive, read_inputs, read_measured, read_parameter, refuse_forward_mode
 from .operators import steps
 
 
@@ -64,12 +64,7 @@ def _run(
     measured_membrane: Any, checkpoint: Any,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Check the arguments and run the operator."""
-    if not torch.compiler.is_compiling():
-        for tensor in (inputs, weight, *parameters.values()):
-            if isinstance(tensor, Tensor) and torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None:
-                raise InputError(
-                    "there is no forward-mode differentiation (torch.func.jvp, dual numbers): use backward() or torch.autograd"
-                )
+    refuse_forward_mode(inputs, weight, *parameters.values())
     run = read_inputs(inputs, weight)
     p = {name: read_parameter(name, value, run.n_neuron) for name, value in parameters.items()}
     for name in ("refractory_time", "holdoff_time"):

@@ -2,100 +2,38 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bss2sim.errors import InputError, ParameterError, choose, refuse_unknown_keywords
-from bss2sim.parameter_values import check_range
+from bss2sim.errors import InputError, refuse_unknown_keywords
 
-from .arguments import check_checkpoint, check_holdoff, check_positive, read_parameter
+from .arguments import check_checkpoint, check_positive
 from .functional import Observables, Traces, iaf, li, lif
+from .neurons import Neurons
 
 
-def _check_count(name: str, value: Any) -> int:
-    """Return a whole number of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError as reason:
-        raise ParameterError(f"{name} must be a whole number of at least 1; got {value!r}") from reason
-    if isinstance(value, bool) or number < 1:
-        raise ParameterError(f"{name} must be a whole number of at least 1; got {value!r}")
-    return number
+class _Stepped(Neurons):
+    """Neurons on a grid."""
 
-
-class _Neurons(torch.nn.Module):
-    """What the modules share. Parameters of the neurons are buffers, or Parameters if they are trained, in float64."""
-
-    _names: ClassVar[tuple[str, ...]] = ()
-    weight: torch.nn.Parameter | None
+    _constant = ("refractory_time", "holdoff_time")
 
     def _set(self, given: dict[str, Any]) -> None:
         """Take the arguments of the constructor."""
-        torch.nn.Module.__init__(self)
-        self.size = _check_count("size", given["size"])
-        self.n_input = None if given["n_input"] is None else _check_count("n_input", given["n_input"])
+        self._set_neurons(given)
         self.dt = check_positive("dt", given["dt"], " s")
         self.alpha = check_positive("alpha", given.get("alpha", 1.0))
         self.checkpoint = given["checkpoint"]
         check_checkpoint(self.checkpoint)
-        trainable = given["trainable"]
-        if isinstance(trainable, str) or not isinstance(trainable, Sequence):
-            raise ParameterError(f"trainable must be names in a tuple or list, as ('threshold',); got {trainable!r}")
-        self.trainable = tuple(trainable)
-        for name in self.trainable:
-            choose(
-                "a name in trainable", name, [n for n in self._names if n not in ("refractory_time", "holdoff_time")]
-            )
-        for name in self._names:
-            if isinstance(given[name], Tensor) and given[name].requires_grad and name not in self.trainable:
-                raise ParameterError(
-                    f"{name} requires a gradient, but the module keeps a copy; name it in trainable=({name!r},) and train the "
-                    f"module's own, or pass {name}.detach()"
-                )
-            value = read_parameter(name, given[name], self.size).detach().clone()
-            check_range(name, name, value.numpy(), ("neuron",)[: value.dim()])
-            if name in self.trainable:
-                self.register_parameter(name, torch.nn.Parameter(value))
-            else:
-                self.register_buffer(name, value)
-        if "holdoff_time" in self._names:
-            check_holdoff(*(getattr(self, name).numpy() for name in ("holdoff_time", "refractory_time")))
-        if self.n_input is None:
-            if given["dtype"] is not None:
-                raise ParameterError("dtype is that of the weights; give n_input too, or leave it out")
-            self.register_parameter("weight", None)
-        else:
-            dtype = torch.get_default_dtype() if given["dtype"] is None else given["dtype"]
-            if dtype not in (torch.float32, torch.float64):
-                raise ParameterError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}")
-            self.weight = torch.nn.Parameter(torch.empty(self.n_input, self.size, dtype=dtype))
-            self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw the weights anew, uniform between -b and b = (threshold - reset) / sqrt(n_input); 1 / sqrt(n_input) for LI."""
-        if self.weight is not None and self.n_input is not None:
-            scale = 1.0
-            if "threshold" in self._names:
-                scale = float((self.threshold - self.reset).abs().mean().detach())  # type: ignore[operator]  # tensors
-            bound = scale / self.n_input**0.5
-            torch.nn.init.uniform_(self.weight, -bound, bound)
-
-    def extra_repr(self) -> str:
-        """Return sizes and parameters, as they are shown in the module's text."""
-        parts = [str(self.size)] + ([] if self.n_input is None else [f"n_input={self.n_input}"])
-        for name in self._names:
-            value = getattr(self, name).detach()
-            parts.append(f"{name}={value.item():.6g}" if value.dim() == 0 else f"{name}=({value.numel()} values)")
-        parts.append(f"dt={self.dt:g}")
+    def _settings(self) -> list[str]:
+        """Texts of the arguments that are no parameters of the neurons."""
+        parts = [f"dt={self.dt:g}"]
         if "threshold" in self._names:
             parts.append(f"alpha={self.alpha:g}")
-        if self.checkpoint is not None:
-            parts.append(f"checkpoint={self.checkpoint}")
-        return ", ".join(parts + ([f"trainable={self.trainable}"] if self.trainable else []))
+        return parts + ([] if self.checkpoint is None else [f"checkpoint={self.checkpoint}"])
 
     def _arguments(self, inputs: Tensor) -> dict[str, Any]:
         """Arguments of the functional; refuses inputs that do not fit."""
@@ -110,7 +48,7 @@ class _Neurons(torch.nn.Module):
         return {"weight": self.weight, "dt": self.dt, "checkpoint": self.checkpoint, **parameters}
 
 
-class IAF(_Neurons):
+class IAF(_Stepped):
     """Non-leaking integrate-and-fire neurons: :func:`bss2sim.torch.iaf` as a module.
 
     Parameters
@@ -190,7 +128,7 @@ class IAF(_Neurons):
         )
 
 
-class LIF(_Neurons):
+class LIF(_Stepped):
     """Leaking integrate-and-fire neurons: :func:`bss2sim.torch.lif` as a module.
 
     Parameters
@@ -266,7 +204,7 @@ class LIF(_Neurons):
         )
 
 
-class LI(_Neurons):
+class LI(_Stepped):
     """Leaking integrators that never fire: :func:`bss2sim.torch.li` as a module.
 
     Parameters

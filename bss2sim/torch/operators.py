@@ -215,17 +215,20 @@ def _differentiate(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, 
     return tuple(result)
 
 
-def _refuse_second_derivative(ctx: Any, *gradients: Tensor | None) -> None:
-    """There is none."""
-    raise Bss2SimError(
-        "the gradients of bss2sim.torch cannot be differentiated again: a surrogate has no second derivative; "
-        "call backward() or torch.autograd.grad() without create_graph=True"
-    )
+def refuse_second_derivative(way_back: Any, reason: str) -> None:
+    """Let an operator that gives gradients say that it has none itself, and why."""
 
+    def refuse(ctx: Any, *gradients: Tensor | None) -> None:
+        raise Bss2SimError(
+            f"the gradients of bss2sim.torch cannot be differentiated again: {reason}; "
+            "call backward() or torch.autograd.grad() without create_graph=True"
+        )
 
-def _set_up_nothing(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    """The way back is not differentiable."""
+    def set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep nothing."""
+
+    way_back.register_autograd(refuse, setup_context=set_up)
 
 
 steps.register_autograd(_differentiate, setup_context=_set_up)
-_steps_backward.register_autograd(_refuse_second_derivative, setup_context=_set_up_nothing)
+refuse_second_derivative(_steps_backward, "a surrogate has no second derivative")

@@ -60,6 +60,28 @@ class ChipConfigurationTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class LawsTable(SphinxDirective):
+    """List the transfer laws of circuits with their equation, parameters, sources and assumptions, from their docstrings."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table."""
+        import inspect
+
+        from bss2sim.hardware.transfer import LAWS
+
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 18 18 24 40", ""]
+        lines += _row(["quantity", "set by", "law", "where"])
+        for name, law in LAWS.items():
+            first, _, rest = inspect.cleandoc(type(law).__doc__ or "").partition("\n")
+            equation = first.partition(": ")[2].removesuffix(".")
+            where = re.sub(r":class:`\w+`", "the strength of synapses", " ".join(rest.split()))
+            where = re.sub(r"(?<![`:])`(\w+)`(?!`)", r"``\1``", where)
+            parameters = ", ".join(f"``{parameter}``" for parameter in law.parameters)
+            where = f"{where[0].upper()}{where[1:]} Parameters: {parameters}."
+            lines += _row([f"``{name}``", f"``{law.code}``", f"``{equation}``", where])
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 # What each effect of an experiment does, and the numbers of ChipConfiguration that it scales or switches.
 _EFFECTS = {
     "synapse_gain": ("synapses of one neuron differ in strength; fixed for a chip", ["synapse_gain_spread"]),
@@ -212,6 +234,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("variables-table", VariablesTable)
     app.add_directive("chip-configuration", ChipConfigurationTable)
+    app.add_directive("laws-table", LawsTable)
     app.add_directive("effects-table", EffectsTable)
     app.add_directive("arguments-table", ArgumentsTable)
     app.add_directive("errors-table", ErrorsTable)

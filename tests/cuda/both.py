@@ -45,7 +45,7 @@ class OnGpu:
 
     def __init__(self, array):
         self.host = array
-        self._array = None if gpu.SIMULATED else gpu.send(array, gpu.make_stream())
+        self._array = None if gpu.SIMULATED else gpu.cuda.to_device(np.ascontiguousarray(array))
 
     @property
     def __cuda_array_interface__(self):

@@ -14,7 +14,7 @@ JUMPS = np.ones((5, 1, 2))
 def test_auto__takes_the_gpu_for_a_large_run(monkeypatch):
     monkeypatch.setattr(device, "WORTHWHILE", 10)
     run = b2.simulate(NEURONS, JUMPS, device="auto")
-    assert (run.device, run.device_choice) == ("cuda", "10 neuron-steps, at least 10")
+    assert (run.device, run.device_choice) == ("cuda", "10 neuron-steps, at least the 10 worth a GPU by estimate")
 
 
 def test_auto__says_that_there_is_no_gpu(monkeypatch):

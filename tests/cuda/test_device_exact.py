@@ -8,7 +8,7 @@ from both import SIZE, assert_same_on_both, population, recording
 from comparison import assert_identical, assert_spikes_match, spike_lists
 
 import bss2sim as b2
-from bss2sim.kernels import cuda_exact
+from bss2sim.kernels import bins, cuda_exact
 
 RNG = np.random.default_rng(6)
 JUMPS = RNG.normal(0.3, 0.6, (10, 2, SIZE))
@@ -77,6 +77,41 @@ def test_more_spikes_in_an_interval_than_a_thread_notes(form):
         found, _ = assert_same_on_both(neurons, one, synapse=b2.Synapse(np.full((1, SIZE), 20.0)))
     assert np.bincount(found.spike_neuron).max() > 3 * cuda_exact.MOST_AT_ONCE
     assert (np.diff(found.spike_time.values) >= 0).all()
+
+
+@pytest.mark.parametrize("neuron", [None, [2, 0]])
+@pytest.mark.parametrize("form", ["jumps", "events"])
+def test_dense_spikes__several_in_a_bin_and_more_than_a_thread_notes(form, neuron):
+    neurons = population("iaf", "one", threshold=0.0, refractory_time=0.0, holdoff_time=0)
+    record = b2.Recording(spikes="dense", neuron=neuron)
+    jumps = np.zeros((2, 1, SIZE))
+    jumps[0] = 20.0
+    if form == "jumps":
+        found, _ = assert_same_on_both(neurons, jumps, dt=5e-6, record=record)
+    else:
+        one = b2.sparse_spikes([1e-6], [0], duration=20e-6)
+        found, _ = assert_same_on_both(
+            neurons, one, synapse=b2.Synapse(np.full((1, SIZE), 20.0)), dt=5e-6, record=record
+        )
+    assert found.spikes.values.max() > 3 * cuda_exact.MOST_AT_ONCE
+
+
+def test_dense_spikes__of_a_run_that_starts_off_the_grid():
+    neurons = population("lif", "pair")
+    run = {"synapse": b2.Synapse(WEIGHT), "return_state": True}
+    _, state = b2.simulate(neurons, EVENTS, duration=4.3e-6, **run)
+    more = {**run, "state": state, "record": b2.Recording(spikes="dense"), "duration": 6.4e-6}
+    expected, found = (b2.simulate(neurons, EVENTS, device=device, **more)[0] for device in ("cpu", "cuda"))
+    assert_identical(expected, found)
+    assert found.spikes.sum() > 0
+
+
+def test_bin_of_a_spike__edges_decide():
+    step, dt = 3, 1e-6
+    edges = np.array([bins.bin_edge(k, 0.0, step, dt) for k in range(2000)])
+    for shifted, row in ((edges, np.arange(2000)), (np.nextafter(edges, 0)[1:], np.arange(1999))):
+        np.testing.assert_array_equal([bins.row_of_spike(time, step * dt, step, dt) for time in shifted], row)
+    assert (np.floor((np.nextafter(edges, 0)[1:] - step * dt) / dt) != np.arange(1999)).any()  # what the rule mends
 
 
 def test_events__as_the_exact_twin():

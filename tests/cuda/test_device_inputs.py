@@ -101,7 +101,5 @@ def test_not_finite__named():
 def test_inputs_that_cannot_be_read__named():
     with pytest.raises(b2.InputError, match=r"inputs are on a GPU; run with device='cuda', or copy them"):
         b2.simulate(population("iaf", "one"), OnGpu(JUMPS))
-    with pytest.raises(
-        b2.InputError, match=r"inputs on a GPU cannot be read: .* requires grad. Of a PyTorch tensor pass .detach"
-    ):
+    with pytest.raises(b2.InputError, match=r"inputs on a GPU cannot be read: .* requires grad"):
         b2.simulate(population("iaf", "one"), Refuses(), device="cuda")

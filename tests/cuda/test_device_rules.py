@@ -39,10 +39,10 @@ def _normals(x, out):
 
 def on_gpu(function, x, columns):
     """Run a kernel over rows of arguments; what it returns."""
-    stream = gpu.make_stream()
+    stream = cuda.stream()
     out = np.empty((x.shape[0], columns))
     result = gpu.empty(out.shape, out.dtype, stream)
-    Kernel(function).launch(x.shape[0], stream, gpu.send(x, stream), result)
+    Kernel(function).launch(x.shape[0], stream, cuda.to_device(x, stream), result)
     gpu.fetch(result, out, stream)
     return out
 

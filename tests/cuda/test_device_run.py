@@ -22,9 +22,9 @@ def chunks(monkeypatch):
     sizes = []
     make = device_run.DeviceRun._make_chunk
 
-    def noted(self, low, high, whole_flat):
+    def noted(self, low, high, whole_flat, memory):
         sizes.append(high - low)
-        return make(self, low, high, whole_flat)
+        return make(self, low, high, whole_flat, memory)
 
     monkeypatch.setattr(device_run.DeviceRun, "_make_chunk", noted)
     return sizes
@@ -83,9 +83,9 @@ def test_more_spikes_than_room__are_not_lost(monkeypatch):
     made = []
     reset = device_spikes.ChunkSpikes.reset
 
-    def small(self, capacity):
+    def small(self, capacity, stream):
         made.append(capacity)
-        reset(self, min(capacity, 2) if len(made) == 1 else capacity)
+        reset(self, min(capacity, 2) if len(made) == 1 else capacity, stream)
 
     monkeypatch.setattr(device_spikes.ChunkSpikes, "reset", small)
     found, _ = assert_same_on_both(population("iaf", "one", threshold=0.3), JUMPS)
@@ -140,7 +140,9 @@ def test_neuron_that_fires_too_fast__named():
 
 def test_spike_bins_that_overflow__named():
     neurons = b2.IAFNeuron(1, threshold=0.0, reset=-1.0, tau_mem=1e-6, tau_syn=1e-3, refractory_time=0.0)
-    with pytest.raises(b2.InputError, match="more than the 255"):
+    with pytest.raises(
+        b2.InputError, match=r"batch 0, neuron 0 has too many spikes in one bin of .*, more than the 255"
+    ):
         b2.simulate(neurons, np.full((1, 1, 1), 300.0), device="cuda", record=b2.Recording(spikes="dense"))
 
 

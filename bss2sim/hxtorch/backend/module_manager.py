@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import networkx
@@ -30,13 +31,54 @@ class Step(NamedTuple):
     target: Any
 
 
+class BaseModuleManager(ABC):
+    """What an experiment needs of the graph of its modules.
+
+    Examples
+    --------
+    >>> import bss2sim.hxtorch as hxsnn
+    >>> from bss2sim.hxtorch.backend.module_manager import BaseModuleManager
+    >>> isinstance(hxsnn.Experiment(mock=True).modules, BaseModuleManager)
+    True
+    """
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget all connections and groups."""
+
+    @abstractmethod
+    def add_node(self, module: Any, sources: tuple[Any, ...], target: Any) -> None:
+        """Connect a module with the handles it takes and the one it fills."""
+
+    @abstractmethod
+    def add_wrapper(self, wrapper: Any) -> None:
+        """Make some modules a group that runs as one."""
+
+    @abstractmethod
+    def done(self) -> list[Step]:
+        """Return what is to run, in order."""
+
+
 def name_of(module: Any) -> str:
     """Name a module in messages."""
     described = getattr(module, "extra_repr", str)().split(", ")[0]
     return f"{type(module).__name__}({described})"
 
 
-class ModuleManager:
+def _graph_of(steps: list[Step]) -> networkx.DiGraph:
+    """Return which steps, by their numbers, fill what others take."""
+    order = networkx.DiGraph()
+    order.add_nodes_from(range(len(steps)))
+    filled: dict[int, int] = {}
+    for index, step in enumerate(steps):
+        targets = step.target if isinstance(step.target, tuple) else (step.target,)
+        filled.update((id(handle), index) for handle in targets)
+    for index, step in enumerate(steps):
+        order.add_edges_from((filled[id(handle)], index) for handle in step.sources if id(handle) in filled)
+    return order
+
+
+class ModuleManager(BaseModuleManager):
     """The graph of the modules of an experiment.
 
     Nodes are numbers of modules, edges carry the handle between two. Handles that no module fills come from nodes ``s_i_k``,
@@ -273,14 +315,7 @@ class ModuleManager:
         InputError
             If they feed each other in a circle.
         """
-        order = networkx.DiGraph()
-        order.add_nodes_from(range(len(steps)))
-        filled: dict[int, int] = {}
-        for index, step in enumerate(steps):
-            targets = step.target if isinstance(step.target, tuple) else (step.target,)
-            filled.update((id(handle), index) for handle in targets)
-        for index, step in enumerate(steps):
-            order.add_edges_from((filled[id(handle)], index) for handle in step.sources if id(handle) in filled)
+        order = _graph_of(steps)
         try:
             return [steps[index] for index in networkx.lexicographical_topological_sort(order)]
         except networkx.NetworkXUnfeasible as reason:
@@ -289,6 +324,16 @@ class ModuleManager:
                 f"modules feed each other in a circle: {' -> '.join([*circle, circle[0]])}; put them into an HXModuleWrapper whose "
                 "forward_func runs them together"
             ) from reason
+
+    def circles_of(self, steps: list[Step]) -> list[list[Step]]:
+        """Return steps in an order in which each runs after what it takes; those that feed each other in a circle as one entry."""
+        order = _graph_of(steps)
+        circles = [sorted(circle) for circle in networkx.strongly_connected_components(order)]
+        circles.sort()
+        between = networkx.condensation(order, circles)
+        return [
+            [steps[index] for index in circles[number]] for number in networkx.lexicographical_topological_sort(between)
+        ]
 
     def done(self) -> list[Step]:
         """Return what is to run, in order."""

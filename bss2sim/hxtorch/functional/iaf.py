@@ -11,6 +11,7 @@ from bss2sim.errors import refuse_unknown_keywords
 from bss2sim.torch import iaf
 
 from .measured import read_hw_data
+from .steps import iaf_step as iaf_step
 from .threshold import check_method
 
 ENTRIES = ("spikes", "cadc", "madc")

@@ -12,6 +12,7 @@ from bss2sim.torch import lif
 
 from .iaf import ENTRIES, dtype_of_run
 from .measured import read_hw_data
+from .steps import cuba_lif_step as cuba_lif_step
 from .threshold import check_method
 
 _ANY_STEP = 1e-6  # exponential variants know no seconds: any step gives the same numbers

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from bss2sim.errors import InputError
 
+from .clamp import WeightRounding as WeightRounding
+from .clamp import linear_exponential_clamp as linear_exponential_clamp
+
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the jumps of the synaptic current that spikes cause.

@@ -1,4 +1,4 @@
-"""Spikes with a surrogate in place of their derivative, and values that take the place of others."""
+"""Spikes with a surrogate in place of their derivative."""
 
 from __future__ import annotations
 
@@ -36,25 +36,27 @@ class SuperSpike(torch.autograd.Function):
         return grad_output / (ctx.alpha * input.abs() + 1) ** 2, None
 
 
-class Unterjubel(torch.autograd.Function):
-    """The second value forwards, the gradient of the first one backwards: measured data in place of the model's.
+def superspike_func(input: Tensor, alpha: float) -> Tensor:
+    """Return spikes where distances to the threshold are above 0: :class:`SuperSpike` as a function.
+
+    Parameters
+    ----------
+    input : Tensor
+        Membrane minus threshold [any unit].
+    alpha : float
+        Steepness of what takes the place of the derivative [1/unit of input].
+
+    Returns
+    -------
+    Tensor
+        0 and 1.
 
     Examples
     --------
     >>> import torch
-    >>> from bss2sim.hxtorch.functional import Unterjubel
-    >>> model = torch.tensor([1.0], requires_grad=True)
-    >>> Unterjubel.apply(model, torch.tensor([3.0])).backward()
-    >>> model.grad
-    tensor([1.])
+    >>> from bss2sim.hxtorch.functional.superspike import superspike_func
+    >>> superspike_func(torch.tensor([-1.0, 1.0]), 50.0)
+    tensor([0., 1.])
     """
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, input_prime: Tensor) -> Tensor:
-        """Return the second value."""
-        return input_prime.clone()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Any:
-        """Return the gradient for the first value."""
-        return grad_output, None
+    spikes: Tensor = SuperSpike.apply(input, alpha)
+    return spikes

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bss2sim.errors import choose
 
-from .superspike import SuperSpike
+from .superspike import superspike_func
 
 METHODS = ("superspike",)
 
@@ -48,5 +48,4 @@ def threshold(input: Tensor, method: str, alpha: float) -> Tensor:
     tensor([0., 1.])
     """
     check_method(method)
-    spikes: Tensor = SuperSpike.apply(input, alpha)
-    return spikes
+    return superspike_func(input, alpha)

@@ -1,6 +1,7 @@
 """The modules networks are made of."""
 
 from .batch_dropout import BatchDropout
+from .eventprop import EventPropNeuron, EventPropSynapse
 from .exponential import NeuronExp, ReadoutNeuronExp
 from .hx_module import HXBaseExperimentModule, HXFunctionalModule, HXModule
 from .hx_module_wrapper import HXModuleWrapper
@@ -14,6 +15,8 @@ from .types import InputPopulation, Population, Projection
 
 __all__ = [
     "BatchDropout",
+    "EventPropNeuron",
+    "EventPropSynapse",
     "HXBaseExperimentModule",
     "HXFunctionalModule",
     "HXModule",

@@ -1,4 +1,9 @@
-"""Leaking neurons whose steps multiply by ``exp(-dt / tau)`` in place of ``1 - dt / tau``."""
+"""Leaking neurons whose steps multiply by ``exp(-dt / tau)`` in place of ``1 - dt / tau``.
+
+As in hxtorch the values of the model of `tau_mem` and `tau_syn` are these factors, as in
+``HXTransformedModelParameter(exp(-dt / tau), lambda factor: -dt / log(factor))``. A :class:`HXParameter`, and so a number, has
+one value for the model and the chip, and is the time constant itself [s]; hxtorch would take it for a factor.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..functional.lif import time_constant_of
+from ..parameter import HXParameter
 from .neuron import Neuron
 from .neuron_arguments import document
 from .readout_neuron import ReadoutNeuron
@@ -25,12 +32,20 @@ class _Exponential:
     def params_in_steps(self) -> dict[str, Any]:
         """Return the values that the numerics take, by name."""
         values: dict[str, Any] = super().params_in_steps()  # type: ignore[misc]  # of the neurons it is mixed into
-        return {**values, **{name: _exponential(values[name], self.experiment.dt) for name in ("tau_mem", "tau_syn")}}
+        for name in ("tau_mem", "tau_syn"):
+            if isinstance(getattr(self, name), HXParameter):  # one value for both worlds: a time
+                values[name] = _exponential(values[name], self.experiment.dt)
+            else:
+                values[name] = time_constant_of(name, values[name], self.experiment.dt)
+        return values
 
 
 @document
 class NeuronExp(_Exponential, Neuron):
-    """As :class:`Neuron`, with exponential factors.
+    """As :class:`Neuron`, with exponential factors ``exp(-dt / tau)``.
+
+    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters
+    is the factor.
 
     Parameters
     ----------
@@ -58,7 +73,10 @@ class NeuronExp(_Exponential, Neuron):
 
 @document
 class ReadoutNeuronExp(_Exponential, ReadoutNeuron):
-    """As :class:`ReadoutNeuron`, with exponential factors.
+    """As :class:`ReadoutNeuron`, with exponential factors ``exp(-dt / tau)``.
+
+    `tau_mem` and `tau_syn` are time constants [s] if they are numbers or an HXParameter; the model's value of other parameters
+    is the factor.
 
     Parameters
     ----------

@@ -33,7 +33,44 @@ def carried(handle: Any, name: str) -> Tensor:
     return value
 
 
-class HXBaseExperimentModule(torch.nn.Module):
+class HXTorchFunctionMixin:
+    """What modules that compute share: `func`, which is made of `forward_func`.
+
+    Examples
+    --------
+    >>> import bss2sim.hxtorch as hxsnn
+    >>> issubclass(hxsnn.IAFNeuron, hxsnn.modules.hx_module.HXTorchFunctionMixin)
+    True
+    """
+
+    def forward_func(self, *input: Any, hw_data: Any = None) -> Any:
+        """Compute the output; subclasses do.
+
+        Raises
+        ------
+        InputError
+            If the subclass does not.
+        """
+        raise InputError(f"{type(self).__name__} has no forward_func(self, *inputs); write one")
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The computation as a function ``func(inputs, hw_data=None)`` of the tuple of input handles."""
+        return self._prepare_func(self.forward_func)
+
+    def _prepare_func(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a function of handles the form of `func`; `hw_data` is left out for one that does not take it."""
+        takes = inspect.signature(function).parameters
+        with_data = "hw_data" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+
+        def call(inputs: Any, hw_data: Any = None) -> Any:
+            handles = inputs if isinstance(inputs, tuple) else (inputs,)
+            return function(*handles, hw_data=hw_data) if with_data else function(*handles)
+
+        return call
+
+
+class HXBaseExperimentModule(HXTorchFunctionMixin, torch.nn.Module):
     """Base of what can be connected in an experiment.
 
     A module of your own sets ``output_type`` to a class of handles and has a method ``forward_func(self, *inputs)``, or
@@ -73,32 +110,6 @@ class HXBaseExperimentModule(torch.nn.Module):
         super().__init__()
         self.experiment = check_instance("experiment", experiment, Experiment)
         self._output_handle = self.output_type()
-
-    def forward_func(self, *input: Any, hw_data: Any = None) -> Any:
-        """Compute the output; subclasses do.
-
-        Raises
-        ------
-        InputError
-            If the subclass does not.
-        """
-        raise InputError(f"{type(self).__name__} has no forward_func(self, *inputs); write one")
-
-    @property
-    def func(self) -> Callable[..., Any]:
-        """The computation as a function ``func(inputs, hw_data=None)`` of the tuple of input handles."""
-        return self._prepare_func(self.forward_func)
-
-    def _prepare_func(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Give a function of handles the form of `func`; `hw_data` is left out for one that does not take it."""
-        takes = inspect.signature(function).parameters
-        with_data = "hw_data" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
-
-        def call(inputs: Any, hw_data: Any = None) -> Any:
-            handles = inputs if isinstance(inputs, tuple) else (inputs,)
-            return function(*handles, hw_data=hw_data) if with_data else function(*handles)
-
-        return call
 
     def forward(self, *input: Any) -> Any:
         """Connect the module to its inputs.
@@ -168,7 +179,63 @@ class HXFunctionalModule(HXBaseExperimentModule):
     """
 
 
-class HXModule(HXBaseExperimentModule):
+class HXHardwareEntityMixin(HXBaseExperimentModule):
+    """What modules that have a counterpart on the chip share.
+
+    Examples
+    --------
+    >>> import bss2sim.hxtorch as hxsnn
+    >>> issubclass(hxsnn.Synapse, hxsnn.modules.hx_module.HXHardwareEntityMixin)
+    True
+    """
+
+    def __init__(self, experiment: Any, execution_instance: Any = None, chip_coordinate: Any = None) -> None:
+        from ..halco import DLSGlobal
+
+        super().__init__(experiment)
+        if execution_instance is None:
+            execution_instance = experiment.default_execution_instance
+        self.execution_instance = check_instance("execution_instance", execution_instance, ExecutionInstance)
+        self.chip_coordinate = DLSGlobal(0 if chip_coordinate is None else chip_coordinate)
+        self.execution_instance.modules.append(self)
+        self._changed_since_last_run = True
+
+    @property
+    def changed_since_last_run(self) -> bool:
+        """Whether the chip has to be configured anew; run() leaves it alone in mock mode."""
+        return self._changed_since_last_run
+
+    def reset_changed_since_last_run(self) -> None:
+        """Take the module as it is for unchanged."""
+        self._changed_since_last_run = False
+
+    def extra_repr(self) -> str:
+        """Name nothing; modules name their sizes."""
+        return ""
+
+    def register_hw_entity(self) -> None:
+        """Take a place on the chip; a module without neurons needs none."""
+
+    def configure_hw_entity(self, neuron_id: int, neuron_block: Any, coord: Any) -> Any:
+        """Configure a neuron on the chip; a module without neurons leaves the block as it is."""
+        return neuron_block
+
+    def post_process(self, hw_data: Any, runtime: float) -> Any:
+        """Turn recordings of a chip into tensors; a module without recordings has none."""
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        """Explain what builds networks of a real chip, which the emulated one does not have."""
+        if name in ("add_to_network_graph", "add_to_input_generator"):
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}: it builds the network of a real chip with pygrenade; run() takes "
+                f"the modules as "
+                "they are connected"
+            )
+        return super().__getattr__(name)
+
+
+class HXModule(HXHardwareEntityMixin):
     """Base of modules that have a counterpart on the chip.
 
     Parameters
@@ -199,27 +266,3 @@ class HXModule(HXBaseExperimentModule):
     >>> handle.spikes[0]
     tensor([[0., 0., 1.]])
     """
-
-    def __init__(self, experiment: Any, execution_instance: Any = None, chip_coordinate: Any = None) -> None:
-        from ..halco import DLSGlobal
-
-        super().__init__(experiment)
-        if execution_instance is None:
-            execution_instance = experiment.default_execution_instance
-        self.execution_instance = check_instance("execution_instance", execution_instance, ExecutionInstance)
-        self.chip_coordinate = DLSGlobal(0 if chip_coordinate is None else chip_coordinate)
-        self.execution_instance.modules.append(self)
-        self._changed_since_last_run = True
-
-    @property
-    def changed_since_last_run(self) -> bool:
-        """Whether the chip has to be configured anew; run() leaves it alone in mock mode."""
-        return self._changed_since_last_run
-
-    def reset_changed_since_last_run(self) -> None:
-        """Take the module as it is for unchanged."""
-        self._changed_since_last_run = False
-
-    def post_process(self, hw_data: Any, runtime: float) -> Any:
-        """Turn recordings of a chip into tensors; a module without recordings has none."""
-        return None

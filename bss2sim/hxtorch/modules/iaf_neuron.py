@@ -41,6 +41,7 @@ class IAFNeuron(Neuron):
     """
 
     extra_names: ClassVar[tuple[str, ...]] = EXTRA
+    leaks: ClassVar[bool] = False
 
     def __init__(
         self,

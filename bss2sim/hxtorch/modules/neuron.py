@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from bss2sim.chip_arguments import place_neurons
-from bss2sim.errors import InputError
+from bss2sim.errors import InputError, ParameterError
+from bss2sim.hardware.neuron_block import configure, disable_spiking
 from bss2sim.recording.grid import post_process
 from bss2sim.torch.arguments import check_positive
 from bss2sim.trace_values import trace_values
@@ -16,6 +18,7 @@ from bss2sim.trace_values import trace_values
 from ..functional import cuba_refractory_lif_integration
 from ..functional.threshold import check_method
 from ..handle import NeuronHandle, SynapseHandle
+from ..morphology import SingleCompartmentNeuron, check_block
 from ..observables import HardwareObservables
 from .batch_dropout import check_mask
 from .hx_module import carried
@@ -185,7 +188,63 @@ class Neuron(Population):
 
     def params_in_steps(self) -> dict[str, Any]:
         """Return the values that the numerics take, by name."""
-        return self.params_dict()
+        return {name: parameter.model_value for name, parameter in self.params_dict().items()}
+
+    leaks: ClassVar[bool] = True  # on the chip
+    fires: ClassVar[bool] = True
+
+    def register_hw_entity(self) -> None:
+        """Take circuits of the execution instance: those of `placement_constraint`, else the first that are free.
+
+        Runs place neurons that are not registered, all of an instance together.
+
+        Raises
+        ------
+        ParameterError
+            If circuits are taken, or there is no room.
+        """
+        structure = self.neuron_structure or SingleCompartmentNeuron(1)
+        self.execution_instance.neuron_placement.register_id(self.unit_ids, structure, self.placement_constraint)
+
+    @staticmethod
+    def create_default_hw_entity() -> Any:
+        """Return the configuration of a circuit as after power-on."""
+        from ..lola import AtomicNeuron
+
+        return AtomicNeuron()
+
+    def configure_hw_entity(self, neuron_id: int, neuron_block: Any, coord: Any) -> Any:
+        """Configure a neuron on the chip: its circuits as one, its event output, its leak, and its readout if the MADC records it.
+
+        Parameters
+        ----------
+        neuron_id : int
+            Index in the population.
+        neuron_block : lola.NeuronBlock
+            What is changed.
+        coord : LogicalNeuronOnDLS
+            Where the neuron is.
+
+        Returns
+        -------
+        NeuronBlock
+            The same.
+
+        Raises
+        ------
+        ParameterError
+            If an argument is of another kind, or there is no such neuron.
+        """
+        block = check_block(neuron_block)
+        if not 0 <= neuron_id < self.size:
+            raise ParameterError(f"neuron_id must be the index of a neuron, 0 .. {self.size - 1}; got {neuron_id!r}")
+        recorded = self.enable_madc_recording and self.record_neuron_id == neuron_id
+        registers = configure(
+            block.registers, [coord], spike_mask=[bool(self.mask[neuron_id]) and self.fires], enable_leak=self.leaks,
+            madc_neuron=0 if recorded else None,
+        )  # fmt: skip
+        block.registers = registers if self.fires else disable_spiking(registers, [coord])
+        return block
 
     def _jumps(self, input: tuple[Any, ...], hw_data: Any) -> Tensor:
         """Return the sum of the inputs, with recordings as long as the shortest; InputError if they do not fit."""
@@ -224,3 +283,11 @@ class Neuron(Population):
         names = ("leak", "reset", "threshold", "tau_mem", "tau_syn", "refractory_time", "holdoff_time")
         arguments = self._integrated(names, input, hw_data)
         return NeuronHandle(*cuba_refractory_lif_integration(**arguments, dt=self.experiment.dt))
+
+
+def __getattr__(name: str) -> Any:
+    """Find the classes that hxtorch has in this file."""
+    home = {"NeuronExp": "exponential", "EventPropNeuron": "eventprop"}.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__package__}.{home}"), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -41,6 +42,7 @@ class ReadoutNeuron(Neuron):
     """
 
     output_type: Any = ReadoutNeuronHandle
+    fires: ClassVar[bool] = False
     extra_names: ClassVar[tuple[str, ...]] = ("chip_coordinate", "e_coba_reversal", "e_coba_reference")
 
     def __init__(
@@ -82,3 +84,11 @@ class ReadoutNeuron(Neuron):
             self._jumps(input, hw_data), leak=p["leak"], tau_syn=p["tau_syn"], tau_mem=p["tau_mem"], hw_data=hw_data,
             dt=self.experiment.dt,
         ))  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Find the classes that hxtorch has in this file."""
+    home = {"ReadoutNeuronExp": "exponential"}.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__package__}.{home}"), name)

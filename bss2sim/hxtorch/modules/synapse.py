@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -138,3 +139,11 @@ class Synapse(Weights):
     def forward_func(self, input: NeuronHandle) -> SynapseHandle:  # type: ignore[override]  # takes one handle
         """Return the jumps that spikes (time, batch, input) cause."""
         return SynapseHandle(linear(spikes_of(input, self.in_features, self.weight.dtype), self.weight))
+
+
+def __getattr__(name: str) -> Any:
+    """Find the classes that hxtorch has in this file."""
+    home = {"EventPropSynapse": "eventprop"}.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__package__}.{home}"), name)

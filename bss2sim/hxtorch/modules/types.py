@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bss2sim.arrays import as_whole
+from bss2sim.calibration.target_fields import FIELDS
 from bss2sim.errors import ParameterError
 
 from ..parameter import HXBaseParameter, HXParameter
 from .hx_module import HXModule
+from .targets import read_targets, write_targets
 
 # In the order of the reference. Those of the chip alone are checked with the other arguments of the chip.
 OF_MODEL = ("leak", "reset", "threshold", "tau_mem", "tau_syn", "refractory_time", "holdoff_time")
@@ -140,18 +142,51 @@ class Population(BasePopulation):
         **hxparams: Any,
     ) -> None:
         super().__init__(size, experiment, execution_instance, chip_coordinate)
+        hxparams = {**self._calibratable_parameters_defaults, **hxparams}
         self._hxparams = tuple(hxparams)
         for name, value in hxparams.items():
             setattr(self, name, as_hx_parameter(name, value, self.size))
         self._calibrated_to: dict[str, Any] | None = None
+        self.calibrated_values: dict[str, Any] = {}  # what the chip was calibrated to last
 
-    def params_dict(self) -> dict[str, Any]:
-        """Return the values of the model by name."""
-        return {name: getattr(self, name).model_value for name in self._hxparams}
+    _calibratable_parameters_defaults: ClassVar[dict[str, Any]] = {
+        **{name: FIELDS[name].default for name in OF_MODEL}, "leak": 80, "reset": 80, "threshold": 125,
+        **{name: FIELDS[name].default for name in ("i_synin_gm", "membrane_capacitance", "synapse_dac_bias")},
+        "e_coba_reversal": None, "e_coba_reference": None,
+    }  # fmt: skip
+
+    def params_dict(self) -> dict[str, HXBaseParameter]:
+        """Return the parameters by name."""
+        return {name: getattr(self, name) for name in self._hxparams}
 
     def has_trainable_params(self) -> bool:
         """Whether a parameter of the neurons is trainable."""
         return any(getattr(self, name).is_trainable() for name in self._hxparams)
+
+    def set_trainable_params(self, chip: Any) -> None:
+        """Write trained parameters that have a function for it (see :meth:`HXBaseParameter.make_trainable`) to a chip.
+
+        Parameters
+        ----------
+        chip : lola.Chip
+            Where to; the neurons are where :meth:`register_hw_entity` or the run placed them.
+
+        Raises
+        ------
+        ParameterError
+            If the neurons have no place yet.
+        """
+        for parameter in self.params_dict().values():
+            if parameter.set_on_chip_func is not None:
+                parameter.set_on_chip(chip, self.execution_instance.neuron_placement.id2logicalneuron(self.unit_ids))
+
+    def calibration_from_params(self, targets: Any, neurons: Any) -> Any:
+        """Write the values of the hardware into the targets of a calibration; see :func:`targets.write_targets`."""
+        return write_targets(self, targets, neurons)
+
+    def params_from_calibration(self, targets: Any, neurons: Any) -> None:
+        """Take the values of the hardware from the targets of a calibration; see :func:`targets.read_targets`."""
+        read_targets(self, targets, neurons)
 
     def calib_changed_since_last_run(self) -> bool:
         """Whether a value on the chip is another one than when the changes were reset; never reset, all are.
@@ -159,7 +194,7 @@ class Population(BasePopulation):
         The reference compares names, not values, and does not notice changes.
         """
         before, now = self._calibrated_to, self._hardware_values()
-        return before is None or any(not _same(before[name], value) for name, value in now.items())
+        return before is None or any(not _same(before.get(name), value) for name, value in now.items())
 
     @property
     def changed_since_last_run(self) -> bool:
