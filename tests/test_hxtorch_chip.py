@@ -146,6 +146,69 @@ def test_calibration__from_a_file_is_used_as_it_is(tmp_path, chip):
     assert with_file.sum() > without.sum() > 0, "the threshold of the file is lower"
 
 
+def test_calibration__may_be_given_without_a_file(chip):
+    calibration = b2.calibrate(chip, b2.NeuronCalibTarget(threshold=125, reset=80))
+    uniform = b2.calibration.uniform_registers(calibration.registers)
+    found = []
+    for given in (calibration, calibration.registers, uniform):
+        network = Network()
+        instance = network.experiment.default_execution_instance
+        assert instance.load_calib(given) is given and instance.chip is not None
+        fired, _, info = network.run()
+        found.append(fired.membrane_cadc)
+        assert info.health["calibration_failed"] == 0
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+    instance = hxsnn.ExecutionInstance()
+    message = "calib_path must be the path of a calibration, a Calibration or a Dataset of registers; got 3"
+    with pytest.raises(ParameterError, match=message):
+        instance.load_calib(3)
+    with pytest.raises(ParameterError, match="register"):
+        instance.load_calib(uniform.drop_vars("threshold_v_threshold_code"))
+    assert instance.calib is None and not instance.calib_is_given
+
+
+def test_calibrate__gives_up_a_loaded_calibration(tmp_path, chip):
+    b2.calibrate(chip, b2.NeuronCalibTarget(threshold=100, reset=80)).to_netcdf(tmp_path / "calibration.nc")
+    network = Network()
+    instance = network.experiment.default_execution_instance
+    network.run()
+    own, loaded = instance.calib, instance.load_calib(tmp_path / "calibration.nc")
+    instance.calibrate()
+    assert instance.calib is not loaded and instance.calib.registers.equals(own.registers)
+    assert instance.n_calibrated == 2, "the codes of the file were on the chip; its own are written again"
+    instance.calibrate()
+    network.run()
+    assert instance.n_calibrated == 2, "nothing has changed"
+
+
+def test_calibrate__takes_the_populations_that_are_connected_or_ran_last(chip):
+    instance = hxsnn.ExecutionInstance()
+    experiment = hxsnn.Experiment(dt=DT)
+    experiment.default_execution_instance = instance
+    for _ in range(3):  # a cell of a notebook that ran three times: 600 neurons, more than there are circuits
+        synapses = hxsnn.Synapse(4, 200, experiment, transform=lambda weight: 55 * weight)
+        neurons = hxsnn.IAFNeuron(200, experiment, tau_mem=6e-6)
+    neurons(synapses(hxsnn.NeuronHandle(SPIKES)))
+    instance.calibrate()
+    made = instance.calib
+    hxsnn.run(experiment, STEPS)
+    assert instance.calib is made, "the run needs what calibrate() made"
+    neurons.tau_mem.hardware_value = 8e-6
+    instance.calibrate()
+    tau_mem = instance.calib.achieved.tau_mem
+    assert instance.n_calibrated == 2
+    np.testing.assert_allclose(tau_mem[:200], 8e-6, rtol=0.05)
+
+
+def test_calibrate__takes_all_that_were_made_if_none_was_connected():
+    network = Network()
+    instance = network.experiment.default_execution_instance
+    instance.calibrate()
+    made = instance.calib
+    network.run()
+    assert instance.calib is made
+
+
 def test_dropout__silences_neurons_on_the_chip():
     network = Network()
     network.dropout.train()
@@ -223,6 +286,24 @@ def test_hardware_mode__refuses():
     network.first.transform = lambda weight: weight[:1]
     with pytest.raises(ParameterError, match=r"transform must return weights \(6, 4\); it returned the shape \(1, 4\)"):
         network.run()
+
+
+@pytest.mark.parametrize(("in_dram", "period", "least"), [(False, "1.85", 3), (True, "6", 7)])
+def test_run__shorter_than_a_period_of_the_cadc(in_dram, period, least):
+    network = Network(enable_cadc_recording_placement_in_dram=in_dram)
+    network.readout.enable_cadc_recording_placement_in_dram = in_dram
+    spikes = torch.zeros(STEPS, 30, 4)
+    steps = 1 if not in_dram else 3
+    with pytest.raises(
+        InputError,
+        match=rf"IAFNeuron\(size=6\): the CADC took no sample in \d+ of 30 trials of {steps} steps of 1 us, as it takes one in "
+        rf"about {period} us; give run\(\) at least {least} steps, or the population enable_cadc_recording=False",
+    ):
+        network.run(spikes, steps)
+    fired, trace, _ = network.run(spikes, least)
+    assert fired.membrane_cadc.isfinite().all() and trace.membrane_cadc.shape == (least, 30, 2)
+    network.hidden.enable_cadc_recording = network.readout.enable_cadc_recording = False
+    network.run(spikes, 1)
 
 
 def test_connection__is_a_chip_of_this_process(chip):

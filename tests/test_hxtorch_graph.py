@@ -146,6 +146,10 @@ def test_errors__name_the_module(experiment):
         InputError, match="the input must carry 'graded_spikes'; a NeuronHandle carries spikes, membrane_cadc"
     ):
         hxsnn.run(experiment, 9)
+    neurons(hxsnn.SynapseHandle(torch.ones(9, 1, 3)), hxsnn.SynapseHandle(torch.ones(8, 1, 3)))
+    message = r"inputs must have the same number of steps and trials; got graded_spikes \(9, 1, 3\) and \(8, 1, 3\)"
+    with pytest.raises(InputError, match=message):
+        hxsnn.run(experiment, 9)
     neurons(hxsnn.SynapseHandle())
     with pytest.raises(InputError, match=r"graded_spikes of the input must be a tensor .*; got None"):
         hxsnn.run(experiment, 9)

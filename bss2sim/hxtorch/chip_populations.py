@@ -66,7 +66,7 @@ def prepare(instance: Any, modules: Iterable[Neuron], chip: Any) -> tuple[dict[A
     tuple
         Module -> placed population, and the calibration.
     """
-    modules = list(modules)
+    instance.populations = modules = list(modules)
     placed = dict(zip(modules, share_chip(*(population_of(module) for module in modules)), strict=True))
     if instance.calib_is_given:
         return placed, instance.calib
@@ -98,7 +98,7 @@ def configured(placed: dict[Any, Any], calibration: Any) -> Any:
     own = [module for module in placed if type(module).configure_hw_entity is not Neuron.configure_hw_entity]
     if not own and not any(functions.values()):
         return calibration
-    chip = Chip(calibration.registers.drop_attrs(deep=False))
+    chip = Chip(getattr(calibration, "registers", calibration).drop_attrs(deep=False))
     for module, parameters in functions.items():
         for parameter in parameters:
             parameter.set_on_chip(chip, _neurons(placed[module]))

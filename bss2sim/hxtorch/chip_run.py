@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -280,9 +281,24 @@ class ChipRun:
         self.saturated += int(result.weight_saturated.sum())
         self.failed += failed_neurons(ready.population, ready.calibration)
         cadc, madc = _tensor(result, "membrane"), _madc(result)
+        self._check_samples(module, cadc)
         if isinstance(module, ReadoutNeuron):
             return cadc, madc
         return self._dense(self.events[module]) if module.enable_spike_recording else None, cadc, madc
+
+    def _check_samples(self, module: Any, cadc: Tensor | None) -> None:
+        """Refuse a run that is so short that the CADC sampled some trial of a population not at all."""
+        if cadc is None or not cadc.isnan().any():
+            return
+        in_dram = module.enable_cadc_recording_placement_in_dram
+        configuration = self.connection.chip.configuration
+        period = configuration.cadc_period_dram if in_dram else configuration.cadc_period
+        n_empty = int(cadc.isnan().any(2).any(0).sum())
+        raise InputError(
+            f"{name_of(module)}: the CADC took no sample in {n_empty} of {cadc.shape[1]} trials of {self.n_step} steps of "
+            f"{self.experiment.dt * 1e6:.4g} us, as it takes one in about {period * 1e6:.4g} us; give run() at least "
+            f"{_least_steps(period, self.experiment.dt)} steps, or the population enable_cadc_recording=False"
+        )
 
     def _dense(self, events: Events) -> Tensor:
         """Return spikes on the grid, float32 (time, batch, neuron)."""
@@ -291,6 +307,11 @@ class ChipRun:
             dt=self.experiment.dt,
         )  # fmt: skip
         return torch.from_numpy(grid).float().transpose(0, 1)
+
+
+def _least_steps(period: float, dt: float) -> int:
+    """Return how many steps have a sample of the CADC for sure: a period, its jitter and a margin."""
+    return math.ceil(1.1 * period / dt)
 
 
 def _tensor(result: xr.Dataset, name: str) -> Tensor | None:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+import xarray as xr
+
 from bss2sim.errors import ParameterError, refuse_unknown_keywords
 
 from .lola import Chip
@@ -120,8 +122,10 @@ class ExecutionInstance(BaseExecutionInstance):
     ----------
     ID : int
         Number of the instance in this process.
-    calib : Calibration or None
-        What was loaded.
+    calib : Calibration, Dataset of registers or None
+        What was loaded, or made by a run.
+    populations : list
+        Populations of the last run, or calibration.
     modules : list
         Modules that were made with it, in their order.
     id_counter : int
@@ -169,6 +173,7 @@ class ExecutionInstance(BaseExecutionInstance):
         self.calib_is_given = False
         self.calibrated_to: Any = None  # (chip, target)
         self.n_calibrated = 0
+        self.populations: list[Any] = []
         self.modules: list[Any] = []
         self.id_counter = 0
         self.neuron_placement = NeuronPlacement()
@@ -178,7 +183,7 @@ class ExecutionInstance(BaseExecutionInstance):
     @property
     def chip(self) -> Any:
         """Configuration that the calibration found, a :class:`lola.Chip` of its own; None before it."""
-        return None if self.calib is None else Chip(self.calib.registers.drop_attrs(deep=False))
+        return None if self.calib is None else Chip(getattr(self.calib, "registers", self.calib).drop_attrs(deep=False))
 
     @property
     def has_madc_recording(self) -> bool:
@@ -203,22 +208,48 @@ class ExecutionInstance(BaseExecutionInstance):
                 module.set_trainable_params(chip)
         return chip
 
-    def load_calib(self, calib_path: str | Path) -> Any:
-        """Load the file of a calibration, keep it and return it; see :func:`bss2sim.load_calibration`."""
-        from bss2sim.calibration.result import load_calibration
+    def load_calib(self, calib_path: Any) -> Any:
+        """Take a calibration for the runs to come, keep it and return it.
 
-        self.calib = load_calibration(calib_path)
-        self.calib_is_given = True
+        Parameters
+        ----------
+        calib_path : str, Path, Calibration or Dataset
+            File of a calibration; or the calibration itself, or registers as :func:`bss2sim.simulate` takes them.
+
+        Raises
+        ------
+        ParameterError
+            If it is none of these, or the Dataset holds other things than all registers.
+        FileError
+            If the file cannot be read.
+        """
+        from bss2sim.calibration.result import Calibration, load_calibration
+        from bss2sim.hardware.registers import check_registers
+
+        if isinstance(calib_path, xr.Dataset):
+            check_registers(calib_path)
+        elif not isinstance(calib_path, str | Path | Calibration):
+            raise ParameterError(
+                f"calib_path must be the path of a calibration, a Calibration or a Dataset of registers; got {calib_path!r}"
+            )
+        self.calib = load_calibration(calib_path) if isinstance(calib_path, str | Path) else calib_path
+        self.calib_is_given, self.calibrated_to = True, None
         return self.calib
 
     def calibrate(self) -> None:
-        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes."""
+        """Calibrate the chip of :func:`init_hardware` to populations of this instance; runs do it when a value changes.
+
+        Populations are those that are connected, else those of the last run, else all that were made with the instance. A
+        calibration that was loaded is given up.
+        """
         from .chip_populations import prepare
         from .connection import connected
         from .modules.neuron import Neuron
 
-        populations = [module for module in self.modules if isinstance(module, Neuron)]
+        made = [module for module in self.modules if isinstance(module, Neuron)]
+        populations = _connected(made) or self.populations or made
         if populations:
+            self.calib_is_given = False
             prepare(self, populations, connected().chip)
 
     def take_ids(self, number: int) -> range:
@@ -226,3 +257,10 @@ class ExecutionInstance(BaseExecutionInstance):
         first = self.id_counter
         self.id_counter += number
         return range(first, self.id_counter)
+
+
+def _connected(populations: list[Any]) -> list[Any]:
+    """Return the populations that were called since the last run, in the order of the calls."""
+    managers = dict.fromkeys(module.experiment.modules for module in populations)
+    called = [step.module for manager in managers for step in manager.steps()]
+    return [module for module in called if module in populations]

@@ -246,8 +246,8 @@ class Neuron(Population):
         block.registers = registers if self.fires else disable_spiking(registers, [coord])
         return block
 
-    def _jumps(self, input: tuple[Any, ...]) -> Tensor:
-        """Return the sum of the inputs; InputError if they do not fit."""
+    def _jumps(self, input: tuple[Any, ...], hw_data: Any) -> Tensor:
+        """Return the sum of the inputs, with recordings as long as the shortest; InputError if they do not fit."""
         if not input:
             raise InputError("there is no input; pass a SynapseHandle")
         jumps = [carried(handle, "graded_spikes") for handle in input]
@@ -256,16 +256,25 @@ class Neuron(Population):
                 raise InputError(
                     f"graded_spikes must be (time, batch, neuron) with {self.size} neurons; got {tuple(jump.shape)}"
                 )
+        if hw_data is not None:  # of a run that was shorter than its inputs
+            shortest = min(map(len, jumps))
+            jumps = [jump[:shortest] for jump in jumps]
         total = jumps[0]
         for jump in jumps[1:]:
-            total = total + jump
+            try:
+                total = total + jump
+            except RuntimeError as reason:  # sizes that do not broadcast
+                raise InputError(
+                    f"inputs must have the same number of steps and trials; got graded_spikes {tuple(total.shape)} and "
+                    f"{tuple(jump.shape)}"
+                ) from reason
         return total
 
     def _integrated(self, names: tuple[str, ...], input: tuple[Any, ...], hw_data: Any) -> dict[str, Any]:
         """Return the arguments of a function that integrates these neurons."""
         values = self.params_in_steps()
         return {
-            "input": self._jumps(input), **{name: values[name] for name in names},
+            "input": self._jumps(input, hw_data), **{name: values[name] for name in names},
             "method": self.method, "alpha": self.alpha, "hw_data": hw_data,
         }  # fmt: skip
 
