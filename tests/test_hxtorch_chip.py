@@ -144,6 +144,15 @@ def test_calibration__from_a_file_is_used_as_it_is(tmp_path, chip):
     assert instance.calib is loaded and loaded.registers.equals(calibration.registers)
     without = Network().run()[0].spikes
     assert with_file.sum() > without.sum() > 0, "the threshold of the file is lower"
+    instance.calibrate()
+    assert instance.calib is not loaded and network.run()[0].spikes.sum() < with_file.sum()
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(STEPS - 10, STEPS - 10), (STEPS + 10, STEPS)])
+def test_runtime__outputs_have_the_steps_that_inputs_and_recordings_share(steps, rows):
+    fired, trace, info = Network().run(steps=steps)
+    assert len(fired.spikes) == len(fired.membrane_cadc) == len(fired.current) == len(trace.membrane_cadc) == rows
+    assert info.time["trial"] == pytest.approx(steps * DT)
 
 
 def test_dropout__silences_neurons_on_the_chip():
@@ -154,6 +163,22 @@ def test_dropout__silences_neurons_on_the_chip():
     mask = network.dropout.mask
     assert 0 < mask.sum() < 6
     assert not fired.spikes[..., mask == 0].any() and fired.spikes[..., mask == 1].any()
+
+
+def test_dropouts__that_disagree_are_no_chip():
+    for mock in (True, False):
+        experiment = hxsnn.Experiment(mock=mock)
+        hidden, *dropouts = hxsnn.IAFNeuron(6, experiment), *(hxsnn.BatchDropout(6, p, experiment) for p in (0.0, 1.0))
+        fired = hidden(hxsnn.Synapse(4, 6, experiment)(hxsnn.NeuronHandle(SPIKES)))
+        for dropout in dropouts:
+            dropout(fired)
+        if mock:
+            hxsnn.run(experiment, STEPS)
+            continue
+        with pytest.raises(
+            InputError, match=r"IAFNeuron\(size=6\) has two dropouts behind it; on a chip .* one dropout for both"
+        ):
+            hxsnn.run(experiment, STEPS)
 
 
 def test_loopback__returns_the_input_spikes():

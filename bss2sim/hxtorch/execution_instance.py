@@ -212,13 +212,17 @@ class ExecutionInstance(BaseExecutionInstance):
         return self.calib
 
     def calibrate(self) -> None:
-        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes."""
+        """Calibrate the chip of :func:`init_hardware` to the populations of this instance; runs do it when a value changes.
+
+        A calibration that was loaded is given up.
+        """
         from .chip_populations import prepare
         from .connection import connected
         from .modules.neuron import Neuron
 
         populations = [module for module in self.modules if isinstance(module, Neuron)]
         if populations:
+            self.calib_is_given = False
             prepare(self, populations, connected().chip)
 
     def take_ids(self, number: int) -> range:

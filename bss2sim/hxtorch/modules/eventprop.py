@@ -64,7 +64,7 @@ class EventPropNeuron(Neuron):
     def forward_func(self, *input: SynapseHandle, hw_data: Any = None) -> NeuronHandle:
         """Return spikes, membrane and current; several inputs are summed."""
         p = self.params_in_steps()
-        jumps = self._jumps(tuple(SynapseHandle(_with_times(handle)) for handle in input))
+        jumps = self._jumps(tuple(SynapseHandle(_with_times(handle)) for handle in input), hw_data)
         *_, madc = read_hw_data(hw_data, ("spikes", "cadc", "madc"), jumps.dtype)
         spikes, membrane, current = EventPropNeuronFunction.apply(
             jumps, p["leak"], p["reset"], p["threshold"], p["tau_syn"], p["tau_mem"], hw_data, self.experiment.dt,

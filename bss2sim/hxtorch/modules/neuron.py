@@ -246,8 +246,8 @@ class Neuron(Population):
         block.registers = registers if self.fires else disable_spiking(registers, [coord])
         return block
 
-    def _jumps(self, input: tuple[Any, ...]) -> Tensor:
-        """Return the sum of the inputs; InputError if they do not fit."""
+    def _jumps(self, input: tuple[Any, ...], hw_data: Any) -> Tensor:
+        """Return the sum of the inputs, of those beside measured data as long as all last; InputError if they do not fit."""
         if not input:
             raise InputError("there is no input; pass a SynapseHandle")
         jumps = [carried(handle, "graded_spikes") for handle in input]
@@ -256,6 +256,16 @@ class Neuron(Population):
                 raise InputError(
                     f"graded_spikes must be (time, batch, neuron) with {self.size} neurons; got {tuple(jump.shape)}"
                 )
+        if hw_data is not None:  # a chip may run for less time than its inputs last
+            n_step = min(len(jump) if jump.dim() < 4 else jump.shape[1] for jump in jumps)
+            jumps = [jump[..., :n_step, :, :] for jump in jumps]
+        shapes = [tuple(jump.shape) for jump in jumps]
+        try:
+            torch.broadcast_shapes(*shapes)
+        except RuntimeError as reason:
+            raise InputError(
+                f"inputs must have the same steps and trials; their graded_spikes are {', '.join(map(str, shapes))}"
+            ) from reason
         total = jumps[0]
         for jump in jumps[1:]:
             total = total + jump
@@ -265,7 +275,7 @@ class Neuron(Population):
         """Return the arguments of a function that integrates these neurons."""
         values = self.params_in_steps()
         return {
-            "input": self._jumps(input), **{name: values[name] for name in names},
+            "input": self._jumps(input, hw_data), **{name: values[name] for name in names},
             "method": self.method, "alpha": self.alpha, "hw_data": hw_data,
         }  # fmt: skip
 

@@ -81,7 +81,7 @@ class ReadoutNeuron(Neuron):
         """Return membrane and current; several inputs are summed."""
         p = self.params_in_steps()
         return ReadoutNeuronHandle(*cuba_li_integration(
-            self._jumps(input), leak=p["leak"], tau_syn=p["tau_syn"], tau_mem=p["tau_mem"], hw_data=hw_data,
+            self._jumps(input, hw_data), leak=p["leak"], tau_syn=p["tau_syn"], tau_mem=p["tau_mem"], hw_data=hw_data,
             dt=self.experiment.dt,
         ))  # fmt: skip
 
