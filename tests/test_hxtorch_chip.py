@@ -7,6 +7,7 @@ import torch
 import bss2sim as b2
 import bss2sim.hxtorch as hxsnn
 from bss2sim.errors import InputError, ParameterError
+from bss2sim.hxtorch import chip_run
 
 DT, STEPS, BATCH = 1e-6, 40, 3
 TRACE = {"trace_offset": -48.0, "trace_scale": 1 / 45}
@@ -114,8 +115,14 @@ def test_runs__have_noise_of_their_own_and_can_be_repeated():
     assert len(network.experiment.last_run_chip_configs) == 2
 
 
-def test_calibration__is_made_again_when_a_value_on_the_chip_changes():
-    network = Network()
+def test_calibration__is_made_again_when_a_value_on_the_chip_changes(monkeypatch):
+    network, programmed = Network(), []
+
+    def note(*args, run, **kwargs):
+        programmed.append(run)
+        return b2.simulate(*args, run=run, **kwargs)
+
+    monkeypatch.setattr(chip_run, "simulate", note)
     instance = network.experiment.default_execution_instance
     network.run()
     first = instance.calib
@@ -130,6 +137,9 @@ def test_calibration__is_made_again_when_a_value_on_the_chip_changes():
     finally:
         network.hidden.threshold.model_value, network.hidden.threshold.hardware_value = 1.0, 125
     assert instance.calib is not first
+    assert programmed == [0] * 6 + [1] * 2, (
+        "of two populations each: noise of writing the codes is new when they are written"
+    )
     codes = [c.registers.threshold_v_threshold_code.values[0] for c in (first, instance.calib)]
     assert codes[1] < codes[0]
 

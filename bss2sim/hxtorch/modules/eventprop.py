@@ -22,7 +22,8 @@ class EventPropNeuron(Neuron):
     """As :class:`Neuron`, with gradients of spike times, see :class:`functional.EventPropNeuronFunction`.
 
     `method` and `alpha` are those of SuperSpike: other values than the defaults are refused. Synapses before it should be an
-    :class:`EventPropSynapse`, which hands gradients of spike times on.
+    :class:`EventPropSynapse`, which hands gradients of spike times on, and so should those behind it: of a :class:`Synapse` there
+    it would take the gradient of a spike for that of its time.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class EventPropNeuron(Neuron):
     >>> print(f"{synapses.weight.grad.item():.1e}")
     4.1e-07
     """
+
+    takes_times = True
 
     def _set_up(self, kind: Any, given: dict[str, Any]) -> None:
         """Refuse what is of SuperSpike, then go on as all neurons."""

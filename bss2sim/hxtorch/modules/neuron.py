@@ -192,6 +192,7 @@ class Neuron(Population):
 
     leaks: ClassVar[bool] = True  # on the chip
     fires: ClassVar[bool] = True
+    takes_times: ClassVar[bool] = False  # inputs (2, time, batch, neuron) that bring gradients of spike times back
 
     def register_hw_entity(self) -> None:
         """Take circuits of the execution instance: those of `placement_constraint`, else the first that are free.
@@ -256,6 +257,11 @@ class Neuron(Population):
                 raise InputError(
                     f"graded_spikes must be (time, batch, neuron) with {self.size} neurons; got {tuple(jump.shape)}"
                 )
+        if not self.takes_times and any(jump.dim() == 4 for jump in jumps):
+            raise InputError(
+                "an EventPropSynapse needs an EventPropNeuron behind it, for gradients of spike times; one whose threshold is out "
+                "of reach reads out. Or put a Synapse here"
+            )
         if hw_data is not None:  # a chip may run for less time than its inputs last
             n_step = min(len(jump) if jump.dim() < 4 else jump.shape[1] for jump in jumps)
             jumps = [jump[..., :n_step, :, :] for jump in jumps]
