@@ -175,6 +175,19 @@ def test_dropout__silences_neurons_on_the_chip():
     assert not fired.spikes[..., mask == 0].any() and fired.spikes[..., mask == 1].any()
 
 
+@pytest.mark.filterwarnings("ignore:.*calibration failed for 2 of")
+@pytest.mark.filterwarnings("ignore:2 of 12 weights saturate")
+def test_health__counts_neurons_that_could_not_be_calibrated_and_weights_that_do_not_fit():
+    hxsnn.init_hardware(b2.EmulatedChip(seed=0))
+    experiment = hxsnn.Experiment(dt=DT)
+    synapses = hxsnn.Synapse(4, 3, experiment, transform=lambda weight: 55 * weight)
+    neurons = hxsnn.IAFNeuron(3, experiment, **POTENTIALS, placement_constraint=[35, 36, 268])
+    with torch.no_grad():
+        synapses.weight.fill_(1.0)[0, :2] = torch.tensor([1.2, -3.0])
+    neurons(synapses(hxsnn.NeuronHandle(SPIKES)))
+    assert hxsnn.run(experiment, STEPS).health == {"weight_saturated": 2, "calibration_failed": 2}
+
+
 def test_dropouts__that_disagree_are_no_chip():
     for mock in (True, False):
         experiment = hxsnn.Experiment(mock=mock)
