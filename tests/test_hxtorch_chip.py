@@ -149,6 +149,7 @@ def test_calibration__from_a_file_is_used_as_it_is(tmp_path, chip):
     calibration.to_netcdf(tmp_path / "calibration.nc")
     network = Network()
     instance = network.experiment.default_execution_instance
+    instance.calibrate()
     loaded = instance.load_calib(tmp_path / "calibration.nc")
     with_file = network.run()[0].spikes
     assert instance.calib is loaded and loaded.registers.equals(calibration.registers)

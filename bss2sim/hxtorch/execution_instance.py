@@ -208,7 +208,7 @@ class ExecutionInstance(BaseExecutionInstance):
         from bss2sim.calibration.result import load_calibration
 
         self.calib = load_calibration(calib_path)
-        self.calib_is_given = True
+        self.calib_is_given, self.calibrated_to = True, None
         return self.calib
 
     def calibrate(self) -> None:

@@ -98,7 +98,7 @@ def write_targets(population: Any, targets: Any, neurons: Any) -> Any:
         if name in TIMES:
             value = value * (1e6 if isinstance(array, Microseconds) else 1.0)
         value = np.broadcast_to(value, (*shape[:-1], population.size))
-        if not (value.astype(array.dtype) == value).all():  # no integers, which would cut them off
+        if array.dtype.kind in "iu" and (value % 1 != 0).any():  # no integers, which would cut them off
             array = array.astype(np.float64)
             setattr(target, name, array)
         array[..., where] = np.repeat(value, repeat, axis=-1)
