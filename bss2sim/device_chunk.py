@@ -19,6 +19,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._arrays: dict[str, tuple[Any, tuple[int, ...]]] = {}
+        self._sent: dict[str, np.ndarray] = {}  # on its way until the name is used again
 
     def take(self, name: str, shape: int | tuple[int, ...], dtype: Any) -> Any:
         """Return an array that is not initialised, of one element at least along each axis."""
@@ -36,7 +37,8 @@ class Memory:
         """Queue a copy of a small array to the GPU; an empty one becomes elements that nobody reads."""
         target = self.take(name, array.shape, array.dtype)
         if array.size:
-            streams.copy_up(np.ascontiguousarray(array), target, stream)
+            self._sent[name] = np.ascontiguousarray(array)
+            streams.copy_up(self._sent[name], target, stream)
         return target
 
 

@@ -101,6 +101,29 @@ def test_targets__become_those_of_the_package():
     assert NeuronCalibTarget(i_synin_gm=np.full((2, 512), 400)).to_bss2sim().synin_mode == "uncalibrated"
 
 
+def test_targets__keep_fractions_of_the_values_of_populations():
+    neurons = hxsnn.IAFNeuron(1, hxsnn.Experiment(mock=True), threshold=99.75)
+    dense = SpikingCalibTarget(neuron_target=NeuronCalibTarget.DenseDefault)
+    neurons.calibration_from_params(dense, [SingleCompartmentNeuron(1).place(3)])
+    assert dense.neuron_target.threshold[2:5].tolist() == [125, 99.75, 125]
+    assert dense.neuron_target.reset.dtype.kind == "i"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: NeuronCalibTarget.DenseDefault,
+        SpikingCalibTarget,
+        refractory_period.Settings,
+        lola.Chip,
+        lola.NeuronBlock,
+    ],
+)
+def test_fields__that_do_not_exist_cannot_be_set(make):
+    with pytest.raises(AttributeError, match="object has no attribute 'thresold'"):
+        make().thresold = 3
+
+
 def test_times__know_their_unit():
     class Unit:
         symbol = "ns"
@@ -150,6 +173,12 @@ def test_targets__of_populations_refuse():
         AttributeError, match=r"i_synin_gm is one for all neurons of a chip: the target has \[600, 600\], this"
     ):
         other.calibration_from_params(dense, places)
+    dense.neuron_target.i_synin_gm = np.array([400, 600])
+    swapped = hxsnn.IAFNeuron(2, experiment, i_synin_gm=(600, 400))
+    with pytest.raises(
+        AttributeError, match=r"the target has \[400, 600\], this population asks for \[600, 400\]; give"
+    ):
+        swapped.calibration_from_params(dense, places)
     dense.neuron_target.tau_syn[0, 1] = 3.0
     with pytest.raises(
         ParameterError, match="tau_syn of the targets differs between the synaptic inputs, and the model has one"
@@ -233,6 +262,10 @@ def test_settings__refuse():
         refractory_period.calculate_settings(1e-6, -1e-6)
     with pytest.raises(ParameterError, match=r"chip must be a lola\.Chip; got 3"):
         refractory_period.calculate_settings(1e-6).apply_to_chip(3)
+    settings = refractory_period.calculate_settings(1e-6)
+    settings.fast_clock = 2.5
+    with pytest.raises(ParameterError, match=r"fast_clock must be a whole number from 0 to 15; got 2\.5"):
+        settings.apply_to_chip(lola.Chip())
     with pytest.raises(ParameterError, match="refractory_counters must be 512 whole numbers; got None"):
         refractory_period.Settings().apply_to_chip(lola.Chip())
 
@@ -275,6 +308,8 @@ def test_lola__refuses():
         circuit.threshold.enable = 1
     with pytest.raises(ParameterError, match="leak must be that of another circuit, or set its fields; got 3"):
         circuit.leak = 3
+    with pytest.raises(ParameterError, match="neuron_block must be a NeuronBlock; got 3"):
+        lola.Chip().neuron_block = 3
     with pytest.raises(ParameterError, match="a circuit must be an AtomicNeuron; got 3"):
         block.atomic_neurons[0] = 3
     with pytest.raises(

@@ -7,6 +7,7 @@ import torch
 import bss2sim as b2
 import bss2sim.hxtorch as hxsnn
 from bss2sim.errors import InputError, ParameterError
+from bss2sim.hxtorch import chip_run
 
 DT, STEPS, BATCH = 1e-6, 40, 3
 TRACE = {"trace_offset": -48.0, "trace_scale": 1 / 45}
@@ -114,8 +115,14 @@ def test_runs__have_noise_of_their_own_and_can_be_repeated():
     assert len(network.experiment.last_run_chip_configs) == 2
 
 
-def test_calibration__is_made_again_when_a_value_on_the_chip_changes():
-    network = Network()
+def test_calibration__is_made_again_when_a_value_on_the_chip_changes(monkeypatch):
+    network, programmed = Network(), []
+
+    def note(*args, run, **kwargs):
+        programmed.append(run)
+        return b2.simulate(*args, run=run, **kwargs)
+
+    monkeypatch.setattr(chip_run, "simulate", note)
     instance = network.experiment.default_execution_instance
     network.run()
     first = instance.calib
@@ -130,6 +137,9 @@ def test_calibration__is_made_again_when_a_value_on_the_chip_changes():
     finally:
         network.hidden.threshold.model_value, network.hidden.threshold.hardware_value = 1.0, 125
     assert instance.calib is not first
+    assert programmed == [0] * 6 + [1] * 2, (
+        "of two populations each: noise of writing the codes is new when they are written"
+    )
     codes = [c.registers.threshold_v_threshold_code.values[0] for c in (first, instance.calib)]
     assert codes[1] < codes[0]
 
@@ -139,11 +149,21 @@ def test_calibration__from_a_file_is_used_as_it_is(tmp_path, chip):
     calibration.to_netcdf(tmp_path / "calibration.nc")
     network = Network()
     instance = network.experiment.default_execution_instance
+    instance.calibrate()
     loaded = instance.load_calib(tmp_path / "calibration.nc")
     with_file = network.run()[0].spikes
     assert instance.calib is loaded and loaded.registers.equals(calibration.registers)
     without = Network().run()[0].spikes
     assert with_file.sum() > without.sum() > 0, "the threshold of the file is lower"
+    instance.calibrate()
+    assert instance.calib is not loaded and network.run()[0].spikes.sum() < with_file.sum()
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(STEPS - 10, STEPS - 10), (STEPS + 10, STEPS)])
+def test_runtime__outputs_have_the_steps_that_inputs_and_recordings_share(steps, rows):
+    fired, trace, info = Network().run(steps=steps)
+    assert len(fired.spikes) == len(fired.membrane_cadc) == len(fired.current) == len(trace.membrane_cadc) == rows
+    assert info.time["trial"] == pytest.approx(steps * DT)
 
 
 def test_calibration__may_be_given_without_a_file(chip):
@@ -217,6 +237,35 @@ def test_dropout__silences_neurons_on_the_chip():
     mask = network.dropout.mask
     assert 0 < mask.sum() < 6
     assert not fired.spikes[..., mask == 0].any() and fired.spikes[..., mask == 1].any()
+
+
+@pytest.mark.filterwarnings("ignore:.*calibration failed for 2 of")
+@pytest.mark.filterwarnings("ignore:2 of 12 weights saturate")
+def test_health__counts_neurons_that_could_not_be_calibrated_and_weights_that_do_not_fit():
+    hxsnn.init_hardware(b2.EmulatedChip(seed=0))
+    experiment = hxsnn.Experiment(dt=DT)
+    synapses = hxsnn.Synapse(4, 3, experiment, transform=lambda weight: 55 * weight)
+    neurons = hxsnn.IAFNeuron(3, experiment, **POTENTIALS, placement_constraint=[35, 36, 268])
+    with torch.no_grad():
+        synapses.weight.fill_(1.0)[0, :2] = torch.tensor([1.2, -3.0])
+    neurons(synapses(hxsnn.NeuronHandle(SPIKES)))
+    assert hxsnn.run(experiment, STEPS).health == {"weight_saturated": 2, "calibration_failed": 2}
+
+
+def test_dropouts__that_disagree_are_no_chip():
+    for mock in (True, False):
+        experiment = hxsnn.Experiment(mock=mock)
+        hidden, *dropouts = hxsnn.IAFNeuron(6, experiment), *(hxsnn.BatchDropout(6, p, experiment) for p in (0.0, 1.0))
+        fired = hidden(hxsnn.Synapse(4, 6, experiment)(hxsnn.NeuronHandle(SPIKES)))
+        for dropout in dropouts:
+            dropout(fired)
+        if mock:
+            hxsnn.run(experiment, STEPS)
+            continue
+        with pytest.raises(
+            InputError, match=r"IAFNeuron\(size=6\) has two dropouts behind it; on a chip .* one dropout for both"
+        ):
+            hxsnn.run(experiment, STEPS)
 
 
 def test_loopback__returns_the_input_spikes():

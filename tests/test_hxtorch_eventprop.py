@@ -135,6 +135,16 @@ def test_function__measured_spikes_take_the_place_of_the_models():
     assert not low.grad.any(), "the membrane of the model would not rise there"
 
 
+def test_synapses__refuse_neurons_without_gradients_of_times():
+    experiment = hxsnn.Experiment(mock=True)
+    synapses, readout = hxsnn.modules.EventPropSynapse(1, 2, experiment), hxsnn.ReadoutNeuron(2, experiment)
+    readout(synapses(hxsnn.NeuronHandle(torch.zeros(5, 1, 1))))
+    with pytest.raises(
+        InputError, match=r"an EventPropSynapse needs an EventPropNeuron behind it, .* Or put a Synapse here"
+    ):
+        hxsnn.run(experiment, 5)
+
+
 def test_function__refuses():
     jumps = torch.zeros(5, 1, 1)
     threshold = torch.tensor(1.0, requires_grad=True)

@@ -147,7 +147,7 @@ def test_errors__name_the_module(experiment):
     ):
         hxsnn.run(experiment, 9)
     neurons(hxsnn.SynapseHandle(torch.ones(9, 1, 3)), hxsnn.SynapseHandle(torch.ones(8, 1, 3)))
-    message = r"inputs must have the same number of steps and trials; got graded_spikes \(9, 1, 3\) and \(8, 1, 3\)"
+    message = r"inputs must have the same steps and trials; their graded_spikes are \(9, 1, 3\), \(8, 1, 3\)"
     with pytest.raises(InputError, match=message):
         hxsnn.run(experiment, 9)
     neurons(hxsnn.SynapseHandle())

@@ -131,3 +131,11 @@ def test_make_trainable__values_that_are_set_later_stay_with_the_optimizer():
 def test_make_trainable__refuses():
     with pytest.raises(ParameterError, match=r"only numbers and tensors can be made trainable; .* is 'high'"):
         hxsnn.HXParameter("high").make_trainable()
+    parameter = hxsnn.HXParameter(3.0).make_trainable()
+    with pytest.raises(
+        ParameterError, match=r"a trainable value keeps its shape \(\); got \(2,\): make it trainable with as many"
+    ):
+        parameter.hardware_value = torch.ones(2)
+    several = hxsnn.HXParameter(torch.ones(2)).make_trainable()
+    several.hardware_value = torch.tensor([4.0])
+    assert several.model_value.tolist() == [4.0, 4.0]

@@ -250,6 +250,13 @@ def test_dropout__drops_whole_neurons_once_a_run(experiment):
     assert dropout.mask.all() and neurons.mask.all() and left.spikes.any()
 
 
+def test_inputs__that_do_not_fit_together_are_refused(experiment):
+    readout = hxsnn.ReadoutNeuron(2, experiment)
+    readout(hxsnn.SynapseHandle(torch.zeros(5, 3, 2)), hxsnn.SynapseHandle(torch.zeros(4, 3, 2)))
+    with pytest.raises(InputError, match=r"same steps and trials; their graded_spikes are \(5, 3, 2\), \(4, 3, 2\)"):
+        hxsnn.run(experiment, 5)
+
+
 def test_dropout__refuses(experiment):
     with pytest.raises(ParameterError, match=r"dropout must be a probability, 0 to 1; got 1\.5"):
         hxsnn.BatchDropout(2, 1.5, experiment)

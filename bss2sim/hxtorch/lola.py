@@ -234,9 +234,20 @@ class NeuronBlock:
     array([ 0, 40,  0])
     """
 
+    __slots__ = ("_registers",)
+
     def __init__(self, registers: xr.Dataset | None = None) -> None:
         self.registers = default_registers() if registers is None else registers
-        self.atomic_neurons, self.backends = _Circuits(self), _Backends(self)
+
+    @property
+    def atomic_neurons(self) -> _Circuits:
+        """The circuits."""
+        return _Circuits(self)
+
+    @property
+    def backends(self) -> _Backends:
+        """The clocks."""
+        return _Backends(self)
 
     @property
     def registers(self) -> xr.Dataset:
@@ -279,8 +290,21 @@ class Chip:
     15
     """
 
+    __slots__ = ("_neuron_block",)
+
     def __init__(self, registers: xr.Dataset | None = None) -> None:
         self.neuron_block = NeuronBlock(registers)
+
+    @property
+    def neuron_block(self) -> NeuronBlock:
+        """The circuits."""
+        return self._neuron_block
+
+    @neuron_block.setter
+    def neuron_block(self, block: NeuronBlock) -> None:
+        if not isinstance(block, NeuronBlock):
+            raise ParameterError(f"neuron_block must be a NeuronBlock; got {block!r}")
+        self._neuron_block = block
 
 
 class SynapseWeightMatrix:

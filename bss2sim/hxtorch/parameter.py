@@ -68,8 +68,14 @@ class HXBaseParameter(torch.nn.Module):
     def _set_model_value(self, value: Value) -> None:
         """Set the value of the model; of a trainable one the numbers, so that optimizers keep hold of it."""
         if isinstance(self._model_value, torch.nn.Parameter) and not isinstance(value, torch.nn.Parameter):
+            tensor = torch.as_tensor(value)
+            if tensor.numel() != 1 and tensor.shape != self._model_value.shape:
+                raise ParameterError(
+                    f"a trainable value keeps its shape {tuple(self._model_value.shape)}; got {tuple(tensor.shape)}: make it "
+                    "trainable with as many values, or give a torch.nn.Parameter and tell the optimizer of it"
+                )
             with torch.no_grad():
-                self._model_value.copy_(torch.as_tensor(value))
+                self._model_value.copy_(tensor.reshape(()) if tensor.numel() == 1 else tensor)
         else:
             self._model_value = value
 

@@ -19,7 +19,8 @@ def run(experiment: Experiment, runtime: int | None) -> ExecutionInfo | None:
     experiment : Experiment
         What was connected.
     runtime : int or None
-        Length on a chip [steps of dt]. In mock mode runs are as long as their inputs, whatever it is.
+        Length on a chip [steps of dt]; outputs have the steps that inputs and recordings have in common. In mock mode runs are as
+        long as their inputs, whatever it is.
 
     Returns
     -------

@@ -68,7 +68,10 @@ def pinned(size):
 
 
 def copy_up(host, array, stream):
-    """Queue a copy to the GPU. Of `host` a copy is made at once, unless it is pinned: then it must stay as it is."""
+    """Queue a copy to the GPU. `host` must stay as it is until the stream is done with it.
+
+    Most drivers copy memory that is not pinned aside at once; where the GPU reads the memory of processes itself, they need not.
+    """
     array.copy_to_device(host, stream)
 
 
@@ -102,6 +105,7 @@ class Copier:
         self._blocks = []
         self._done = []
         self._turn = 0
+        self._sent = []  # what is not pinned and may be on its way, less than WORTH_PINNING in all
 
     def _pieces(self, size, item):
         """Yield the pieces (low, high, number of their block) of an array of `size` elements of `item` bytes."""
@@ -121,7 +125,8 @@ class Copier:
         if size == 0:
             return
         if not self._pins:
-            copy_up(np.ascontiguousarray(read(0, size)), _part(array, 0, size), self.stream)
+            self._sent.append(np.ascontiguousarray(read(0, size)))
+            copy_up(self._sent[-1], _part(array, 0, size), self.stream)
             return
         for low, high, turn in self._pieces(size, array.dtype.itemsize):
             if self._done[turn] is not None:
@@ -159,6 +164,7 @@ class Copier:
     def close(self):
         """Wait for the copies, and give the pinned memory back."""
         finish(self.stream)
+        self._sent = []
         if self._blocks:
             self._blocks = []
             flush()

@@ -13,6 +13,7 @@ from ordering import Recorder, concurrent
 
 import bss2sim as b2
 from bss2sim import device_run
+from bss2sim.device_chunk import Memory
 from bss2sim.kernels import cuda as gpu
 from bss2sim.kernels import cuda_streams as streams
 
@@ -240,3 +241,25 @@ def handed_over(recorder, monkeypatch, array, theirs):
             return super().__dlpack__(stream=stream, **more)
 
     return Asked(array)
+
+
+@pytest.mark.parametrize("send", ["memory", "copier"])
+def test_plain_memory__stays_until_it_is_copied(monkeypatch, send):
+    sent, copy = [], streams.copy_up
+
+    def note(host, array, stream):
+        sent.append(weakref.ref(host))
+        copy(host, array, stream)
+
+    monkeypatch.setattr(streams, "copy_up", note)
+    up, memory = streams.Copier(0), Memory()
+    if send == "memory":
+        memory.send("rows", np.ones(3), up.stream)
+    else:
+        up.up(lambda low, high: np.ones(high - low), 3, memory.take("flat", 3, np.float64))
+    gc.collect()
+    assert sent[0]() is not None, "the GPU may read the memory of the processor itself"
+    up.close()
+    memory = None
+    gc.collect()
+    assert sent[0]() is None

@@ -255,6 +255,8 @@ class ModuleManager(BaseModuleManager):
     def pre_process(self, instance: Any) -> None:
         """Get an experiment ready to run: draw the masks of dropouts."""
         self._handle_dropout_mask()
+        if not instance.mock:
+            self._check_masks()
 
     def _handle_dropout_mask(self) -> None:
         """Draw the mask of each dropout and hand it to the neurons before it.
@@ -281,6 +283,16 @@ class ModuleManager(BaseModuleManager):
             module.set_mask()
             before[0].mask = module.mask
             self._masked.append((before[0], before[0].mask))
+
+    def _check_masks(self) -> None:
+        """Refuse what a chip cannot do: neurons whose spikes go to one dropout and not to another."""
+        masks: dict[Any, Any] = {}
+        for neurons, mask in self._masked:
+            if not torch.equal(masks.setdefault(neurons, mask), mask):
+                raise InputError(
+                    f"{name_of(neurons)} has two dropouts behind it; on a chip a neuron sends its spikes to all or to none: take "
+                    "one dropout for both, a population for each, or mock=True"
+                )
 
     def _handle_wrappers(self) -> dict[Any, Step]:
         """Return the steps with each group as one."""

@@ -22,7 +22,8 @@ class EventPropNeuron(Neuron):
     """As :class:`Neuron`, with gradients of spike times, see :class:`functional.EventPropNeuronFunction`.
 
     `method` and `alpha` are those of SuperSpike: other values than the defaults are refused. Synapses before it should be an
-    :class:`EventPropSynapse`, which hands gradients of spike times on.
+    :class:`EventPropSynapse`, which hands gradients of spike times on, and so should those behind it: of a :class:`Synapse` there
+    it would take the gradient of a spike for that of its time.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ class EventPropNeuron(Neuron):
     4.1e-07
     """
 
+    takes_times = True
+
     def _set_up(self, kind: Any, given: dict[str, Any]) -> None:
         """Refuse what is of SuperSpike, then go on as all neurons."""
         if given["method"] != "superspike" or given["alpha"] != 50.0:
@@ -64,8 +67,7 @@ class EventPropNeuron(Neuron):
     def forward_func(self, *input: SynapseHandle, hw_data: Any = None) -> NeuronHandle:
         """Return spikes, membrane and current; several inputs are summed."""
         p = self.params_in_steps()
-        # time is not their first axis: they are not cut to recordings of a shorter run
-        jumps = self._jumps(tuple(SynapseHandle(_with_times(handle)) for handle in input), None)
+        jumps = self._jumps(tuple(SynapseHandle(_with_times(handle)) for handle in input), hw_data)
         *_, madc = read_hw_data(hw_data, ("spikes", "cadc", "madc"), jumps.dtype)
         spikes, membrane, current = EventPropNeuronFunction.apply(
             jumps, p["leak"], p["reset"], p["threshold"], p["tau_syn"], p["tau_mem"], hw_data, self.experiment.dt,

@@ -192,6 +192,7 @@ class Neuron(Population):
 
     leaks: ClassVar[bool] = True  # on the chip
     fires: ClassVar[bool] = True
+    takes_times: ClassVar[bool] = False  # inputs (2, time, batch, neuron) that bring gradients of spike times back
 
     def register_hw_entity(self) -> None:
         """Take circuits of the execution instance: those of `placement_constraint`, else the first that are free.
@@ -247,7 +248,7 @@ class Neuron(Population):
         return block
 
     def _jumps(self, input: tuple[Any, ...], hw_data: Any) -> Tensor:
-        """Return the sum of the inputs, with recordings as long as the shortest; InputError if they do not fit."""
+        """Return the sum of the inputs, of those beside measured data as long as all last; InputError if they do not fit."""
         if not input:
             raise InputError("there is no input; pass a SynapseHandle")
         jumps = [carried(handle, "graded_spikes") for handle in input]
@@ -256,18 +257,24 @@ class Neuron(Population):
                 raise InputError(
                     f"graded_spikes must be (time, batch, neuron) with {self.size} neurons; got {tuple(jump.shape)}"
                 )
-        if hw_data is not None:  # of a run that was shorter than its inputs
-            shortest = min(map(len, jumps))
-            jumps = [jump[:shortest] for jump in jumps]
+        if not self.takes_times and any(jump.dim() == 4 for jump in jumps):
+            raise InputError(
+                "an EventPropSynapse needs an EventPropNeuron behind it, for gradients of spike times; one whose threshold is out "
+                "of reach reads out. Or put a Synapse here"
+            )
+        if hw_data is not None:  # a chip may run for less time than its inputs last
+            n_step = min(len(jump) if jump.dim() < 4 else jump.shape[1] for jump in jumps)
+            jumps = [jump[..., :n_step, :, :] for jump in jumps]
+        shapes = [tuple(jump.shape) for jump in jumps]
+        try:
+            torch.broadcast_shapes(*shapes)
+        except RuntimeError as reason:
+            raise InputError(
+                f"inputs must have the same steps and trials; their graded_spikes are {', '.join(map(str, shapes))}"
+            ) from reason
         total = jumps[0]
         for jump in jumps[1:]:
-            try:
-                total = total + jump
-            except RuntimeError as reason:  # sizes that do not broadcast
-                raise InputError(
-                    f"inputs must have the same number of steps and trials; got graded_spikes {tuple(total.shape)} and "
-                    f"{tuple(jump.shape)}"
-                ) from reason
+            total = total + jump
         return total
 
     def _integrated(self, names: tuple[str, ...], input: tuple[Any, ...], hw_data: Any) -> dict[str, Any]:

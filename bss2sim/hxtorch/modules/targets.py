@@ -98,6 +98,9 @@ def write_targets(population: Any, targets: Any, neurons: Any) -> Any:
         if name in TIMES:
             value = value * (1e6 if isinstance(array, Microseconds) else 1.0)
         value = np.broadcast_to(value, (*shape[:-1], population.size))
+        if array.dtype.kind in "iu" and (value % 1 != 0).any():  # no integers, which would cut them off
+            array = array.astype(np.float64)
+            setattr(target, name, array)
         array[..., where] = np.repeat(value, repeat, axis=-1)
     _write_shared(population, target)
     for name, none in (("e_coba_reversal", [[np.inf], [-np.inf]]), ("e_coba_reference", np.nan)):
@@ -125,11 +128,11 @@ def _write_shared(population: Any, target: NeuronCalibTarget) -> None:
             value = np.broadcast_to(value, (N_INPUT,))
         before = np.asarray(getattr(target, name), object)
         default = getattr(defaults, name)
-        asked = [old for old in before.ravel().tolist() if old is not None and old != default]
-        new = value.ravel().tolist()
-        if value.size > N_INPUT or any(old not in new for old in asked):
+        asked = (before != None) & (before != default)  # noqa: E711  # of each entry
+        if value.size > N_INPUT or before.ndim > 1 or (asked & (before != value)).any():
             raise SharedTargetError(
-                f"{name} is one for all neurons of a chip: the target has {before.tolist()}, this population asks for {new}; give "
+                f"{name} is one for all neurons of a chip: the target has {before.tolist()}, this population asks for "
+                f"{value.ravel().tolist()}; give "
                 "all populations of an execution instance the same"
             )
         setattr(target, name, value.copy() if name == "i_synin_gm" else value.item())

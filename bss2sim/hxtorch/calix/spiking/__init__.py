@@ -16,7 +16,7 @@ from .neuron import NeuronCalibTarget
 __all__ = ["SpikingCalibTarget", "calibrate"]
 
 
-@dataclass
+@dataclass(slots=True)
 class SpikingCalibTarget:
     """What a chip is to be calibrated to.
 

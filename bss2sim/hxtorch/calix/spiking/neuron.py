@@ -35,7 +35,7 @@ class _Dense:
         return target
 
 
-@dataclass
+@dataclass(slots=True)
 class NeuronCalibTarget:
     """What the circuits of a chip are to be calibrated to. It can be changed, in contrast to :class:`bss2sim.NeuronCalibTarget`.
 

@@ -10,7 +10,8 @@ import numpy as np
 from bss2sim.calibration.refractory import refractory_registers
 from bss2sim.errors import ParameterError
 from bss2sim.hardware.clocks import LONGEST_HOLDOFF
-from bss2sim.hardware.coordinates import N_ATOMIC_NEURON
+from bss2sim.hardware.coordinates import N_ATOMIC_NEURON, one_in_range
+from bss2sim.hardware.registers import REGISTERS
 
 from ...lola import Chip, NeuronBlock
 from ..times import in_seconds
@@ -23,7 +24,7 @@ def _clock_period(clock_scale: Any, f_base: float = _clock_base_frequency) -> An
     return np.ldexp(1.0, np.asarray(clock_scale) + 1) / f_base
 
 
-@dataclass
+@dataclass(slots=True)
 class Settings:
     """Registers of the refractory clocks.
 
@@ -74,8 +75,8 @@ class Settings:
             if values.shape != (N_ATOMIC_NEURON,) or values.dtype.kind not in "iu":
                 raise ParameterError(f"{field} must be {N_ATOMIC_NEURON} whole numbers; got {getattr(self, field)!r}")
             registers[register].values[:] = values
-        registers["clock_scale_fast_code"].values[()] = self.fast_clock
-        registers["clock_scale_slow_code"].values[()] = self.slow_clock
+        for field, register in (("fast_clock", "clock_scale_fast_code"), ("slow_clock", "clock_scale_slow_code")):
+            registers[register].values[()] = one_in_range(field, getattr(self, field), REGISTERS[register].upper + 1)
         block.registers = registers
 
 
