@@ -41,7 +41,7 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no spikes, or one of a neuron beyond `n_neuron`.
+        If `run` has no spikes, one of a neuron beyond `n_neuron`, or spikes of trials that were taken away.
     ParameterError
         If `n_neuron` is not a positive whole number.
     UnknownKeywordError
@@ -62,6 +62,7 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     if "spikes" in run:
         count = run.spikes.sum("time", dtype=np.int64)
     elif "row_size" in run:
+        check_sparse("count_spikes", run)
         neuron = run.spike_neuron.values
         found = int(neuron.max()) + 1 if neuron.size else 0
         size = population_size(run) if n_neuron is None else n_neuron
@@ -96,7 +97,7 @@ def rates(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no spikes that can be counted, or no duration.
+        If `run` has no spikes that can be counted, those of trials that were taken away, or no duration.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -134,7 +135,7 @@ def intervals(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no sparse spikes.
+        If `run` has no sparse spikes, or those of trials that were taken away.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -174,7 +175,8 @@ def first_spikes(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has neither first nor sparse spikes, or a spike of a neuron beyond its population.
+        If `run` has neither first nor sparse spikes, a spike of a neuron beyond its population, or spikes of trials that
+        were taken away.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -221,4 +223,20 @@ def check_sparse(function: str, run: object, remedy: str = 'Recording(spikes="sp
         raise InputError(
             f"{function}: the run has no sparse spikes, only {first_few(run.data_vars) or 'nothing'}; "
             f"record them with {remedy}"
+        )
+    check_trials(function, run)
+
+
+def check_trials(function: str, run: xr.Dataset) -> None:
+    """Refuse sparse spikes of other trials than those of row_size, to which ``.isel(batch=1)`` leaves all spikes.
+
+    A trial may have fewer spikes than its row_size says: ``.isel(spike=...)`` chooses among them.
+    """
+    rows, trial = run.row_size.values.ravel(), run.spike_batch.values
+    found = np.bincount(trial, minlength=rows.size)
+    if found.size > rows.size or (found > rows).any():
+        raise InputError(
+            f"{function}: spikes and row_size are of other trials: selections along {first_few(run.row_size.dims) or 'trials'} "
+            "leave spikes as they are. Take all trials, and select in what comes back, or by a keyword of the picture; or take "
+            "their spikes out and number them anew with sparse_spikes()"
         )
