@@ -1,6 +1,7 @@
 """Simulators for simulation-based inference: rows in, rows out, whatever the batch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -151,6 +152,7 @@ def test_tensors__in_and_out():
         found = run(tensor)
         assert isinstance(found, torch.Tensor) and found.dtype == torch.float32 and not found.requires_grad
         np.testing.assert_array_equal(found.numpy(), run(theta))
+    np.testing.assert_array_equal(run(torch.from_numpy(theta).bfloat16()), run(torch.from_numpy(theta).bfloat16().float()))
     whole = make(MODEL, ["threshold"])(torch.tensor([[100], [120]]))
     assert whole.dtype == torch.float32 and whole.shape == (2, 1)
 
@@ -211,5 +213,8 @@ def test_theta__has_a_row_each_and_a_column_for_each_name():
     for theta in (rows(4)[:, :2], rows(4)[0], rows(4).astype(str), [[1.0], [1.0, 2.0]], rows(4).astype(complex), None):
         with pytest.raises(b2.ParameterError, match="theta must be"):
             run(theta)
+    for labelled in (xr.DataArray(rows(4), dims=("draw", "name")), pd.DataFrame(rows(4), columns=["gain", "tau_syn", "threshold"])):
+        with pytest.raises(b2.ParameterError, match=r"without labels, .* order threshold, tau_syn, gain; .*to_numpy"):
+            run(labelled)
     with pytest.raises(b2.ParameterError, match=r"numbers \(n, 3\), the columns threshold, tau_syn, gain; got shape \(4, 2\)"):
         run(rows(4)[:, :2])
