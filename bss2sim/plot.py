@@ -17,6 +17,7 @@ from bss2sim.errors import InputError, refuse_unknown_keywords
 from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
 from bss2sim.spike_statistics import check_trials, count_spikes, population_size
+from bss2sim.trial_selection import listed_neurons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +139,7 @@ def traces(
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()
     membrane = membrane.isel(dict(zip(trial_dims, map(int, where), strict=True)), drop=True)
     label = run.neuron.values if "neuron" in run.coords else np.arange(run.sizes["neuron"])
-    chosen = label[:_TRACE_SHOWN] if neuron is None else np.atleast_1d(neuron)
+    chosen = label[:_TRACE_SHOWN] if neuron is None else listed_neurons("traces", neuron)
     missing = [index for index in chosen if index not in label]
     if missing:
         raise InputError(

@@ -41,7 +41,8 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no spikes, one of a neuron beyond `n_neuron`, or spikes of trials that were taken away.
+        If `run` has no spikes, one of a neuron beyond `n_neuron`, or spikes of trials that were taken away, or ``xr.concat``
+        put it together.
     ParameterError
         If `n_neuron` is not a positive whole number.
     UnknownKeywordError
@@ -110,7 +111,7 @@ def rates(run: xr.Dataset) -> xr.DataArray:
     """
     _check_dataset("rates", run)
     duration = run.attrs.get("duration", 0.0)
-    if not duration > 0:
+    if not (isinstance(duration, int | float | np.number) and 0 < duration < np.inf):
         raise InputError("rates: the run must have an attribute duration, in seconds, to make rates of counts")
     rate = count_spikes(run) / duration
     rate.attrs = dict(LABEL_ATTRS["rate"])
@@ -232,6 +233,12 @@ def check_trials(function: str, run: xr.Dataset) -> None:
 
     A trial may have fewer spikes than its row_size says: ``.isel(spike=...)`` chooses among them.
     """
+    for name in _SPARSE[:3]:
+        if run[name].dims != ("spike",):
+            raise InputError(
+                f"{function}: {name} must have the dim spike alone; got {run[name].dims}. Put runs together with "
+                "bss2sim.runs.concatenate(), not with xr.concat()"
+            )
     rows, trial = run.row_size.values.ravel(), run.spike_batch.values
     found = np.bincount(trial, minlength=rows.size)
     if found.size > rows.size or (found > rows).any():

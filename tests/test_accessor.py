@@ -1,5 +1,6 @@
 """What ``ds.bss2`` draws, read back from the artists, and who has it."""
 
+import datetime
 import subprocess
 import sys
 
@@ -215,6 +216,36 @@ def test_labels__that_occur_twice_are_refused(run):
     for wrong in (2, -3, 0.0, True, "a"):
         with pytest.raises(b2.InputError, match=r"raster: batch must be an index in 0 \.\.\. 1, it has no labels"):
             run.drop_vars("batch").bss2.raster(batch=wrong)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["2024-01-02", datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2), np.datetime64("2024-01-02"), datetime.timedelta(2)],
+)
+def test_labels__that_are_times(run, wanted):
+    kind = "m8[D]" if isinstance(wanted, datetime.timedelta) else "M8[ns]"
+    days = np.array([1, 2], "m8[D]") if kind == "m8[D]" else np.array(["2024-01-01", "2024-01-02"], "M8[ns]")
+    labelled = run.assign_coords(batch=days)
+    assert ticks(labelled.bss2.raster(batch=wanted)) == ticks(run.bss2.raster(batch=11))
+    with pytest.raises(b2.InputError, match="there is no batch tomorrow; labels: "):
+        labelled.bss2.raster(batch="tomorrow")
+
+
+def test_labels__that_are_close_are_told_apart(run):
+    close = run.assign_coords(batch=[1.0, 1.0 + 1e-12])
+    assert ticks(close.bss2.raster(batch=1.0 + 1e-12)) == ticks(run.bss2.raster(batch=11))
+    with pytest.raises(b2.InputError, match="there are 2 of batch"):
+        close.bss2.raster(batch=1.0 + 1e-11)
+
+
+@pytest.mark.parametrize("method", ["raster", "traces", "rates", "isi", "first_spikes"])
+def test_neurons__that_are_no_list_of_labels_are_refused(run, method):
+    draw = getattr(run.bss2, method)
+    for wrong in (True, [[0, 1]]):
+        with pytest.raises(b2.InputError, match=rf"{method}: neuron must be one label of a neuron or a list of them; got"):
+            draw(neuron=wrong)
+    with pytest.raises(b2.InputError, match=f"{method}: neuron is empty"):
+        draw(neuron=[])
 
 
 @pytest.mark.parametrize(

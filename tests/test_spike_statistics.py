@@ -145,6 +145,19 @@ def test_trials_that_were_taken_away__are_refused(take):
             take(run.isel(batch=chosen))
 
 
+def test_runs_put_together_by_xarray__are_refused():
+    run = dataset([(1e-6, 0, 1)])
+    both = xr.concat([run, run], "rep", data_vars="all")
+    with pytest.raises(b2.InputError, match=r"count_spikes: spike_time must have the dim spike alone; .*runs.concatenate"):
+        rates(both)
+
+
+@pytest.mark.parametrize("duration", ["x", np.nan, np.inf, 0.0])
+def test_rates__need_a_duration(duration):
+    with pytest.raises(b2.InputError, match="rates: the run must have an attribute duration, in seconds"):
+        rates(dataset([]).assign_attrs(duration=duration))
+
+
 def test_spikes_that_were_chosen__are_counted():
     run = dataset([(1e-6, 0, 1), (3e-6, 1, 1), (4e-6, 1, 1)])
     late = run.isel(spike=run.spike_time.values > 3.5e-6)
