@@ -89,6 +89,18 @@ def test_from_events__lists_and_single_arrays():
     assert run.membrane.shape == (2, 50, 1)
 
 
+def test_from_events__sorts_by_time_and_neuron():
+    rng = np.random.default_rng(0)
+    events = np.zeros(200, [("x", int), ("t", int)])
+    events["x"], events["t"] = rng.integers(0, 9, 200), rng.integers(0, 20, 200)
+    spikes = from_events([events, events[::-1]])
+    order = np.lexsort((events["x"], events["t"]))
+    for trial in (0, 1):
+        mine = spikes.spike_batch.values == trial
+        np.testing.assert_array_equal(spikes.spike_neuron.values[mine], events["x"][order])
+        np.testing.assert_array_equal(spikes.spike_time.values[mine], events["t"][order] / 1e6)
+
+
 def test_from_events__says_how_many_neurons_there_are():
     one = np.array([(1, 30)], [("x", np.uint8), ("t", np.uint64)])
     assert from_events(one, n_neuron=5).attrs == {"n_neuron": 5}

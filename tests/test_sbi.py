@@ -60,6 +60,35 @@ def test_rows__have_the_same_bits_however_they_are_split(setting):
     assert run(theta[:0]).shape == (0, whole.shape[1])
 
 
+def test_rows__are_simulated_so_many_at_a_time():
+    sizes = []
+
+    def summary(run):
+        sizes.append(run.sizes["draw"])
+        return run.row_size
+
+    make(MODEL, summary=summary, batch_size=3)(rows(7))
+    assert sizes == [1, 3, 3, 1]  # the first one is the trial of the arguments
+
+
+def test_arguments_of_simulate__have_an_effect():
+    more = {"dt": 5e-7, "integrator": "euler", "duration": 80e-6}
+    theta = rows(2)
+    found = make(MODEL, summary="membrane", **more)(theta)
+    for row, (threshold, tau_syn, gain) in zip(found, theta, strict=True):
+        neuron = NEURON.replace(threshold=threshold, tau_syn=tau_syn)
+        record = b2.Recording(None, membrane=True)
+        run = b2.simulate(neuron, SPIKES, synapse=b2.Synapse([[40.0 * gain]]), record=record, **more)
+        np.testing.assert_array_equal(row, run.membrane.values.ravel().astype(np.float32))
+    usual, drifted = (make(CHIP, ["gain"], summary="cadc_value", start=start)(np.ones((1, 1))) for start in ("reset", "drifted"))
+    assert (usual != drifted).any()
+
+
+def test_chip__the_sign_of_zero_makes_no_other_noise():
+    run = make(CHIP, ["gain"], summary="cadc_value")
+    np.testing.assert_array_equal(run(np.array([[0.0]])), run(np.array([[-0.0]])))
+
+
 def test_chip__rows_have_noise_of_their_own_and_of_the_seed():
     run = make(CHIP, ["gain"], summary="cadc_value")
     one = np.array([[1.0], [1.0], [0.9]])

@@ -88,7 +88,7 @@ def to_events(
     if size is not None:
         held.n_neuron = math.prod(size)
     entries = np.empty(held.n_trial, object)
-    # copies: what a transform does to one trial must not reach into the next
+    # copies: a trial that is kept must not keep the memory of all
     entries[:] = [events[begin:end].copy() for begin, end in zip(spikes.pointer[:-1], spikes.pointer[1:], strict=True)]
     coords = {name: coord for name, coord in held.coords.items() if set(coord.dims) <= set(held.trials)}
     made = xr.DataArray(entries.reshape(tuple(held.trials.values())), coords, tuple(held.trials), name="events")
