@@ -57,6 +57,10 @@ def test_notice__comes_once_at_a_terminal(monkeypatch):
 def test_notice__does_not_come_before_its_time(monkeypatch):
     terminal = open_terminal(monkeypatch)
     listener = notice.Notice(delay=60.0)
+    listener.on_start(EVENT)
+    timer = listener._timer
+    listener.on_end(EVENT)
+    assert timer.finished.is_set(), "it was called off"
     compile_for(listener, 0.01)
     compile_for(listener, 0.01)
     assert terminal.getvalue() == "" and listener._timer is None
