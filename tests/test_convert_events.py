@@ -89,6 +89,14 @@ def test_from_events__lists_and_single_arrays():
     assert run.membrane.shape == (2, 50, 1)
 
 
+def test_from_events__masked_arrays():
+    events = np.ma.MaskedArray(events_of())
+    assert from_events(events).sizes == {"spike": 2}
+    events["t"][1] = np.ma.masked
+    with pytest.raises(b2.InputError, match="array 0 has masked entries; fill them first"):
+        from_events([events])
+
+
 def test_from_events__sorts_by_time_and_neuron():
     rng = np.random.default_rng(0)
     events = np.zeros(200, [("x", int), ("t", int)])
