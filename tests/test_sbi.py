@@ -84,6 +84,15 @@ def test_arguments_of_simulate__have_an_effect():
     assert (usual != drifted).any()
 
 
+@pytest.mark.filterwarnings("ignore:calibration failed for")  # circuits that are not used
+def test_record__and_calibration_have_an_effect():
+    record = b2.Recording(None, membrane=True, sample_time=[10e-6, 20e-6])
+    assert make(MODEL, summary="membrane", record=record)(rows(2)).shape == (2, 2)
+    lower = b2.calibrate(CHIP["chip"], b2.NeuronCalibTarget.from_populations([NEURON.replace(threshold=100.0)]))
+    usual, low = (make(CHIP, ["gain"], summary="cadc_value", **more)(np.ones((1, 1))) for more in ({}, {"calibration": lower}))
+    assert (usual != low).any()
+
+
 def test_chip__the_sign_of_zero_makes_no_other_noise():
     run = make(CHIP, ["gain"], summary="cadc_value")
     np.testing.assert_array_equal(run(np.array([[0.0]])), run(np.array([[-0.0]])))
