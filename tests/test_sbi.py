@@ -150,6 +150,7 @@ def test_weights__of_scipy_and_of_sweeps_of_ones_own():
         (MODEL, NAMES, {0: [100.0, 5e-6, np.nan], 3: [np.inf, 5e-6, 1.0]}, "row 0: its parameters are not finite"),
         (MODEL, ["threshold", "refractory_time"], {2: [70.0, 0.0]}, "row 2: .*refractory_time"),
         (CHIP, ["threshold", "gain"], {1: [1000.0, 1.0]}, "row 1: threshold must be 0 to 255 LSB"),
+        (CHIP, ["threshold", "gain"], {2: [250.0, 1.0]}, "row 2: the calibration does not reach its parameters"),
         (CHIP, ["tau_syn"], {2: [1e-3], 3: [1e-9]}, "row 2: "),
     ],
 )
