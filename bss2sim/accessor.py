@@ -74,7 +74,7 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are no sparse spikes, or no such neuron or label.
+            If there are no sparse spikes, or those of trials that were taken away, or no such neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError
@@ -178,7 +178,8 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are no spikes that can be counted, no neurons, no duration, or no such neuron or label.
+            If there are no spikes that can be counted, or those of trials that were taken away, no neurons, no duration, or no
+            such neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError
@@ -218,7 +219,7 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are no sparse spikes, or no such neuron or label.
+            If there are no sparse spikes, or those of trials that were taken away, or no such neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError
@@ -266,7 +267,8 @@ class Bss2Accessor:
         Raises
         ------
         InputError
-            If there are neither first nor sparse spikes, no neurons, or no such neuron or label.
+            If there are neither first nor sparse spikes, or those of trials that were taken away, no neurons, or no such
+            neuron or label.
         UnknownKeywordError
             If there is no such trial dim.
         MissingDependencyError

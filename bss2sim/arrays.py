@@ -15,12 +15,17 @@ from .errors import Bss2SimError, ParameterError
 
 def as_array(what: str, value: Any, shape: str, error: type[Bss2SimError]) -> np.ndarray:
     """Return `value` as an array; `error` if it is none, or has masked entries, which would be lost."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and _masks(value).any():
         raise error(f"{what} has masked entries; fill them first, e.g. with .filled(value)")
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as reason:
         raise error(f"{what} must be {shape}; got {type(value).__name__} ({reason})") from reason
+
+
+def _masks(value: np.ma.MaskedArray[Any, Any]) -> np.ndarray:
+    """Return which entries are masked, of every field of a structured array."""
+    return np.ascontiguousarray(np.ma.getmaskarray(value)).view(np.bool_)
 
 
 def is_dask(array: Any) -> bool:

@@ -312,7 +312,8 @@ def sparse_spikes(
     n_trial = 1 if batch is None else int(n_batch) if n_batch is not None else int(trial.max(initial=-1)) + 1
     if trial.size and (trial.min() < 0 or trial.max() >= n_trial):
         raise InputError(f"batch must be in 0 .. {n_trial - 1}; got {trial.min() if trial.min() < 0 else trial.max()}")
-    limit = int(n_neuron) if n_neuron is not None else np.iinfo(np.int32).max
+    most = np.iinfo(np.int32).max  # what spike_neuron holds
+    limit = most if n_neuron is None else min(int(n_neuron), most)
     order = np.lexsort((neurons, times, trial))
     times, neurons, trial = times[order], neurons[order], trial[order]
     _check_spikes(times, neurons, trial, limit)

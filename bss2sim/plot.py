@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from bss2sim.errors import InputError, refuse_unknown_keywords
 from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
-from bss2sim.spike_statistics import count_spikes, population_size
+from bss2sim.spike_statistics import check_trials, count_spikes, population_size
+from bss2sim.trial_selection import listed_neurons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     Raises
     ------
     InputError
-        If `run` has no sparse spikes or no such trial.
+        If `run` has no sparse spikes or no such trial, or spikes of trials that were taken away.
     MissingDependencyError
         If matplotlib is not installed.
     UnknownKeywordError
@@ -64,6 +65,7 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     """
     sparse = ("spike_time", "spike_neuron", "spike_batch", "row_size")
     _need(run, sparse, "raster", 'sparse spikes; record them with Recording(spikes="sparse")')
+    check_trials("raster", run)
     trial = _trial(run.row_size, batch, "raster")
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
@@ -137,7 +139,7 @@ def traces(
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()
     membrane = membrane.isel(dict(zip(trial_dims, map(int, where), strict=True)), drop=True)
     label = run.neuron.values if "neuron" in run.coords else np.arange(run.sizes["neuron"])
-    chosen = label[:_TRACE_SHOWN] if neuron is None else np.atleast_1d(neuron)
+    chosen = label[:_TRACE_SHOWN] if neuron is None else listed_neurons("traces", neuron)
     missing = [index for index in chosen if index not in label]
     if missing:
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bss2sim.errors import InputError, refuse_unknown_keywords
-from bss2sim.spike_statistics import count_spikes, first_spikes, intervals, rates
+from bss2sim.spike_statistics import check_trials, count_spikes, first_spikes, intervals, rates
 
 __all__ = ["concatenate", "count_spikes", "first_spikes", "intervals", "rates"]
 
@@ -35,7 +35,8 @@ def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
     Raises
     ------
     InputError
-        If there is no run, or the runs differ in variables, dims, coords other than `dim`, or attrs.
+        If there is no run, the runs differ in variables, dims, coords other than `dim`, or attrs, or their spikes are
+        of trials that were taken away.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -71,6 +72,8 @@ def concatenate(runs: Iterable[xr.Dataset], dim: Hashable = "batch") -> xr.Datas
     if not sparse:
         return joined
 
+    for index, run in enumerate(runs):
+        check_trials(f"concatenate: run {index}", run)
     axis = runs[0].row_size.dims.index(dim)
     offset = 0
     trials = []

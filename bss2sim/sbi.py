@@ -109,13 +109,14 @@ def simulator(
     -------
     function
         From theta (n, d) to summaries (n, k), float32. A NumPy array gives a NumPy array, a tensor of PyTorch a tensor on the
-        same device. A row whose parameters cannot be simulated, or reached by the calibration, is NaN, with a warning.
+        same device; what has labels is refused, as columns are taken by their order. A row whose parameters cannot be
+        simulated, or reached by the calibration, is NaN, with a warning.
 
     Raises
     ------
     ParameterError
         If a parameter or summary does not exist, a parameter is not one number in `neurons` or would have no effect, or an
-        argument of simulate is out of range. Of the function: if theta has another shape.
+        argument of simulate is out of range. Of the function: if theta has another shape, or labels.
     InputError
         If the inputs do not fit, a dim of one's own is called ``draw``, or the summary is no array (draw, k) of numbers.
     UnknownKeywordError
@@ -225,12 +226,24 @@ class _Simulator:
         usual = [1.0 if name == GAIN else getattr(self.neurons, name) for name in self.parameters]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of rows that nobody asked for
-            self.width = self._run(np.array([usual]), np.zeros(1, np.int64)).shape[1]
+            try:
+                self.width = self._run(np.array([usual]), np.zeros(1, np.int64)).shape[1]
+            except _Misfit as reason:
+                raise InputError(str(reason)) from reason.__cause__
 
     def __call__(self, theta: Any) -> Any:
         """Simulate all rows."""
         tensor = hasattr(theta, "detach") and hasattr(theta, "new_tensor")  # PyTorch need not be imported for that
-        values = theta.detach().cpu().numpy() if tensor else as_array("theta", theta, "an array (n, d)", ParameterError)
+        if isinstance(theta, xr.DataArray) or hasattr(theta, "columns"):
+            raise ParameterError(
+                f"theta must be numbers without labels, its columns in the order {', '.join(self.parameters)}; put them into this "
+                f"order and give .to_numpy(), not a {type(theta).__name__}"
+            )
+        if tensor:
+            # NumPy has no bfloat16
+            values = (theta.double() if theta.is_floating_point() else theta).detach().cpu().numpy()
+        else:
+            values = as_array("theta", theta, "an array (n, d)", ParameterError)
         if values.ndim != 2 or values.shape[1] != len(self.parameters) or values.dtype.kind not in "iuf":
             raise ParameterError(
                 f"theta must be numbers (n, {len(self.parameters)}), the columns {', '.join(self.parameters)}; got shape "
@@ -329,8 +342,8 @@ class _Simulator:
         if isinstance(self.summary, str):
             if self.summary not in run:
                 raise _Misfit(
-                    f"the run has no {self.summary}, only {', '.join(map(str, run.data_vars))}: record it, and enable it in the "
-                    "neurons; CADC and MADC are of a chip"
+                    f"the run has no {self.summary}, only {', '.join(map(str, run.data_vars)) or 'nothing'}: record it, and enable "
+                    "it in the neurons; CADC and MADC are of a chip"
                 )
             made: Any = run[self.summary]
             if self.summary == "first_spike":

@@ -41,7 +41,8 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no spikes, or one of a neuron beyond `n_neuron`.
+        If `run` has no spikes, one of a neuron beyond `n_neuron`, or spikes of trials that were taken away, or ``xr.concat``
+        put it together.
     ParameterError
         If `n_neuron` is not a positive whole number.
     UnknownKeywordError
@@ -62,6 +63,7 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
     if "spikes" in run:
         count = run.spikes.sum("time", dtype=np.int64)
     elif "row_size" in run:
+        check_sparse("count_spikes", run)
         neuron = run.spike_neuron.values
         found = int(neuron.max()) + 1 if neuron.size else 0
         size = population_size(run) if n_neuron is None else n_neuron
@@ -96,7 +98,7 @@ def rates(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no spikes that can be counted, or no duration.
+        If `run` has no spikes that can be counted, those of trials that were taken away, or no duration.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -109,7 +111,7 @@ def rates(run: xr.Dataset) -> xr.DataArray:
     """
     _check_dataset("rates", run)
     duration = run.attrs.get("duration", 0.0)
-    if not duration > 0:
+    if not (isinstance(duration, int | float | np.number) and 0 < duration < np.inf):
         raise InputError("rates: the run must have an attribute duration, in seconds, to make rates of counts")
     rate = count_spikes(run) / duration
     rate.attrs = dict(LABEL_ATTRS["rate"])
@@ -134,7 +136,7 @@ def intervals(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has no sparse spikes.
+        If `run` has no sparse spikes, or those of trials that were taken away.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -174,7 +176,8 @@ def first_spikes(run: xr.Dataset) -> xr.DataArray:
     Raises
     ------
     InputError
-        If `run` has neither first nor sparse spikes, or a spike of a neuron beyond its population.
+        If `run` has neither first nor sparse spikes, a spike of a neuron beyond its population, or spikes of trials that
+        were taken away.
     UnknownKeywordError
         If an argument does not exist.
 
@@ -221,4 +224,26 @@ def check_sparse(function: str, run: object, remedy: str = 'Recording(spikes="sp
         raise InputError(
             f"{function}: the run has no sparse spikes, only {first_few(run.data_vars) or 'nothing'}; "
             f"record them with {remedy}"
+        )
+    check_trials(function, run)
+
+
+def check_trials(function: str, run: xr.Dataset) -> None:
+    """Refuse sparse spikes of other trials than those of row_size, to which ``.isel(batch=1)`` leaves all spikes.
+
+    A trial may have fewer spikes than its row_size says: ``.isel(spike=...)`` chooses among them.
+    """
+    for name in _SPARSE[:3]:
+        if run[name].dims != ("spike",):
+            raise InputError(
+                f"{function}: {name} must have the dim spike alone; got {run[name].dims}. Put runs together with "
+                "bss2sim.runs.concatenate(), not with xr.concat()"
+            )
+    rows, trial = run.row_size.values.ravel(), run.spike_batch.values
+    found = np.bincount(trial, minlength=rows.size)
+    if found.size > rows.size or (found > rows).any():
+        raise InputError(
+            f"{function}: spikes and row_size are of other trials: selections along {first_few(run.row_size.dims) or 'trials'} "
+            "leave spikes as they are. Take all trials, and select in what comes back, or by a keyword of the picture; or take "
+            "their spikes out and number them anew with sparse_spikes()"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -61,15 +62,26 @@ def _position(function: str, array: xr.DataArray, dim: Hashable, wanted: Any) ->
     label = coordinate.values
     if np.ndim(wanted) != 0:
         raise InputError(f"{function}: {dim} must be one label; got {wanted!r}")
-    if label.dtype.kind == "f" and isinstance(wanted, int | float | np.number):
+    found = np.flatnonzero(label == (_as_time(wanted) if label.dtype.kind in "mM" else wanted))
+    if found.size == 0 and label.dtype.kind == "f" and isinstance(wanted, int | float | np.number):
         found = np.flatnonzero(np.isclose(label, float(wanted), rtol=_CLOSE, atol=0))
-    else:
-        found = np.flatnonzero(label == wanted)
     if found.size != 1:
         unit = f" {coordinate.attrs['units']}" if coordinate.attrs.get("units") else ""
         what = f"there are {found.size} of" if found.size else "there is no"
         raise InputError(f"{function}: {what} {dim} {wanted}{unit}; labels: {first_few(label)}")
     return int(found[0])
+
+
+def _as_time(wanted: Any) -> Any:
+    """Return a text or an object of `datetime` as NumPy has times; other labels as they are."""
+    if isinstance(wanted, datetime.timedelta):
+        return np.timedelta64(wanted)
+    if not isinstance(wanted, str | datetime.date):
+        return wanted
+    try:
+        return np.datetime64(wanted)
+    except ValueError:
+        return wanted
 
 
 def first_unless_chosen(
@@ -96,10 +108,18 @@ def neuron_labels(function: str, neuron: Any, there: np.ndarray) -> np.ndarray:
     """Return the labels of neurons that were asked for, all that are there if none; InputError if one is not."""
     if neuron is None:
         return there
+    wanted = listed_neurons(function, neuron)
+    for index in wanted.tolist():
+        if index not in there:
+            raise InputError(f"{function}: there is no neuron {index!r}; neurons: {first_few(there)}")
+    return wanted
+
+
+def listed_neurons(function: str, neuron: Any) -> np.ndarray:
+    """Return what was asked for as an array (neuron,); InputError if it cannot be labels of neurons."""
     wanted = np.atleast_1d(neuron)
     if wanted.size == 0:
         raise InputError(f"{function}: neuron is empty; name at least one, or leave it out for all")
-    for index in wanted.tolist():
-        if isinstance(index, bool) or index not in there:
-            raise InputError(f"{function}: there is no neuron {index!r}; neurons: {first_few(there)}")
+    if wanted.ndim > 1 or wanted.dtype.kind == "b":
+        raise InputError(f"{function}: neuron must be one label of a neuron or a list of them; got {neuron!r}")
     return wanted

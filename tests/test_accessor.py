@@ -1,5 +1,6 @@
 """What ``ds.bss2`` draws, read back from the artists, and who has it."""
 
+import datetime
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import xarray as xr
 
 import bss2sim as b2
 import bss2sim.accessor  # for Datasets made by hand
+from bss2sim.plot_residuals import draw_residuals
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -162,6 +164,7 @@ def test_first_spikes__are_those_of_every_trial_and_their_median(run):
     assert points == [(1, 2), (3, 0), (5, 0), (9, 1)]
     np.testing.assert_allclose(median.get_xdata(), [4, 9, 1])
     np.testing.assert_array_equal(median.get_ydata(), [0, 1, 2])
+    np.testing.assert_allclose(run.bss2.first_spikes(neuron=0).get_lines()[1].get_xdata(), np.median([5, 6, 3]))
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time of the first spike [us]", "Neuron")
     assert ax.get_title() == "gain 0.1 LSB, 1 of 4 neurons silent" and texts(ax) == ["each trial", "median of 2 trials"]
     assert ax.get_xlim() == pytest.approx((0, 50)) and ax.get_ylim() == pytest.approx((-0.7, 3.7))
@@ -215,6 +218,44 @@ def test_labels__that_occur_twice_are_refused(run):
     for wrong in (2, -3, 0.0, True, "a"):
         with pytest.raises(b2.InputError, match=r"raster: batch must be an index in 0 \.\.\. 1, it has no labels"):
             run.drop_vars("batch").bss2.raster(batch=wrong)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "2024-01-02",
+        datetime.date(2024, 1, 2),
+        datetime.datetime(2024, 1, 2),
+        np.datetime64("2024-01-02"),
+        datetime.timedelta(2),
+    ],
+)
+def test_labels__that_are_times(run, wanted):
+    kind = "m8[D]" if isinstance(wanted, datetime.timedelta) else "M8[ns]"
+    days = np.array([1, 2], "m8[D]") if kind == "m8[D]" else np.array(["2024-01-01", "2024-01-02"], "M8[ns]")
+    labelled = run.assign_coords(batch=days)
+    assert ticks(labelled.bss2.raster(batch=wanted)) == ticks(run.bss2.raster(batch=11))
+    with pytest.raises(b2.InputError, match="there is no batch tomorrow; labels: "):
+        labelled.bss2.raster(batch="tomorrow")
+
+
+def test_labels__that_are_close_are_told_apart(run):
+    close = run.assign_coords(batch=[1.0, 1.0 + 1e-12])
+    assert ticks(close.bss2.raster(batch=1.0 + 1e-12)) == ticks(run.bss2.raster(batch=11))
+    with pytest.raises(b2.InputError, match="there are 2 of batch"):
+        close.bss2.raster(batch=1.0 + 1e-11)
+
+
+@pytest.mark.parametrize("method", ["raster", "traces", "rates", "isi", "first_spikes"])
+def test_neurons__that_are_no_list_of_labels_are_refused(run, method):
+    draw = getattr(run.bss2, method)
+    for wrong in (True, [[0, 1]]):
+        with pytest.raises(
+            b2.InputError, match=rf"{method}: neuron must be one label of a neuron or a list of them; got"
+        ):
+            draw(neuron=wrong)
+    with pytest.raises(b2.InputError, match=f"{method}: neuron is empty"):
+        draw(neuron=[])
 
 
 @pytest.mark.parametrize(
@@ -299,6 +340,15 @@ def test_residuals__cross_out_circuits_that_failed(chip):
     assert texts(ax) == ["2 failed"]
     good = failed.residual.residual_reset.values[failed.success.values]
     assert ax.get_images()[0].get_clim()[1] == abs(good).max(), "failed circuits do not set the range"
+
+
+@pytest.mark.parametrize(("failed", "extend"), [(50.0, "both"), (-50.0, "both"), (1.0, "neither"), (np.nan, "neither")])
+def test_residuals__colour_bar_says_whether_failed_circuits_are_beyond(failed, extend):
+    value, success = np.zeros(512), np.ones(512, bool)
+    value[[3, 5]], success[3] = (failed, 2.0), False
+    residual = xr.DataArray(value, {"atomic_neuron": np.arange(512)}, "atomic_neuron")
+    (image,) = draw_residuals(residual, success, "reset", None).get_images()
+    assert image.colorbar.extend == extend and image.get_clim() == (-2.0, 2.0)
 
 
 def test_residuals__refuse(calibration):

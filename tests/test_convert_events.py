@@ -72,7 +72,7 @@ def test_events__rounding_is_asked_for():
         to_events(run)
     assert to_events(run, rounding="nearest").item()["t"].tolist() == [1, 3]
     assert from_events(to_events(run, time_unit=1e-7)).spike_time.values.tolist() == [1.4e-6, 2.6e-6]
-    with pytest.raises(b2.InputError, match="too long for int64 in units of 1e-27 s"):
+    with pytest.raises(b2.InputError, match="too long to be exact in units of 1e-27 s"):
         to_events(run, time_unit=1e-27)
 
 
@@ -87,6 +87,40 @@ def test_from_events__lists_and_single_arrays():
     assert from_events([]).sizes == {"spike": 0, "batch": 0}
     run = b2.simulate(b2.LINeuron(1), listed, synapse=b2.Synapse([[1.0], [1.0]]), duration=0.05, dt=1e-3)
     assert run.membrane.shape == (2, 50, 1)
+
+
+def test_from_events__masked_arrays():
+    events = np.ma.MaskedArray(events_of())
+    assert from_events(events).sizes == {"spike": 2}
+    events["t"][1] = np.ma.masked
+    with pytest.raises(b2.InputError, match="array 0 has masked entries; fill them first"):
+        from_events([events])
+
+
+def test_from_events__sorts_by_time_and_neuron():
+    rng = np.random.default_rng(0)
+    events = np.zeros(200, [("x", int), ("t", int)])
+    events["x"], events["t"] = rng.integers(0, 9, 200), rng.integers(0, 20, 200)
+    spikes = from_events([events, events[::-1]])
+    order = np.lexsort((events["x"], events["t"]))
+    for trial in (0, 1):
+        mine = spikes.spike_batch.values == trial
+        np.testing.assert_array_equal(spikes.spike_neuron.values[mine], events["x"][order])
+        np.testing.assert_array_equal(spikes.spike_time.values[mine], events["t"][order] / 1e6)
+
+
+def test_from_events__says_how_many_neurons_there_are():
+    one = np.array([(1, 30)], [("x", np.uint8), ("t", np.uint64)])
+    assert from_events(one, n_neuron=5).attrs == {"n_neuron": 5}
+    assert from_events(one, sensor_size=(3, 2, 2)).attrs == {"n_neuron": 12}
+    assert from_events(to_events(from_events(one)), sensor_size=(3, 1, 1)).attrs == {}
+    assert from_events(to_events(from_events(one), n_neuron=7)).attrs == {"n_neuron": 7}
+
+
+@pytest.mark.parametrize("unit", [7e-11, 1e-6 * (1 + 1e-10)])
+def test_from_events__units_that_are_nearly_a_fraction_are_taken_as_they_are(unit):
+    one = np.array([(0, 10**6)], [("x", int), ("t", int)])
+    assert from_events(one, time_unit=unit).spike_time.values[0] == 10**6 * unit
 
 
 def test_from_events__of_a_camera():
@@ -135,6 +169,8 @@ def events_of(**fields):
         (events_of(y=[0, 3]), {"sensor_size": (2, 3, 2)}, "'y' must be in 0 .. 2 .* event 1 has 3"),
         (events_of(p=[0, 2]), {"sensor_size": (2, 1, 2)}, "'p' must be in 0 .. 1 .* event 1 has 2"),
         (xr.DataArray([1.0], dims="batch"), {}, "array 0 must be a structured array"),
+        (events_of(x=[0, 2**40]), {"n_neuron": 2**41}, "neurons must be in 0 .. 2147483646; spike 1 has 1099511627776"),
+        (events_of(t=[0, 2**53 + 1]), {}, r"'t' must be at most 2\*\*53, to be exact; event 1 has 9007199254740993"),
     ],
 )
 def test_from_events__refuses(events, options, message):
@@ -175,6 +211,10 @@ def test_to_events__refuses():
         to_events(xr.Dataset({"spike_count": ("neuron", [1])}))
     with pytest.raises(b2.InputError, match="the run has neuron 3, but n_neuron is 2"):
         to_events(b2.sparse_spikes([1e-6], [3]), n_neuron=2)
+    with pytest.raises(b2.InputError, match="the run has neuron 3, but n_neuron is 2"):
+        to_events(b2.sparse_spikes([1e-6], [3]).assign_attrs(n_neuron=2))
+    with pytest.raises(b2.ParameterError, match=r"sensor_size \(2, 1, 1\) has 2 places for 4 neurons"):
+        to_events(b2.sparse_spikes([1e-6], [1], n_neuron=4), sensor_size=(2, 1, 1))
     with pytest.raises(b2.UnknownKeywordError, match="did you mean 'rounding'"):
         to_events(b2.sparse_spikes([1e-6], [3]), round="nearest")
 

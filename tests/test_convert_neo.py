@@ -124,7 +124,7 @@ def test_foreign_block__units_ids_and_order():
     ms = neo.SpikeTrain([0.05, 0.02], units="ms", t_stop=0.1)
     block = block_of([train(), ms], [train([], notes={"channel_id": 4}), train([50.0], notes={"channel_id": 2})])
     spikes = from_neo(block)
-    assert spikes.row_size.dims == ("batch",) and spikes.attrs == {"duration": 1e-4}
+    assert spikes.row_size.dims == ("batch",) and spikes.attrs == {"duration": 1e-4, "n_neuron": 5}
     np.testing.assert_array_equal(spikes.row_size, [4, 1])
     np.testing.assert_allclose(spikes.spike_time, [10e-6, 20e-6, 30e-6, 50e-6, 50e-6], rtol=1e-15)
     np.testing.assert_array_equal(spikes.spike_neuron, [0, 1, 0, 1, 2])
@@ -134,7 +134,10 @@ def test_foreign_block__units_ids_and_order():
 def test_foreign_block__later_start_and_given_duration():
     late = from_neo(block_of([train(t_start=5.0)]))
     assert late.attrs["start_time"] == pytest.approx(5e-6) and late.attrs["duration"] == pytest.approx(95e-6)
-    assert from_neo(block_of([train()], [train(t_stop=200.0)]), duration=3e-4).attrs == {"duration": 3e-4}
+    assert from_neo(block_of([train()], [train(t_stop=200.0)]), duration=3e-4).attrs == {
+        "duration": 3e-4,
+        "n_neuron": 1,
+    }
 
 
 def test_trains__added_after_neo_split_the_array_are_not_lost():
@@ -161,8 +164,10 @@ def sampled(**options):
         (block_of([train(waveforms=np.zeros((2, 1, 3)) * pq.mV)]), "spike train 0 has waveforms"),
         (block_of([train(array_annotations={"size": [1, 2]})]), "spike train 0 has array annotations"),
         (block_of([train(), train(notes={"channel_id": 0})]), "segment 0 has two spike trains with channel_id 0"),
-        (block_of([train(notes={"channel_id": "a"})]), "channel_id of spike train 0 must be a whole number; got 'a'"),
-        (block_of([train(notes={"channel_id": -1})]), "channel_id of spike train 0 must be a whole number; got -1"),
+        (block_of([train(notes={"channel_id": "a"})]), "train 0 must be a whole number in 0 .. 2147483646; got 'a'"),
+        (block_of([train(notes={"channel_id": -1})]), "channel_id of spike train 0 must be a whole number .*; got -1"),
+        (block_of([train(notes={"channel_id": 2**40})]), "channel_id of spike train 0 .*; got 1099511627776"),
+        (block_of([train(notes={"channel_id": 2**70})]), "channel_id of spike train 0 must be a whole number .*; got 1180"),
         (block_of([neo.SpikeTrain([1.0], units="us", t_stop=np.inf)]), "t_stop inf s"),
         (block_of([train([-1.0], t_start=-5.0)]), r"begin at 0 s or later .* t_start is -5.*time_shift"),
         (block_of([train()], [train(t_stop=200.0)]), "2 different extents .* give duration="),
@@ -298,6 +303,23 @@ def test_to_neo__refuses():
         to_neo(chip_run().drop_vars("row"))
     with pytest.raises(b2.InputError, match="chunked"):
         to_neo(spikes.chunk())
+    with pytest.raises(b2.InputError, match=r"to_neo: the run has no trials, \{'batch': 0\}"):
+        to_neo(b2.sparse_spikes([], [], [], duration=1e-5))
+    for duration, message in (("x", "must be a number of seconds; got 'x'"), (np.inf, "must be finite; got inf s")):
+        with pytest.raises(b2.InputError, match=f"to_neo: attribute 'duration' {message}"):
+            to_neo(spikes.assign_attrs(duration=duration))
+    for attrs in ({"duration": 5e-7}, {"start_time": 2e-6}):
+        with pytest.raises(
+            b2.InputError, match=r"to_neo: spike 0 is at 1e-06 s, outside of the run, .*; correct its attr"
+        ):
+            to_neo(spikes.assign_attrs(attrs))
+
+
+def test_silent_neurons__have_trains_and_come_back():
+    run = b2.sparse_spikes([1e-6], [1], n_neuron=4, duration=1e-5)
+    assert [len(train) for train in to_neo(run).segments[0].spiketrains] == [0, 1, 0, 0]
+    assert from_neo(to_neo(run, n_neuron=6)).attrs["n_neuron"] == 6
+    assert b2.runs.rates(from_neo(block_of([train(), train([])]))).shape == (1, 2)
 
 
 def test_neo__missing_names_the_extra(monkeypatch):

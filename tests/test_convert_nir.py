@@ -156,6 +156,18 @@ def test_foreign_graph__gains_go_into_the_weights():
     np.testing.assert_array_equal(third.weight, weight.T)
 
 
+def test_foreign_graph__times_are_the_nearest_numbers():
+    one = np.ones(1)
+    graph = nir.NIRGraph.from_list(
+        nir.Linear(one[None]), nir.LI(5 * one, r=5 * one, v_leak=0 * one), nir.IF(0.1 * one, v_threshold=one)
+    )
+    [(neurons, _)] = from_nir(graph, time_unit=1e-6)
+    assert (neurons.tau_syn, neurons.tau_mem) == (5e-6, 10e-6)
+    graph.nodes["if"].r = 1e-320 * one
+    with pytest.raises(b2.InputError, match="tau_mem must be finite and above 0 s"):
+        from_nir(graph, time_unit=1e-6)
+
+
 def test_metadata__yield_to_a_graph_that_was_changed():
     graph = to_nir(b2.IAFNeuron(1, refractory_time=0.0, tau_syn=7e-6), b2.Synapse([[1.0]]), time_unit=1e-3)
     graph.nodes["synapse"].tau[:] = graph.nodes["synapse"].r[:] = 9e-3

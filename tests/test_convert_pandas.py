@@ -78,7 +78,7 @@ def test_frame__without_attrs_takes_its_labels_from_the_columns():
     spikes = from_pandas(frame, duration=1e-5, n_neuron=4)
     assert spikes.row_size.dims == ("dose", "batch") and spikes.row_size.shape == (2, 3)
     np.testing.assert_array_equal(spikes.dose, [0.25, 0.5])
-    assert "batch" not in spikes.coords and spikes.attrs == {"duration": 1e-5}
+    assert "batch" not in spikes.coords and spikes.attrs == {"duration": 1e-5, "n_neuron": 4}
     np.testing.assert_array_equal(spikes.row_size, [[1, 0, 0], [0, 0, 1]])
     wider = from_pandas(frame, labels={"dose": [0.5, 0.25, 0.125], "batch": range(4)})
     np.testing.assert_array_equal(wider.row_size, [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
@@ -89,6 +89,16 @@ def test_frame__labels_of_the_caller_replace_those_of_the_run():
     back = from_pandas(to_pandas(run), labels={"batch": [1, 0, 5]})
     np.testing.assert_array_equal(back.row_size, [1, 0, 0])
     assert back.attrs["duration"] == 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8", "UInt16"])
+def test_frame__of_whole_numbers_of_any_kind(dtype):
+    frame = FRAME.astype({"batch": dtype, "neuron": dtype})
+    xr.testing.assert_identical(from_pandas(frame), from_pandas(FRAME))
+    kept = to_pandas(from_pandas(FRAME))
+    xr.testing.assert_identical(from_pandas(kept.astype({"batch": dtype})), from_pandas(FRAME))
+    numbered = from_pandas(FRAME).assign_coords(neuron=("neuron", np.arange(5, dtype=dtype.lower())))
+    assert len(to_pandas(numbered)) == 2
 
 
 def test_frame__without_spikes():
@@ -129,6 +139,11 @@ def described(**changes):
         (FRAME.assign(time=[-1e-6, 0]), {}, "spike 0 has -1e-06 s"),
         (FRAME.assign(neuron=[0.5, 1]), {}, "'neuron' must be whole numbers"),
         (FRAME.assign(neuron=[0, -1]), {}, "neurons must be in 0 .. 2147483646; spike 1 has -1"),
+        (FRAME.assign(neuron=[0, 2**40]), {"n_neuron": 2**41}, "neurons must be in 0 .. 2147483646; spike 1 has 1099511627776"),
+        (FRAME.assign(dose=["a", 1]), {}, r"'dose' has labels without an order .*; give labels=\{'dose': \[...\]\}"),
+        (FRAME.assign(batch=[0, 2**62]), {}, "have 4611686018427387905 trials; at most 4294967296"),
+        (FRAME.rename(columns={"batch": "row_size"}), {}, "'row_size' cannot be a dim of trials"),
+        (FRAME, {"labels": [1, 2]}, "labels must be a dict from dims to arrays; got list"),
         (FRAME, {"n_neuron": 1}, "neurons must be in 0 .. 0; spike 1 has 1"),
         (FRAME, {"duration": 1.5e-6}, "at most 1.5e-06 s, the end of the run; spike 1 has 2e-06 s"),
         (FRAME.assign(batch=[0, -1]), {}, "column 'batch' of row 1 is .*-1.*, which is no label"),
@@ -228,6 +243,8 @@ def test_to_pandas__refuses():
         to_pandas(run.chunk())
     with pytest.raises(b2.InputError, match="coordinate 'batch' has dtype complex128"):
         to_pandas(run.assign_coords(batch=[1j, 2j]))
+    with pytest.raises(b2.InputError, match=r"labels of dim neuron must be the numbers .*<U1.*drop_vars\('neuron'\)"):
+        to_pandas(run.assign_coords(neuron=("neuron", ["a"])))
     with pytest.raises(b2.InputError, match="attribute 'made' is a dict"):
         to_pandas(run.assign_attrs(made={}))
     with pytest.raises(b2.UnknownKeywordError, match="did you mean 'variable'"):

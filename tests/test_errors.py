@@ -331,6 +331,7 @@ def test_simulate__refuses_spoiled_sparse_spikes(how, integrator):
         dict(time=None, neuron=[0]), dict(time=[1e-6], neuron=[0], duration=-1.0), dict(time=[1e-6], neuron=[0], duration=NAN),
         dict(time=[1e-6], neuron=[0], n_neuron=0), dict(time=[1e-6], neuron=[0], batch=[0], n_batch=0),
         dict(time=[1e-6], neuron=[0], n_neuron="3"), dict(time=[1e-6], neuron=[2**40]),
+        dict(time=[1e-6], neuron=[2**40], n_neuron=2**41),
     ],
 )  # fmt: skip
 def test_sparse_spikes__refuses_what_are_no_spikes(arguments):

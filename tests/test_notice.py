@@ -57,13 +57,23 @@ def test_notice__comes_once_at_a_terminal(monkeypatch):
 def test_notice__does_not_come_before_its_time(monkeypatch):
     terminal = open_terminal(monkeypatch)
     listener = notice.Notice(delay=60.0)
+    listener.on_start(EVENT)
+    timer = listener._timer
+    listener.on_end(EVENT)
+    assert timer.finished.is_set(), "it was called off"
     compile_for(listener, 0.01)
     compile_for(listener, 0.01)
     assert terminal.getvalue() == "" and listener._timer is None
     assert listener._left < 60.0 - 0.02, "what several compilations take adds up"
 
 
-@pytest.mark.parametrize("stream", [io.StringIO(), None])
+def closed():
+    stream = Terminal()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), None, closed()])
 def test_notice__does_not_come_where_nobody_looks(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
@@ -71,7 +81,7 @@ def test_notice__does_not_come_where_nobody_looks(monkeypatch, stream):
     listener.on_start(EVENT)
     assert listener._timer is None
     listener.on_end(EVENT)
-    assert stream is None or stream.getvalue() == ""
+    assert stream is None or stream.closed or stream.getvalue() == ""
 
 
 def test_notice__comes_in_a_notebook(monkeypatch):

@@ -1,6 +1,7 @@
 """Simulators for simulation-based inference: rows in, rows out, whatever the batch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -62,6 +63,48 @@ def test_rows__have_the_same_bits_however_they_are_split(setting):
     assert run(theta[:0]).shape == (0, whole.shape[1])
 
 
+def test_rows__are_simulated_so_many_at_a_time():
+    sizes = []
+
+    def summary(run):
+        sizes.append(run.sizes["draw"])
+        return run.row_size
+
+    make(MODEL, summary=summary, batch_size=3)(rows(7))
+    assert sizes == [1, 3, 3, 1]  # the first one is the trial of the arguments
+
+
+def test_arguments_of_simulate__have_an_effect():
+    more = {"dt": 5e-7, "integrator": "euler", "duration": 80e-6}
+    theta = rows(2)
+    found = make(MODEL, summary="membrane", **more)(theta)
+    for row, (threshold, tau_syn, gain) in zip(found, theta, strict=True):
+        neuron = NEURON.replace(threshold=threshold, tau_syn=tau_syn)
+        record = b2.Recording(None, membrane=True)
+        run = b2.simulate(neuron, SPIKES, synapse=b2.Synapse([[40.0 * gain]]), record=record, **more)
+        np.testing.assert_array_equal(row, run.membrane.values.ravel().astype(np.float32))
+    usual, drifted = (
+        make(CHIP, ["gain"], summary="cadc_value", start=start)(np.ones((1, 1))) for start in ("reset", "drifted")
+    )
+    assert (usual != drifted).any()
+
+
+@pytest.mark.filterwarnings("ignore:calibration failed for")  # circuits that are not used
+def test_record__and_calibration_have_an_effect():
+    record = b2.Recording(None, membrane=True, sample_time=[10e-6, 20e-6])
+    assert make(MODEL, summary="membrane", record=record)(rows(2)).shape == (2, 2)
+    lower = b2.calibrate(CHIP["chip"], b2.NeuronCalibTarget.from_populations([NEURON.replace(threshold=100.0)]))
+    usual, low = (
+        make(CHIP, ["gain"], summary="cadc_value", **more)(np.ones((1, 1))) for more in ({}, {"calibration": lower})
+    )
+    assert (usual != low).any()
+
+
+def test_chip__the_sign_of_zero_makes_no_other_noise():
+    run = make(CHIP, ["gain"], summary="cadc_value")
+    np.testing.assert_array_equal(run(np.array([[0.0]])), run(np.array([[-0.0]])))
+
+
 def test_chip__rows_have_noise_of_their_own_and_of_the_seed():
     run = make(CHIP, ["gain"], summary="cadc_value")
     one = np.array([[1.0], [1.0], [0.9]])
@@ -116,6 +159,7 @@ def test_weights__of_scipy_and_of_sweeps_of_ones_own():
         (MODEL, NAMES, {0: [100.0, 5e-6, np.nan], 3: [np.inf, 5e-6, 1.0]}, "row 0: its parameters are not finite"),
         (MODEL, ["threshold", "refractory_time"], {2: [70.0, 0.0]}, "row 2: .*refractory_time"),
         (CHIP, ["threshold", "gain"], {1: [1000.0, 1.0]}, "row 1: threshold must be 0 to 255 LSB"),
+        (CHIP, ["threshold", "gain"], {2: [250.0, 1.0]}, "row 2: the calibration does not reach its parameters"),
         (CHIP, ["tau_syn"], {2: [1e-3], 3: [1e-9]}, "row 2: "),
     ],
 )
@@ -156,6 +200,9 @@ def test_tensors__in_and_out():
         found = run(tensor)
         assert isinstance(found, torch.Tensor) and found.dtype == torch.float32 and not found.requires_grad
         np.testing.assert_array_equal(found.numpy(), run(theta))
+    np.testing.assert_array_equal(
+        run(torch.from_numpy(theta).bfloat16()), run(torch.from_numpy(theta).bfloat16().float())
+    )
     whole = make(MODEL, ["threshold"])(torch.tensor([[100], [120]]))
     assert whole.dtype == torch.float32 and whole.shape == (2, 1)
 
@@ -216,6 +263,12 @@ def test_theta__has_a_row_each_and_a_column_for_each_name():
     for theta in (rows(4)[:, :2], rows(4)[0], rows(4).astype(str), [[1.0], [1.0, 2.0]], rows(4).astype(complex), None):
         with pytest.raises(b2.ParameterError, match="theta must be"):
             run(theta)
+    for labelled in (
+        xr.DataArray(rows(4), dims=("draw", "name")),
+        pd.DataFrame(rows(4), columns=["gain", "tau_syn", "threshold"]),
+    ):
+        with pytest.raises(b2.ParameterError, match=r"without labels, .* order threshold, tau_syn, gain; .*to_numpy"):
+            run(labelled)
     with pytest.raises(
         b2.ParameterError, match=r"numbers \(n, 3\), the columns threshold, tau_syn, gain; got shape \(4, 2\)"
     ):

@@ -124,3 +124,44 @@ def test_functions__say_what_to_record():
         first_spikes(wrong)
     with pytest.raises(b2.InputError, match="count_spikes: neuron 3 spiked, but there are 2 neurons"):
         count_spikes(wrong)
+
+
+TAKE = {
+    "count_spikes": count_spikes,
+    "rates": rates,
+    "intervals": intervals,
+    "first_spikes": first_spikes,
+    "raster": lambda run: run.bss2.raster(),
+    "isi": lambda run: run.bss2.isi(),
+    "concatenate": lambda run: b2.runs.concatenate([run, run]),
+}
+
+
+@pytest.mark.parametrize("take", TAKE.values(), ids=TAKE)
+def test_trials_that_were_taken_away__are_refused(take):
+    run = dataset([(1e-6, 0, 1), (3e-6, 1, 1), (4e-6, 1, 1)])
+    for chosen in ([1], [0], [2, 1, 0]):
+        with pytest.raises(b2.InputError, match=r"spikes and row_size are of other trials: .* batch leave spikes"):
+            take(run.isel(batch=chosen))
+
+
+def test_runs_put_together_by_xarray__are_refused():
+    run = dataset([(1e-6, 0, 1)])
+    both = xr.concat([run, run], "rep", data_vars="all")
+    with pytest.raises(
+        b2.InputError, match=r"count_spikes: spike_time must have the dim spike alone; .*runs.concatenate"
+    ):
+        rates(both)
+
+
+@pytest.mark.parametrize("duration", ["x", np.nan, np.inf, 0.0])
+def test_rates__need_a_duration(duration):
+    with pytest.raises(b2.InputError, match="rates: the run must have an attribute duration, in seconds"):
+        rates(dataset([]).assign_attrs(duration=duration))
+
+
+def test_spikes_that_were_chosen__are_counted():
+    run = dataset([(1e-6, 0, 1), (3e-6, 1, 1), (4e-6, 1, 1)])
+    late = run.isel(spike=run.spike_time.values > 3.5e-6)
+    assert count_spikes(late).values.sum() == count_spikes(late).values[1, 1] == 1
+    assert first_spikes(late).values[1, 1] == 4e-6

@@ -17,7 +17,7 @@ from ..errors import InputError
 KEY = "bss2sim"  # under which other formats hold the text
 NUMBER = "bss2sim_trial"  # and the number of a trial: a name that no dim of one's own has by chance
 _FORMAT = 1
-_MOST_TRIAL = 2**32  # a text that asks for more would only use up the memory
+MOST_TRIAL = 2**32  # a text that asks for more would only use up the memory
 _KINDS = "biufUmM"
 
 
@@ -153,7 +153,7 @@ def _parse(given: Any) -> Description:
     attrs = {key: _from_plain(value) for key, value in given["attrs"].items()}
     n_neuron = None if given["n_neuron"] is None else int(given["n_neuron"])
     held = Description(trials, coords, variables, attrs, n_neuron)
-    if any(size < 0 for size in trials.values()) or held.n_trial > _MOST_TRIAL:
+    if any(size < 0 for size in trials.values()) or held.n_trial > MOST_TRIAL:
         raise ValueError(f"sizes {trials}")
     if n_neuron is not None and n_neuron < 1:
         raise ValueError(f"n_neuron {n_neuron}")

@@ -12,12 +12,12 @@ import xarray as xr
 from ..arrays import as_array, as_seconds, as_whole
 from ..errors import InputError, ParameterError, choose, refuse_unknown_keywords
 from .description import KEY, Description, as_text, from_text
-from .spikes import check_duration, in_seconds, make_spikes, take_spikes
+from .spikes import check_duration, check_n_neuron, in_seconds, make_spikes, take_spikes
 
 _ROUNDINGS = (None, "nearest")
 _LAST_PLACES = 4  # of a float64: what multiplying by the unit, there and back, may be off by
 _FIELDS = {"x": np.int32, "y": np.int32, "t": np.int64, "p": np.int8}
-_MOST_TIME = 2.0**62
+_MOST_TIME = 2**53  # whole numbers beyond it have no exact float64
 
 
 @refuse_unknown_keywords
@@ -43,7 +43,7 @@ def to_events(
         Width, height and polarities (1 or 2), as in tonic: neuron ``(p * height + y) * width + x`` becomes the event (x, y, p),
         in the order of tonic's frames. Default: every neuron a place x in one row.
     n_neuron : int, optional
-        Number of neurons, to check the spikes against. Default: as many as sensor_size has, or as occur.
+        Number of neurons, to check the spikes against. Default: as the run says, or as occur.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def to_events(
     if size is not None:
         held.n_neuron = math.prod(size)
     entries = np.empty(held.n_trial, object)
-    # copies: what a transform does to one trial must not reach into the next
+    # copies: a trial that is kept must not keep the memory of all
     entries[:] = [events[begin:end].copy() for begin, end in zip(spikes.pointer[:-1], spikes.pointer[1:], strict=True)]
     coords = {name: coord for name, coord in held.coords.items() if set(coord.dims) <= set(held.trials)}
     made = xr.DataArray(entries.reshape(tuple(held.trials.values())), coords, tuple(held.trials), name="events")
@@ -119,7 +119,7 @@ def _whole_units(time: np.ndarray, unit: float, rounding: str | None) -> np.ndar
     count = np.rint(time / unit)
     if time.size and count.max() >= _MOST_TIME:
         raise InputError(
-            f"to_events: {time.max()} s is too long for int64 in units of {unit} s; give a larger time_unit"
+            f"to_events: {time.max()} s is too long to be exact in units of {unit} s; give a larger time_unit"
         )
     if rounding is None:
         off = np.abs(in_seconds(count, unit) - time) > _LAST_PLACES * np.spacing(time)
@@ -154,7 +154,8 @@ def from_events(
         Width, height and polarities: event (x, y, p) becomes neuron ``(p * height + y) * width + x``. Needed if events have
         a field y or both polarities.
     n_neuron : int, optional
-        Number of neurons, to check the events against.
+        Number of neurons, to check the events against; it becomes an attribute of the spikes. Default: as to_events wrote it,
+        or as sensor_size has.
     duration : float, optional
         Length of the trials [s]. Default: that of the run, if to_events wrote it.
 
@@ -208,10 +209,12 @@ def from_events(
         )
     time_unit = as_seconds("from_events: time_unit", 1e-6 if time_unit is None else time_unit)
     size = _check_sensor("from_events", sensor_size)
-    if n_neuron is not None:
-        held.n_neuron = n_neuron
-    elif size is not None:
-        held.n_neuron = math.prod(size)
+    if n_neuron is None and size is not None:
+        if KEY in getattr(events, "attrs", ()):
+            held.n_neuron = math.prod(size)
+        else:
+            n_neuron = math.prod(size)
+    check_n_neuron("from_events", n_neuron, held)
     check_duration("from_events", duration, held)
     fields = [_read_fields(index, array, size) for index, array in enumerate(arrays)]
     none = np.zeros(0, np.int64)
@@ -236,6 +239,9 @@ def _read_fields(index: int, array: Any, size: tuple[int, int, int] | None) -> t
     for name in names:
         if array.dtype[name].kind not in ("iu" if name in "xy" else "biu") or array.dtype[name].shape:
             raise InputError(f"{where}: field {name!r} must be whole numbers; got dtype {array.dtype[name]}")
+    if (array["t"] > _MOST_TIME).any():
+        k = int(np.argmax(array["t"] > _MOST_TIME))
+        raise InputError(f"{where}: field 't' must be at most 2**53, to be exact; event {k} has {array['t'][k]}")
     value = {name: array[name].astype(np.int64) for name in names}
     if size is None:
         if "y" in names:

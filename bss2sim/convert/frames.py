@@ -11,8 +11,8 @@ import xarray as xr
 from ..arrays import as_array
 from ..errors import InputError, MissingDependencyError, refuse_unknown_keywords, suggestion
 from ..variables import create_dataset
-from .description import KEY, Description, as_text, describe, from_text
-from .spikes import check_duration, check_run, make_spikes, take_spikes
+from .description import KEY, MOST_TRIAL, Description, as_text, describe, from_text
+from .spikes import check_duration, check_n_neuron, check_run, make_spikes, take_spikes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,8 @@ def from_pandas(
         All labels of dims of trials, also of trials without spikes. Default: those in ``frame.attrs``, else those that occur;
         of a column ``batch`` of whole numbers 0 to the largest one.
     n_neuron : int, optional
-        Number of neurons, to check the column against.
+        Number of neurons, to check the column against; it becomes an attribute of the spikes. Default: that in
+        ``frame.attrs``, if any.
     duration : float, optional
         Length of the trials [s]. Default: that in ``frame.attrs``, if any.
 
@@ -180,10 +181,11 @@ def from_pandas(
                 f"from_pandas: the frame has no column {name!r}, only {', '.join(map(repr, frame.columns))}"
             )
     dims = [column for column in frame.columns if column not in ("time", "neuron")]
+    if labels is not None and not isinstance(labels, Mapping):
+        raise InputError(f"from_pandas: labels must be a dict from dims to arrays; got {type(labels).__name__}")
     held = _complete(pandas, frame, dims, held, dict(labels or {}))
     check_duration("from_pandas", duration, held)
-    if n_neuron is not None:
-        held.n_neuron = n_neuron
+    check_n_neuron("from_pandas", n_neuron, held)
     trial = _places(pandas, frame, held)
     time, neuron = _column(frame, "time", "iuf").astype(np.float64), _column(frame, "neuron", "iu")
     return make_spikes("from_pandas", time, neuron, trial, held)
@@ -233,11 +235,21 @@ def _complete(
             if frame[dim].isna().any():
                 raise InputError(f"from_pandas: column {dim!r} has missing entries; every spike needs a trial")
             if dim == "batch" and column.dtype.kind in "iu":
-                held.trials[dim] = int(column.max(initial=-1)) + 1
+                held.trials[dim] = int(column.max()) + 1 if column.size else 0
                 continue
-            values = np.unique(column)
+            try:
+                values = np.unique(column)
+            except TypeError as reason:
+                raise InputError(
+                    f"from_pandas: column {dim!r} has labels without an order ({reason}); give labels={{{dim!r}: [...]}}"
+                ) from reason
         held.trials[dim] = values.size
         held.coords[dim] = xr.Variable((dim,), values)
+    if held.n_trial > MOST_TRIAL:
+        raise InputError(
+            f"from_pandas: the dims {held.trials} have {held.n_trial} trials; at most {MOST_TRIAL} fit. Give labels= of those "
+            "there are"
+        )
     return held
 
 
@@ -248,7 +260,9 @@ def _places(pandas: Any, frame: pd.DataFrame, held: Description) -> np.ndarray:
         values = held.labels(dim)
         column = frame[dim].to_numpy()
         if column.dtype.kind in "iu" and values.dtype.kind in "iu" and np.array_equal(values, np.arange(size)):
-            found = np.where((column < 0) | (column >= size), -1, column).astype(np.int64)
+            outside = (column < 0) | (column >= size)
+            found = np.where(outside, 0, column).astype(np.int64)
+            found[outside] = -1
         else:
             found = pandas.Index(values).get_indexer(column)
         if (found < 0).any():

@@ -11,7 +11,7 @@ from ..errors import InputError, choose, first_few, refuse_unknown_keywords
 from .description import KEY, NUMBER, Description, from_text
 from .neo_signals import SAME, read_variables, seconds
 from .neo_write import import_neo
-from .spikes import check_duration, end_of, make_spikes
+from .spikes import MOST_NEURON, check_duration, check_n_neuron, end_of, make_spikes
 
 if TYPE_CHECKING:
     import neo
@@ -38,7 +38,7 @@ def from_neo(block: neo.Block, *, only: str | None = None, duration: float | Non
     -------
     Dataset
         With sparse spikes if there are spike trains, which :func:`bss2sim.simulate` takes as inputs; trials are the dim
-        ``batch`` unless the block says otherwise.
+        ``batch`` unless the block says otherwise. Silent trains count in its attribute ``n_neuron``.
 
     Raises
     ------
@@ -141,19 +141,27 @@ def _trains(pq: Any, k: int, segment: Any) -> tuple[np.ndarray, np.ndarray, list
     where = f"from_neo: segment {k}"
     if not _is_split(trains):
         neuron, time = trains.multiplexed
-        ids = [int(entry) for entry in trains.all_channel_ids]
+        ids = [_channel(where, k, number) for k, number in enumerate(trains.all_channel_ids)]
         return seconds(pq, time), np.asarray(neuron), ids, [(trains.t_start, trains.t_stop)]
     times, neurons, ids, ends = [np.zeros(0)], [np.zeros(0, np.int64)], [], []
     for position, train in enumerate(trains):
         train = train.load() if hasattr(train, "load") else train
-        number = train.annotations.get("channel_id", position)
-        if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer) or number < 0:
-            raise InputError(f"{where}: channel_id of spike train {position} must be a whole number; got {number!r}")
-        ids.append(int(number))
+        number = _channel(where, position, train.annotations.get("channel_id", position))
+        ids.append(number)
         ends.append((train.t_start, train.t_stop))
         times.append(seconds(pq, train.times))
         neurons.append(np.full(times[-1].size, number, np.int64))
     return np.concatenate(times), np.concatenate(neurons), ids, ends
+
+
+def _channel(where: str, position: int, number: Any) -> int:
+    """Return the neuron that a spike train is of."""
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool | np.bool_)
+    if not whole or not 0 <= number < MOST_NEURON:
+        raise InputError(
+            f"{where}: channel_id of spike train {position} must be a whole number in 0 .. {MOST_NEURON - 1}; got {number!r}"
+        )
+    return int(number)
 
 
 def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool, duration: float | None) -> xr.Dataset:
@@ -176,6 +184,8 @@ def _read_spikes(pq: Any, segments: list[Any], held: Description, foreign: bool,
         most = max([most, *(number + 1 for number in ids)])
     _check_extents(extents, held, foreign, duration)
     held.n_neuron = max(most, 1)
+    if foreign and most:
+        check_n_neuron("from_neo", most, held)
     return make_spikes("from_neo", np.concatenate(time), np.concatenate(neuron), np.concatenate(trial), held)
 
 

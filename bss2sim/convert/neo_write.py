@@ -9,7 +9,7 @@ import xarray as xr
 
 from ..errors import InputError, MissingDependencyError, refuse_unknown_keywords
 from .description import KEY, NUMBER, Description, as_text, describe
-from .spikes import check_run, take_spikes
+from .spikes import check_n_neuron, check_run, end_of, take_spikes
 
 if TYPE_CHECKING:
     import neo
@@ -41,7 +41,7 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     run : Dataset
         A result of :func:`bss2sim.simulate`, or sparse spikes.
     n_neuron : int, optional
-        Number of neurons, each a spike train in every segment. Default: as many as are labelled or spike.
+        Number of neurons, each a spike train in every segment. Default: as the run says, else as are labelled or spike.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     Raises
     ------
     InputError
-        If the run is chunked, has no duration, or holds what Neo has no place for.
+        If the run is chunked, has no trials or no duration, spikes outside of it, or holds what Neo has no place for.
     ParameterError
         If n_neuron is no whole number.
     MissingDependencyError
@@ -81,6 +81,10 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     trials = _trial_dims(run)
     others = [str(name) for name in run.data_vars if name not in SPARSE]
     held = describe("to_neo", run, trials, others)
+    if not held.n_trial:
+        raise InputError(f"to_neo: the run has no trials, {held.trials}, and a block needs a segment; leave it out")
+    if not np.isfinite(end_of("to_neo", run.attrs)):
+        raise InputError(f"to_neo: attribute 'duration' must be finite; got {run.attrs['duration']} s")
     segments = [neo.Segment(name=f"trial {k}", index=k) for k in range(held.n_trial)]
     labels = {dim: held.labels(dim) for dim in held.trials}
     shape = tuple(held.trials.values())
@@ -91,6 +95,7 @@ def to_neo(run: xr.Dataset, n_neuron: int | None = None) -> neo.Block:
     block = neo.Block(name="bss2sim")
     if "spike_time" in run:
         spikes = take_spikes("to_neo", run, n_neuron)
+        check_n_neuron("to_neo", n_neuron, held)
         _add_spikes(neo, pq, segments, spikes, run.attrs)
     elif n_neuron is not None:
         raise InputError("to_neo: n_neuron is the number of spike trains, and the run has no sparse spikes")
@@ -121,7 +126,15 @@ def _add_spikes(neo: Any, pq: Any, segments: list[Any], spikes: Any, attrs: dict
     from neo.core.spiketrainlist import SpikeTrainList
 
     begin = float(attrs.get("start_time", 0.0))
-    start, stop = begin * pq.s, (begin + float(attrs["duration"])) * pq.s
+    end = end_of("to_neo", attrs)
+    outside = (spikes.time < begin) | (spikes.time > end * (1 + 1e-12))
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise InputError(
+            f"to_neo: spike {k} is at {spikes.time[k]} s, outside of the run, {begin} s to {end} s; correct its attributes "
+            "start_time and duration"
+        )
+    start, stop = begin * pq.s, end * pq.s
     ids = list(range(spikes.n_neuron))
     for segment, first, last in zip(segments, spikes.pointer[:-1], spikes.pointer[1:], strict=True):
         time, neuron = spikes.time[first:last].copy(), spikes.neuron[first:last].astype(np.int64)

@@ -14,6 +14,7 @@ from ..neuron import IAFNeuron, LIFNeuron, LINeuron, Population
 from ..synapse import Synapse
 from .nir_chain import chain_of
 from .nir_nodes import KEY, import_nir
+from .spikes import in_seconds
 
 if TYPE_CHECKING:
     import nir
@@ -214,23 +215,26 @@ def _after_li(
         raise InputError(f"from_nir: v_leak of node {name!r} (LI) must be 0: a synaptic current here decays to 0")
     name, node = neuron
     if type(node).__name__ == "IF":
-        values = {"tau_mem": 1.0 / _positive(name, node, "r", size) * unit}
+        with np.errstate(over="ignore"):  # the population refuses what is infinite
+            values = {"tau_mem": in_seconds(1.0 / _positive(name, node, "r", size), unit)}
     else:
         gain = gain * _array(name, node, "r", size)
-        values = {"tau_mem": _positive(name, node, "tau", size) * unit, "leak": _array(name, node, "v_leak", size)}
+        tau_mem = in_seconds(_positive(name, node, "tau", size), unit)
+        values = {"tau_mem": tau_mem, "leak": _array(name, node, "v_leak", size)}
     if type(node).__name__ != "LI":
         values |= {"threshold": _array(name, node, "v_threshold", size), "reset": _array(name, node, "v_reset", size)}
-    return {**values, "tau_syn": tau_syn * unit}, gain
+    return {**values, "tau_syn": in_seconds(tau_syn, unit)}, gain
 
 
 def _cuba(name: str, node: Any, size: int, unit: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return parameters and the gain of the weights of CubaLIF or CubaLI."""
     tau_syn = _positive(name, node, "tau_syn", size)
     gain = _array(name, node, "w_in", size) / tau_syn * _array(name, node, "r", size)
-    values = {"tau_mem": _positive(name, node, "tau_mem", size) * unit, "leak": _array(name, node, "v_leak", size)}
+    tau_mem = in_seconds(_positive(name, node, "tau_mem", size), unit)
+    values = {"tau_mem": tau_mem, "leak": _array(name, node, "v_leak", size)}
     if type(node).__name__ == "CubaLIF":
         values |= {"threshold": _array(name, node, "v_threshold", size), "reset": _array(name, node, "v_reset", size)}
-    return {**values, "tau_syn": tau_syn * unit}, gain
+    return {**values, "tau_syn": in_seconds(tau_syn, unit)}, gain
 
 
 def _sharpened(found: np.ndarray, kept: Any) -> np.ndarray:

@@ -15,7 +15,9 @@ from ..inputs import read_sparse
 from ..variables import RESERVED_DIMS, create_dataset
 from .description import Description, describe
 
-_MOST_NEURON = np.iinfo(np.int32).max
+MOST_NEURON = np.iinfo(np.int32).max  # what spike_neuron holds
+_NAMES = ("spike_time", "spike_neuron", "spike_batch", "row_size")
+_LAST_PLACES = 4 * np.finfo(np.float64).eps  # relative: what a rate may be off by that is a whole number
 
 
 class Spikes(NamedTuple):
@@ -26,7 +28,7 @@ class Spikes(NamedTuple):
     time, neuron, pointer : arrays
         Times [s], neurons, and where each trial begins.
     n_neuron : int
-        Number of neurons: as the caller says, else as many as are labelled or spike, at least one.
+        Number of neurons: as the caller says, else the run, else as many as are labelled or spike, at least one.
     held : Description
         Labels of the run.
     """
@@ -55,15 +57,22 @@ def take_spikes(function: str, run: Any, n_neuron: int | None = None) -> Spikes:
             f"{function}: the run has no sparse spikes, only {', '.join(map(str, run.data_vars)) or 'nothing'}; "
             'record them with Recording(spikes="sparse")'
         )
-    drive = read_sparse(run, _MOST_NEURON)
+    drive = read_sparse(run, MOST_NEURON)
     assert drive.time is not None and drive.source is not None and drive.pointer is not None
     held = describe(function, run, drive.sizes)
-    labels = run.neuron.values if "neuron" in run.coords else np.zeros(0, np.int64)
-    found = max(int(drive.source.max(initial=-1)), int(labels.max(initial=-1))) + 1
-    size = max(found, 1) if n_neuron is None else as_whole(f"{function}: n_neuron", n_neuron)
+    labels = run.neuron.values if "neuron" in run.coords else drive.source
+    if labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{function}: the labels of dim neuron must be the numbers of the neurons; got dtype {labels.dtype}. Drop them, "
+            ".drop_vars('neuron')"
+        )
+    found = max([0, *(int(array.max()) + 1 for array in (drive.source, labels) if array.size)])
+    check_n_neuron(function, n_neuron, held)
+    known = held.attrs.get("n_neuron")
+    size = max(found, 1) if known is None else as_whole(f"{function}: n_neuron", known)
     if found > size:
         raise InputError(f"{function}: the run has neuron {found - 1}, but n_neuron is {size}")
-    held.n_neuron = None if n_neuron is None else size  # what only occurs is no limit
+    held.n_neuron = None if known is None else size  # what only occurs is no limit
     return Spikes(drive.time, drive.source, drive.pointer, size, held)
 
 
@@ -71,13 +80,19 @@ def in_seconds(count: Any, unit: float) -> Any:
     """Return whole units in seconds."""
     rate = 1.0 / unit
     # units as 8e-9 s have no exact float; dividing by their rate, which has one, gives the nearest number
-    return count / round(rate) if abs(rate - round(rate)) <= 1e-9 * rate and rate >= 1 else count * unit
+    return count / round(rate) if abs(rate - round(rate)) <= _LAST_PLACES * rate and rate >= 1 else count * unit
 
 
 def check_duration(function: str, duration: Any, held: Description) -> None:
     """Take in the duration that a caller gives."""
     if duration is not None:
         held.attrs["duration"] = as_seconds(f"{function}: duration", duration)
+
+
+def check_n_neuron(function: str, n_neuron: Any, held: Description) -> None:
+    """Take in the number of neurons that a caller gives, which spikes do not tell if the last ones are silent."""
+    if n_neuron is not None:
+        held.n_neuron = held.attrs["n_neuron"] = as_whole(f"{function}: n_neuron", n_neuron)
 
 
 def end_of(function: str, attrs: dict[str, Any]) -> float:
@@ -119,16 +134,14 @@ def make_spikes(
     InputError
         If a time is not finite, negative or beyond the duration, or a neuron or trial does not exist.
     """
-    wrong = [dim for dim in held.trials if dim in RESERVED_DIMS]
+    wrong = [dim for dim in held.trials if dim in RESERVED_DIMS or dim in _NAMES]
     if wrong:
         raise InputError(f"{function}: {wrong[0]!r} cannot be a dim of trials, the package uses the name; rename it")
-    if held.n_neuron is not None:
-        as_whole(f"{function}: n_neuron", held.n_neuron)
     bad = ~np.isfinite(time) | (time < 0)
     if bad.any():
         k = int(np.argmax(bad))
         raise InputError(f"{function}: times must be finite and at least 0 s; spike {k} has {time[k]} s")
-    limit = _MOST_NEURON if held.n_neuron is None else held.n_neuron
+    limit = MOST_NEURON if held.n_neuron is None else min(held.n_neuron, MOST_NEURON)
     bad = (neuron < 0) | (neuron >= limit)
     if bad.any():
         k = int(np.argmax(bad))
@@ -136,7 +149,9 @@ def make_spikes(
     finish = end_of(function, held.attrs)
     if time.size and time.max() > finish * (1 + 1e-12):
         k = int(np.argmax(time))
-        raise InputError(f"{function}: times must be at most {finish} s, the end of the run; spike {k} has {time[k]} s")
+        raise InputError(
+            f"{function}: times must be at most {finish} s, the end of the run; spike {k} has {time[k]} s. Give a longer duration="
+        )
     time, neuron, trial = _in_order(time, neuron, trial)
     rows = np.bincount(trial, minlength=held.n_trial).astype(np.int64)
     dims = tuple(held.trials)

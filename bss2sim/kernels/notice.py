@@ -13,6 +13,8 @@ TEXT = "bss2sim: compiling, once in this process (b2.set_options(cache=True) kee
 
 def somebody_waits() -> bool:
     """Whether standard error is seen at once: a terminal, or a notebook."""
+    if getattr(sys.stderr, "closed", False):
+        return False
     return "ipykernel" in sys.modules or bool(getattr(sys.stderr, "isatty", bool)())
 
 
