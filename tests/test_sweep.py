@@ -469,6 +469,7 @@ def test_sweep__says_what_to_install(monkeypatch, name, package):
         ("sweep", [1, 2, 3], "labels of a dim 'sweep' cannot be stored: .* rename the dim, or drop its labels"),
         ("zarr.json", [1, 2, 3], "labels of a dim 'zarr.json' cannot be stored"),
         ("a/b", [1, 2, 3], "labels of a dim 'a/b' cannot be stored"),
+        ("", [1, 2, 3], "labels of a dim '' cannot be stored"),
         (0, None, "the dim 0 has a name that is no text"),
         ("level", np.array([1, "a", None], object), "labels of the dim 'level' must be all numbers, all texts or all"),
     ],
@@ -520,9 +521,9 @@ def test_sweep__places_of_stores(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(b2.FileError, match="file holds no sweep"):
         sweep("file")
-    with pytest.raises(b2.FileError, match="file/run.zarr could not be made: .*give another store="):
+    with pytest.raises(b2.FileError, match=r"file/run.zarr could not be made: .*give another store="):
         sweep("file/run.zarr")
-    with pytest.raises(b2.FileError, match="is no directory of a store: .*too long"):
+    with pytest.raises(b2.FileError, match=r"is no directory of a store: .*too long"):
         sweep("a" * 300)
     for place in ("", "a\0b"):
         with pytest.raises(b2.ParameterError, match="store must be a directory on a disk"):

@@ -23,7 +23,7 @@ def check_names(layout: Layout) -> None:
             raise ParameterError(f"the dim {dim!r} has a name that is no text, which Zarr cannot store; rename it")
     for name, label in layout.coords.items():
         text = str(name)
-        if text in _OWN or "/" in text or "\0" in text or text.startswith(("__", ".")):
+        if not text or text in _OWN or "/" in text or "\0" in text or text.startswith(("__", ".")):
             raise ParameterError(
                 f"labels of a dim {text!r} cannot be stored: the name is that of another part of the store, or no name of a "
                 f"directory; rename the dim, or drop its labels with .drop_vars({text!r})"
