@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Bss2SimError as error:
         print(f"bss2sim: error: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"bss2sim: error: there is not enough memory: {error}; make sizes smaller", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("bss2sim: interrupted", file=sys.stderr)
         return 130

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .errors import InputError
 from .inputs import label_spikes
 from .kernels import adjoint, adjoint_leaky
 from .kernels.codes import BLOCK
@@ -90,6 +91,9 @@ def run_exact_forward(run: ExactRun) -> tuple[Events | None, np.ndarray]:
     if "tau_inh" in parameters:
         parameters["tau_syn"] = (parameters["tau_syn"], parameters.pop("tau_inh"))
     n_sample = run.sample_time.size
+    wide = run.events.neuron[np.abs(run.events.neuron) > np.iinfo(np.int32).max]  # would be cut off in a list of spikes
+    if wide.size:
+        raise InputError(f"neuron of spikes must be in 0 .. {run.weight.shape[0] - 1}; got {wide[0]}")
     result = simulate(
         kind(run.weight.shape[1], **parameters),
         label_spikes(run.events.time, run.events.neuron, run.events.batch, run.events.n_batch, {}),

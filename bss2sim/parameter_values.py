@@ -157,8 +157,8 @@ def check_holdoff(values: dict[str, tuple[xr.DataArray, ...]], which: str) -> No
         pick = [x.isel({d: k for d, k in at.items() if d in x.dims}).item() for x in (holdoff, refractory)]
         where = ", ".join(f"{dim} {index}" for dim, index in at.items())
         raise ParameterError(
-            f"holdoff_time{which} must be at most refractory_time{which}, of which it is the last part"
-            f"{'; ' + where if where else ''} has holdoff_time {pick[0]} s, refractory_time {pick[1]} s"
+            f"holdoff_time{which} must be at most refractory_time{which}, of which it is the last part; "
+            f"{where + ' has' if where else 'got'} holdoff_time {pick[0]} s, refractory_time {pick[1]} s"
         )
 
 

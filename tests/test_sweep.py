@@ -461,3 +461,87 @@ def test_sweep__says_what_to_install(monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(b2.MissingDependencyError, match=f"need {package}; install it with pip install"):
         sweep("x")
+
+
+@pytest.mark.parametrize(
+    ("dim", "labels", "message"),
+    [
+        ("sweep", [1, 2, 3], "labels of a dim 'sweep' cannot be stored: .* rename the dim, or drop its labels"),
+        ("zarr.json", [1, 2, 3], "labels of a dim 'zarr.json' cannot be stored"),
+        ("a/b", [1, 2, 3], "labels of a dim 'a/b' cannot be stored"),
+        ("", [1, 2, 3], "labels of a dim '' cannot be stored"),
+        (0, None, "the dim 0 has a name that is no text"),
+        ("level", np.array([1, "a", None], object), "labels of the dim 'level' must be all numbers, all texts or all"),
+    ],
+)
+def test_sweep__refuses_names_and_labels_that_zarr_does_not_keep(tmp_path, dim, labels, message):
+    level = xr.DataArray([100.0, 110, 130], dims=(dim,), coords={} if labels is None else {dim: labels})
+    with pytest.raises(b2.ParameterError, match=message):
+        sweep(tmp_path / "run.zarr", neurons=NEURONS.replace(threshold=level))
+    assert not list(tmp_path.iterdir())
+
+
+def test_sweep__labels_that_are_objects_come_back(store):
+    neurons = NEURONS.replace(threshold=LEVEL.assign_coords(level=np.array(["a", "bb", "", "é", "d"], object)))
+    run = sweep(store, neurons=neurons).compute()
+    xr.testing.assert_identical(run, b2.simulate(neurons, SPIKES, **arguments()))
+    assert run.level.dtype == object
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("membrane/c/0/1/0/0", "membrane/c/0/1/0/0 is missing; run the same sweep again .* level 2 to 3"),
+        ("spikes/000001/spike_time/c/0", "spike_time/c/0 is missing; run the same sweep again"),
+        ("level/c/0", "level/c/0 is missing; restore it"),
+    ],
+)
+def test_open_sweep__lost_files_are_no_zeros(store, file, message):
+    sweep(store, chunks={"level": 2})
+    (store / file).unlink()
+    with pytest.raises(b2.FileError, match=message):
+        b2.open_sweep(store)
+
+
+def test_open_sweep__records_that_cannot_be_read(store):
+    sweep(store)
+    records(store)[0].write_text("{")
+    with pytest.raises(b2.FileError, match=r"sweep/blocks/000000.json cannot be read: .*run the same sweep again"):
+        b2.open_sweep(store)
+
+
+def test_sweep__places_of_stores(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    for place in ("link", "dir with spaces/run", "~/at home"):
+        assert sweep(place).sizes["level"] == 5
+    assert (tmp_path / "elsewhere/sweep").exists() and (tmp_path / "at home").exists() and not (tmp_path / "~").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(b2.FileError, match="file holds no sweep"):
+        sweep("file")
+    with pytest.raises(b2.FileError, match=r"file/run.zarr could not be made: .*give another store="):
+        sweep("file/run.zarr")
+    with pytest.raises(b2.FileError, match=r"is no directory of a store: .*too long"):
+        sweep("a" * 300)
+    for place in ("", "a\0b"):
+        with pytest.raises(b2.ParameterError, match="store must be a directory on a disk"):
+            sweep(place)
+
+
+def test_sweep__workers_may_be_in_another_directory(tmp_path, monkeypatch):
+    from bss2sim.lazy.block import Runner
+
+    monkeypatch.chdir(tmp_path)
+    original = Runner.run
+
+    def run(self, where, name, pieces):
+        os.chdir("/")
+        return original(self, where, name, pieces)
+
+    with monkeypatch.context() as context, dask.config.set(scheduler="synchronous"):
+        context.setattr(Runner, "run", run)
+        context.setattr("bss2sim.sweeps.sweep.open_sweep", lambda path: None)
+        sweep("run.zarr")
+    assert len(records(tmp_path / "run.zarr")) == 1

@@ -290,3 +290,21 @@ def test_forward_mode__is_refused():
     time, hidden, weight = (leaf.detach() for leaf in network_leaves())
     with pytest.raises(b2.InputError, match="no forward-mode differentiation"):
         torch.func.jvp(lambda w: network(time, w, weight), (hidden,), (torch.ones_like(hidden),))
+
+
+@pytest.mark.parametrize("kind", ["iaf", "li"])
+def test_pair__weights_of_zero_count_as_positive(kind):
+    weight = torch.tensor([[30.0], [0.0]], dtype=torch.float64)
+    spikes = Spikes.from_times(torch.tensor([[1e-6, 3e-6]]))
+    others = {"duration": 60e-6, "sample_time": [25e-6], "tau_syn": (5e-6, 20e-6)}
+
+    def membrane(weight):
+        if kind == "li":
+            return li_exact(spikes, weight, **others).sum()
+        return iaf_exact(spikes, weight, **others).membrane.sum()
+
+    found = torch.autograd.grad(membrane(weight.requires_grad_()), weight)[0][1, 0]
+    weight, step = weight.detach(), torch.tensor([[0.0], [1e-4]], dtype=torch.float64)
+    above, below = ((membrane(weight + sign * step) - membrane(weight)) / (sign * 1e-4) for sign in (1, -1))
+    torch.testing.assert_close(found, above, rtol=1e-6, atol=0)
+    assert abs(below - above) > 0.1 * abs(above)

@@ -52,7 +52,13 @@ def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
         (lambda: run(SPIKES._replace(batch=torch.tensor([0, 1]))), b2.InputError, r"batch of spikes must be in 0 .. 0; got 1"),
         (lambda: run(SPIKES._replace(time=SPIKES.time.to("meta"))), b2.InputError, r"time of spikes is on meta; .* the CPU"),
         (lambda: run(SPIKES._replace(time=SPIKES.time.flip(0))), b2.InputError, r"spike_time must be sorted within each trial"),
-        (lambda: run(SPIKES._replace(neuron=torch.tensor([0, 5]))), b2.InputError, r"spike_neuron must be in 0 .. 1.*has 5"),
+        (lambda: run(SPIKES._replace(neuron=torch.tensor([0, 5]))), b2.InputError, r"neuron of spikes must be in 0 .. 1; got 5"),
+        (lambda: run(SPIKES._replace(neuron=torch.tensor([0, -1]))), b2.InputError, r"neuron of spikes must be in 0 .. 1; got -1"),
+        (lambda: run(SPIKES._replace(neuron=torch.tensor([0, 2**32]))), b2.InputError, r"in 0 .. 1; got 4294967296"),
+        (lambda: run(SPIKES._replace(neuron=torch.tensor([0, 1j]))), b2.InputError, r"neuron of spikes .*got torch.complex64"),
+        (lambda: run(SPIKES._replace(neuron=torch.tensor([False, True]))), b2.InputError, r"neuron of spikes .*got torch.bool"),
+        (lambda: run(SPIKES._replace(n_batch=1.0)), b2.InputError, r"n_batch of spikes must be .* at least 0; got 1.0"),
+        (lambda: run(SPIKES._replace(n_batch=-1)), b2.InputError, r"n_batch of spikes must be .* at least 0; got -1"),
         (lambda: run(weight=torch.ones(4, 3)), b2.InputError, r"weight must have the shape \(input, neuron\) with 2 inputs"),
         (lambda: run(weight=None), b2.InputError, r"weight must be a tensor \(input, neuron\); got NoneType"),
         (lambda: run(weight=WEIGHT * float("inf")), b2.ParameterError, r"weight must be finite; 6 of 6 entries"),
@@ -68,7 +74,7 @@ def run(spikes=SPIKES, weight=WEIGHT, duration=1e-3, **others):
             b2.ParameterError,
             r"refractory_time 0 needs reset below threshold",
         ),
-        (lambda: run(holdoff_time=1.0), b2.ParameterError, r"holdoff_time must be at most refractory_time"),
+        (lambda: run(holdoff_time=1.0), b2.ParameterError, r"holdoff_time must be at most .* part; got holdoff_time 1.0 s"),
         (lambda: run(sample_time="soon"), b2.ParameterError, r"sample_time must be increasing times \(sample,\) \[s\]; got 'soon'"),
         (lambda: run(sample_time=1e-6), b2.ParameterError, r"sample_time must be increasing times .* got the shape \(\)"),
         (
@@ -109,3 +115,16 @@ def test_error__inside_of_a_compiled_function():
         compiled = torch.compile(lambda time: run(Spikes.from_times(time)).spikes.time, backend="eager")
         with pytest.raises(b2.InputError, match="spike_time must be finite and at least 0 s"):
             compiled(TIMES * float("nan"))
+        compiled = torch.compile(lambda neuron: run(SPIKES._replace(neuron=neuron)).spikes.time, backend="eager")
+        with pytest.raises(b2.InputError, match=r"spike_neuron must be in 0 .. 1.*has 5"):
+            compiled(torch.tensor([0, 5]))
+        with pytest.raises(b2.InputError, match=r"neuron of spikes must be in 0 .. 1; got 4294967296"):
+            compiled(torch.tensor([0, 2**32]))
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32])
+def test_spikes__of_any_whole_numbers(dtype):
+    narrow = SPIKES._replace(neuron=SPIKES.neuron.to(dtype), batch=SPIKES.batch.to(dtype))
+    strong = WEIGHT * 200
+    assert torch.equal(run(narrow, strong).spikes.time, run(weight=strong).spikes.time)
+    assert len(run(narrow, strong).spikes.time)

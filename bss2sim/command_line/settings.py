@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ from bss2sim.errors import Bss2SimError, FileError, ParameterError, suggestion
 
 from .toml_lines import Keys, key_lines, line_of
 
+MOST_VALUES = 10**8  # of a dim to sweep: more would not fit into the memory of a process as labels
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -132,13 +134,18 @@ class Settings:
         elif "num" in table:
             start, stop = (table.get(name, float, needed=True) for name in ("start", "stop"))
             num = table.get("num", int)
-            if num < 1:
-                table.refuse("num", f"must be at least 1; got {num}")
+            for name, value in (("start", start), ("stop", stop)):
+                if not math.isfinite(value):
+                    table.refuse(name, f"must be finite; got {value}")
+            if not 1 <= num <= MOST_VALUES:
+                table.refuse("num", f"must be 1 to {MOST_VALUES}; got {num}")
             array = np.linspace(start, stop, num)
         else:
             start, stop = (table.get(name, int, needed=True) for name in ("start", "stop"))
             if stop <= start:
                 table.refuse("stop", f"must be above start, {start}; got {stop}")
+            if stop - start > MOST_VALUES or max(abs(start), abs(stop)) > 2**63 - 1:
+                table.refuse("stop", f"must be at most {MOST_VALUES} above start, {start}, both below 2^63; got {stop}")
             array = np.arange(start, stop)
         return xr.DataArray(array, {dim: array}, (dim,))
 

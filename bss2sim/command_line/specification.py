@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .settings import Settings
 
 NEURONS = ("IAFNeuron", "LIFNeuron", "LINeuron")
 OPTIONS = {"dt": float, "integrator": str, "dtype": str, "duration": float, "device": str}
+MOST_DRAWN = 2**33  # inputs that are drawn; each takes nine bytes on the way
 TABLES = ("neurons", "inputs", "synapse", "record", "chip", "chunks")
 
 
@@ -109,9 +111,13 @@ def _inputs(table: Settings, dt: float) -> Any:
     for key, value, least in (("inputs", size, 1), ("batch", batch, 1), ("seed", seed, 0)):
         if value < least:
             random.refuse(key, f"must be at least {least}; got {value}")
-    steps = round(duration / dt) if duration > 0 and dt > 0 else 0
+    steps = round(duration / dt) if 0 < duration < math.inf and dt > 0 else 0
     if steps < 1:
-        random.refuse("duration", f"must be at least one step of dt = {dt} s; got {duration} s")
+        random.refuse("duration", f"must be finite and at least one step of dt = {dt} s; got {duration} s")
+    if steps * batch * size > MOST_DRAWN:
+        random.refuse(
+            None, f"draws {steps} steps x batch {batch} x {size} inputs, at most {MOST_DRAWN}; read them from a file"
+        )
     if not 0 <= rate * dt <= 1:
         random.refuse("rate", f"must be 0 to 1/dt = {1 / dt:g} spikes a second of each input; got {rate:g}")
     spikes = np.random.default_rng(seed).random((steps, batch, size)) < rate * dt

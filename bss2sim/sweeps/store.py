@@ -180,6 +180,22 @@ class Store:
             return f"{record.relative_to(self.path).as_posix()} cannot be read: {reason}"
         return ""
 
+    def check_files(self) -> None:
+        """Refuse a store that lacks a file of a finished block: readers of Zarr take a chunk that is not there for zeros."""
+        for index in self.grid:
+            record = self.record(index)
+            try:
+                files = json.loads(record.read_text(encoding="utf-8")).items()
+                lost = next((name for name, digest in files if digest and not (self.path / name).exists()), None)
+            except (OSError, ValueError, AttributeError) as reason:
+                lost = f"{record.relative_to(self.path).as_posix()} cannot be read: {reason}"
+            else:
+                lost = lost and f"{lost} is missing"
+            if lost:
+                raise FileError(
+                    f"{self.path}: {lost}; run the same sweep again to compute the block with {self.grid.name(index)}"
+                )
+
     def check_metadata(self) -> None:
         """Refuse a store whose descriptions or labels were changed or damaged."""
         for name, digest in self.metadata.items():
@@ -200,7 +216,10 @@ class Store:
             _ignore_types_of_labels()
             found = xr.open_zarr(self.path, chunks={}, consolidated=True)
         found.attrs = {k: np.array(v) if isinstance(v, list) else v for k, v in found.attrs.items()}
-        found = found.assign_coords({name: label.load() for name, label in found.coords.items()})
+        labels = {name: label.load() for name, label in found.coords.items()}
+        # texts that were objects come back as numpy's texts of any length
+        labels = {name: label.astype(object) if label.dtype.kind == "T" else label for name, label in labels.items()}
+        found = found.assign_coords(labels)
         if self.sparse:
             found = found.assign(self._ragged(found["row_size"].values))
         return found[self.order]
@@ -272,9 +291,10 @@ def create_store(path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, 
         if name in SPARSE
     }
     empty = layout.dataset(arrays)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.new")
+    place = path.resolve()  # of a link what it points to
+    partial = place.with_name(f".{place.name}.{os.getpid()}.new")
     try:
-        _remove_unfinished(path)
+        _remove_unfinished(place)
         partial.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             _ignore_types_of_labels()
@@ -292,10 +312,10 @@ def create_store(path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, 
         if layout.is_sparse:
             group.create_group("spikes")
         (partial / RECORDS).mkdir()
-        partial.rename(path)
+        partial.rename(place)  # an empty directory gives way
     except OSError as reason:
         shutil.rmtree(partial, ignore_errors=True)
-        raise FileError(f"{path} could not be made: {reason}") from reason
+        raise FileError(f"{path} could not be made: {reason}; give another store=, or make it possible") from reason
     return open_store(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..neuron import Population
 from ..options import get_options
 from ..simulate import simulate
 from .digests import chunked_digests, differences, fingerprint
+from .names import check_names
 from .progress import compute_all
 from .regions import choose_regions
 from .store import Store, create_store, open_store, require_zarr, trial_numbers
@@ -72,7 +74,7 @@ def sweep(
         If the store was made with other arguments or versions (what differs is named), is no sweep, its labels are damaged, or it
         cannot be written.
     ParameterError
-        If `chunks` does not fit the trials; and as :func:`simulate`.
+        If `chunks` does not fit the trials, or Zarr cannot hold names or labels of dims; and as :func:`simulate`.
     InputError
         As :func:`simulate`.
     UnknownKeywordError
@@ -136,7 +138,7 @@ def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     FileError
-        If there is no sweep, or blocks are missing.
+        If there is no sweep, blocks or files of theirs are missing, or its labels are damaged.
     MissingDependencyError
         If dask or zarr is not installed.
 
@@ -156,6 +158,8 @@ def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
             f"{target.path} is not finished: {len(lacking)} of {target.grid.size} blocks are missing, the first with "
             f"{target.grid.name(lacking[0])}; run the same sweep again to compute them"
         )
+    target.check_metadata()
+    target.check_files()
     return target.dataset()
 
 
@@ -164,19 +168,22 @@ def _as_path(store: Any) -> Path:
     if not isinstance(store, str | os.PathLike):
         raise ParameterError(f"store must be the path of a directory; got {type(store).__name__}")
     text = os.fspath(store)
-    if not isinstance(text, str) or "://" in text:
+    if not isinstance(text, str) or "://" in text or not text or "\0" in text:
         raise ParameterError(f"store must be a directory on a disk that all workers share; got {text!r}")
-    return Path(text)
+    path = Path(text).expanduser()
+    try:
+        path.exists()
+    except OSError as reason:
+        raise FileError(f"{path} is no directory of a store: {reason}") from reason
+    return path
 
 
 def _prepare(path: Path, call: Call, layout: Layout, chunks: Any) -> Store:
     """Open the store if it is that of this very sweep, or make it."""
+    check_names(layout)
     marks = fingerprint(call, layout)
     grid = choose_regions(layout, chunks)
-    if not path.exists():
-        return create_store(path, layout, grid, marks, chunked_digests(call, grid))
-    if path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return create_store(path, layout, grid, marks, chunked_digests(call, grid))
     target = open_store(path)
     target.check_metadata()
@@ -200,7 +207,8 @@ def _compute(target: Store, layout: Layout, missing: list[Index], progress: bool
     from dask.delayed import Delayed
 
     runner = make_runner(layout, bool(get_options()["cache"]))
-    name, graph = block_graph(layout, target.grid, runner, _run, missing, target, dict(layout.trials.sizes))
+    shared = replace(target, path=target.path.absolute())  # workers may have another current directory
+    name, graph = block_graph(layout, target.grid, runner, _run, missing, shared, dict(layout.trials.sizes))
     tasks = [Delayed((name, *index), graph, layer=name) for index in missing]
     # threads of this process would share one GPU
     at_once = 1 if layout.call.fixed.get("device") in ("cuda", "auto") else None

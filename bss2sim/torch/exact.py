@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 import torch
@@ -38,6 +39,23 @@ class ExactObservables(NamedTuple):
     membrane: Tensor
 
 
+def check_size(name: str, value: Any) -> int:
+    """Return a whole number of at least 0.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InputError(f"{name} must be a whole number of at least 0; got {value!r}")
+    return number
+
+
 def _read_spikes(spikes: Any) -> Spikes:
     """Return input spikes that an operator can take."""
     if not isinstance(spikes, Spikes):
@@ -48,19 +66,23 @@ def _read_spikes(spikes: Any) -> Spikes:
     time, neuron, batch, n_batch, n_neuron = spikes
     for name, tensor, floats in (("time", time, True), ("neuron", neuron, False), ("batch", batch, False)):
         kind = "floats" if floats else "whole numbers"
-        if not isinstance(tensor, Tensor) or tensor.dim() != 1 or tensor.is_floating_point() != floats:
+        fits = isinstance(tensor, Tensor) and tensor.is_floating_point() == floats
+        if not fits or tensor.dim() != 1 or tensor.is_complex() or tensor.dtype == torch.bool:
             found = f"{tensor.dtype} {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
             raise InputError(f"{name} of spikes must be a tensor of {kind} (spike,); got {found}")
         check_device(f"{name} of spikes", tensor)
     if not torch.compiler.is_compiling():
+        n_batch, n_neuron = (check_size(f"{name} of spikes", getattr(spikes, name)) for name in ("n_batch", "n_neuron"))
         if not len(time) == len(neuron) == len(batch):
             raise InputError(
                 f"time, neuron and batch of spikes must have one entry per spike; got {len(time)}, {len(neuron)}, {len(batch)}"
             )
-        outside = batch[(batch < 0) | (batch >= n_batch)]
-        if len(outside):
-            raise InputError(f"batch of spikes must be in 0 .. {n_batch - 1}; got {int(outside[0])}")
-    return Spikes(time.to(torch.float64).contiguous(), neuron.contiguous(), batch.contiguous(), n_batch, n_neuron)
+        for name, tensor, n in (("batch", batch, n_batch), ("neuron", neuron, n_neuron)):
+            outside = tensor[(tensor < 0) | (tensor >= n)]
+            if len(outside):
+                raise InputError(f"{name} of spikes must be in 0 .. {n - 1}; got {int(outside[0])}")
+    neuron, batch = (tensor.to(torch.int64).contiguous() for tensor in (neuron, batch))
+    return Spikes(time.to(torch.float64).contiguous(), neuron, batch, n_batch, n_neuron)
 
 
 def read_samples(sample_time: Any) -> Tensor:
