@@ -168,7 +168,10 @@ def simulate(
     if synapse is not None and not isinstance(synapse, Synapse):
         raise ParameterError(f"synapse must be a Synapse(weight); got {type(synapse).__name__}")
     if synapse is not None and synapse.n_neuron != neurons.size:
-        raise ParameterError(f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}")
+        raise ParameterError(
+            f"weight has {synapse.n_neuron} neurons; the population has {neurons.size}"
+            + ("; weight is (input, neuron), pass its transpose" if synapse.n_input == neurons.size else "")
+        )
     if get_options()["cache"]:
         from .kernels import jit
 

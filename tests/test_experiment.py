@@ -440,3 +440,12 @@ def test_result__goes_through_a_file(tmp_path, chip, calibration):
     assert_same(again, found)
     assert again.attrs["calibration_id"] == calibration.attrs["calibration_id"] and again.attrs["chip_seed"] == 7
     assert found.cadc_value.attrs["units"] == "LSB" or "long_name" in found.cadc_value.attrs
+
+
+def test_calibration__refuses_a_sweep_of_the_neurons_that_it_has_not(chip, calibration):
+    level = xr.DataArray([100.0, 120.0], dims="level")
+    swept = NEURONS.replace(threshold=level)
+    with pytest.raises(b2.ParameterError, match="threshold has the dim 'level', which the calibration has not"):
+        run(swept, chip=chip, calibration=calibration)
+    pair = NEURONS.replace(threshold=b2.Parameter(model=level, hardware=125.0))  # the chip's value has no dim
+    assert "level" not in run(pair, chip=chip, calibration=calibration).sizes

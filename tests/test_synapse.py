@@ -108,3 +108,12 @@ def test_transform__that_fails_is_told():
     synapse = b2.Synapse(np.ones((2, 3)), transform=lambda weight: weight / object())
     with pytest.raises(b2.ParameterError, match=r"transform failed for weights \{'input': 2, 'neuron': 3\}: "):
         synapse.chip_weight()
+
+
+def test_simulate__says_that_weights_are_transposed():
+    with pytest.raises(
+        b2.ParameterError, match=r"weight has 5 neurons; the population has 2; weight is .input, neuron."
+    ):
+        b2.simulate(b2.IAFNeuron(2), np.zeros((4, 1, 2)), synapse=b2.Synapse(np.ones((2, 5))))
+    with pytest.raises(b2.ParameterError, match=r"the population has 2$"):
+        b2.simulate(b2.IAFNeuron(2), np.zeros((4, 1, 3)), synapse=b2.Synapse(np.ones((3, 5))))

@@ -128,3 +128,12 @@ def test_spikes__of_any_whole_numbers(dtype):
     strong = WEIGHT * 200
     assert torch.equal(run(narrow, strong).spikes.time, run(weight=strong).spikes.time)
     assert len(run(narrow, strong).spikes.time)
+
+
+def test_spikes__all_after_the_end_are_a_mistake_of_the_unit():
+    late = Spikes.from_times(torch.tensor([[30.0, 2e-3]]))
+    with pytest.warns(
+        UserWarning, match=r"all input spikes are at or after the end of the run, duration=0.001 s: .* at 0.002 s"
+    ):
+        run(late)
+    run(Spikes.from_times(torch.tensor([[30.0, 1e-6]])))  # one is heard

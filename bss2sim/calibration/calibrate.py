@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, warn
 from bss2sim.hardware.coordinates import atomic_neuron_coords
 from bss2sim.hardware.registers import N_CAPMEM_BLOCK, REGISTERS, SIZES
 from bss2sim.hardware.transfer import LAWS
@@ -248,9 +248,8 @@ def calibrate(
     success = reasons == ""
     both = _dataset(wanted, {"success": success, "reason": reasons}, attrs)
     if not success.all():
-        warnings.warn(
-            f"calibration failed for {name_failed(success)}; their reasons are in .reason, and all others are calibrated",
-            stacklevel=3,
+        warn(
+            f"calibration failed for {name_failed(success)}; their reasons are in .reason, and all others are calibrated"
         )
     residual = _dataset(wanted, differences, attrs)
     achieved.attrs = dict(attrs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..errors import ParameterError, choose, refuse_unknown_keywords
+from ..errors import ParameterError, choose, refuse_unknown_keywords, warn
 from ..hardware.clocks import LONGEST_HOLDOFF, is_glitch, refractory_durations
 from ..hardware.coordinates import N_ATOMIC_NEURON, atomic_neuron_coords
 from ..hardware.registers import REGISTERS, check_registers
@@ -153,15 +152,14 @@ def refractory_registers(refractory_time: Any, holdoff_time: Any, *, rule: str =
     for name, value in (("refractory_time", refractory_time), ("holdoff_time", holdoff_time)):
         field = FIELDS[name] if rule == "default" else replace(FIELDS[name], hard=(-_REACH, _REACH))
         arrays[name] = labelled(field, value, field.dims)
-        warn_infeasible(field, arrays[name], stacklevel=3)
+        warn_infeasible(field, arrays[name])
     refractory, holdoff, chips = _together(*arrays.values())
     codes = (_default if rule == "default" else _calix)(refractory, holdoff)
     glitch = is_glitch(codes.refractory_time, codes.reset_holdoff)
     if glitch.any():
-        warnings.warn(
+        warn(
             f'rule "calix" sets a holdoff longer than the refractory time; {_circuits(glitch)}: their clamp is not released '
-            'before the end; use rule "default"',
-            stacklevel=3,
+            'before the end; use rule "default"'
         )
     dims, shape = tuple(chips), tuple(size for size, _ in chips.values())
     variables: dict[str, tuple[tuple[Hashable, ...], np.ndarray]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion, warn
 
 from .populations import place_populations
 from .target_dataset import from_dataset, to_dataset
@@ -111,13 +111,12 @@ class NeuronCalibTarget:
         object.__setattr__(self, "_synin_mode", mode)
         self._check_sizes()
         for name, array in fields.items():
-            warn_infeasible(FIELDS[name], array, stacklevel=3)
+            warn_infeasible(FIELDS[name], array)
         late = fields["holdoff_time"] > fields["refractory_time"]
         if late.any():
-            warnings.warn(
+            warn(
                 f"holdoff_time exceeds refractory_time, of which it is the last part{bad_circuits(late)}; these circuits "
-                "cannot be given both",
-                stacklevel=3,
+                "cannot be given both"
             )
 
     def _check_sizes(self) -> None:

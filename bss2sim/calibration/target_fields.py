@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bss2sim.arrays import as_array, as_variable
-from bss2sim.errors import ParameterError, first_few
+from bss2sim.errors import ParameterError, first_few, warn
 from bss2sim.hardware.registers import N_ATOMIC_NEURON
 from bss2sim.variables import RESERVED_DIMS, SYNAPTIC_INPUTS, VARIABLES
 
@@ -157,7 +156,7 @@ def labelled(field: Field, value: Any, dims: tuple[str, ...]) -> xr.DataArray:
     return xr.DataArray(as_variable(array.dims, kept), {dim: array.coords[dim].variable for dim in array.coords})
 
 
-def warn_infeasible(field: Field, array: xr.DataArray, stacklevel: int) -> None:
+def warn_infeasible(field: Field, array: xr.DataArray) -> None:
     """Warn of values that circuits cannot be expected to reach, and name the circuits."""
     lower, upper = field.feasible
     values = array.values
@@ -165,8 +164,7 @@ def warn_infeasible(field: Field, array: xr.DataArray, stacklevel: int) -> None:
     if bad.any():
         unit = f" {field.unit}" if field.unit else ""
         first = values[np.unravel_index(int(np.argmax(bad)), bad.shape)]
-        warnings.warn(
+        warn(
             f"{field.name} = {first:g}{unit} is out of the feasible range, {lower:g} to {upper:g}{unit}"
-            f"{bad_circuits(array.copy(data=bad))}; circuits may fail to reach it",
-            stacklevel=stacklevel + 1,
+            f"{bad_circuits(array.copy(data=bad))}; circuits may fail to reach it"
         )

@@ -94,6 +94,8 @@ def run_on_chip(
     synapses.add_to(trials)
     add_identity(trials, chip, runs)
     _add_parameters(trials, parameters, neurons)
+    if calibration is not None:
+        _refuse_lost_dims(neurons, trials)
     c = chip.configuration
     free = 0.0 if start == "reset" else c.free_run_time + neurons.enable_madc_recording * c.madc_start_time
     drive, free_rows, free_time = with_free_run(drive, free, dt)
@@ -137,6 +139,18 @@ def _circuits(
         key, lambda: circuit_rows(prepared.parameters, neurons, chip, factors, trials, current)[0]
     )
     return circuits, trials.rows(())
+
+
+def _refuse_lost_dims(neurons: Population, trials: Trials) -> None:
+    """Refuse a sweep of the neurons that a chip, configured already, would not make."""
+    for name, model in neurons._parameters.items():
+        for value in neurons._hardware.get(name, model):
+            lost = [dim for dim in value.dims if dim != "neuron" and dim not in trials.sizes]
+            if lost:
+                raise ParameterError(
+                    f"{name} has the dim {lost[0]!r}, which the calibration has not, and neurons do not change a chip that is "
+                    "configured: calibrate to a target with that dim, or leave calibration= out"
+                )
 
 
 def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population) -> None:

@@ -30,7 +30,7 @@ def require_dask() -> None:
         import dask.array  # noqa: F401  # only whether it is there
     except ImportError as reason:
         raise MissingDependencyError(
-            "blocks of trials need dask; install it with pip install 'bss2sim[dask]'"
+            "chunked arguments and sweeps need dask, sweeps zarr too; install them with pip install 'bss2sim[dask,zarr]'"
         ) from reason
 
 

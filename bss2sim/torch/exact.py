@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords
+from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords, warn
 
 from .arguments import check_device, check_positive, read_parameter, read_weight, refuse_forward_mode
 from .exact_operators import exact_events
@@ -137,6 +137,17 @@ def split_tau_syn(value: Any) -> tuple[Any, Any]:
     return value
 
 
+def _warn_of_late_spikes(time: Tensor, duration: float) -> None:
+    """Warn if no input spike is within the run, as those of times in microseconds."""
+    if torch.compiler.is_compiling() or not len(time):
+        return
+    first = float(time.detach().min())
+    if first >= duration:
+        warn(
+            f"all input spikes are at or after the end of the run, duration={duration} s: the first is at {first:.6g} s"
+        )
+
+
 def _run(
     spikes: Any, weight: Any, parameters: dict[str, Any], duration: Any, sample_time: Any, slope_floor: float
 ) -> tuple[Spikes, Tensor]:
@@ -144,6 +155,8 @@ def _run(
     given = _read_spikes(spikes)
     exc, inh = split_tau_syn(parameters.pop("tau_syn"))
     refuse_forward_mode(given.time, weight, exc, inh, *parameters.values())
+    length = check_positive("duration", duration, " s")
+    _warn_of_late_spikes(given.time, length)
     weight = read_weight(weight, given.n_neuron)
     n_neuron = weight.shape[1]
     p = {name: read_parameter(name, value, n_neuron) for name, value in {**parameters, "tau_syn": exc}.items()}
@@ -152,7 +165,7 @@ def _run(
     time, neuron, batch, membrane = exact_events(
         given.time, given.neuron, given.batch, weight, p["tau_mem"], p["tau_syn"], p.get("tau_inh"), p.get("threshold"),
         p.get("reset"), p.get("refractory_time"), p.get("holdoff_time"), p.get("leak"), read_samples(sample_time),
-        given.n_batch, check_positive("duration", duration, " s"), slope_floor,
+        given.n_batch, length, slope_floor,
     )  # fmt: skip
     return Spikes(time, neuron, batch, given.n_batch, n_neuron), membrane.transpose(0, 1)
 
