@@ -53,7 +53,7 @@ def test_changelog__has_an_entry_for_the_version() -> None:
 
 def test_readme__commands_install_and_run() -> None:
     assert readme_command("main") == 'python -m pip install ".[demo]" && python -m bss2sim'
-    assert readme_command("test") == 'python -m pip install ".[test]" && python -m pytest'
+    assert readme_command("test") == 'python -m pip install ".[test]" && python -m pytest -n auto --dist loadfile'
 
 
 def test_ci__runs_the_commands_of_readme() -> None:
