@@ -21,7 +21,7 @@ from bss2sim.plot_distributions import distributions
 from bss2sim.plot_residuals import draw_residuals
 from bss2sim.plot_statistics import draw_first_spikes, draw_intervals, draw_rates
 from bss2sim.spike_statistics import check_sparse, first_spikes, intervals, population_size, rates
-from bss2sim.trial_selection import describe, first_unless_chosen, neuron_labels, positions
+from bss2sim.trial_selection import describe_some, first_unless_chosen, neuron_labels, positions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,7 @@ class Bss2Accessor:
         label = neuron_labels("isi", neuron, np.arange(population_size(run)))
         mine &= np.isin(interval.interval_neuron.values, label)
         ax = draw_intervals(interval[mine], ax)
-        ax.set_title(describe(row_size, place), fontsize="medium")
+        ax.set_title(describe_some(row_size, row_size.dims, place), fontsize="medium")
         return ax
 
     def first_spikes(self, ax: Axes | None = None, *, neuron: int | Sequence[int] | None = None, **trial: Any) -> Axes:
@@ -418,7 +418,7 @@ class Bss2Accessor:
         """Return the chosen trials and neurons of an array (..., neuron), and words that name the trials."""
         dims = [dim for dim in array.dims if dim != "neuron"]
         place = positions(function, array, dims, trial, ("ax", "neuron"))
-        title = describe(array, place)
+        title = describe_some(array, dims, place)
         there = array.neuron.values if "neuron" in array.coords else np.arange(array.sizes["neuron"])
         if neuron is not None:
             label = neuron_labels(function, neuron, there)

@@ -15,9 +15,17 @@ WORTHWHILE = 50_000_000
 GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA reads: its own, and managed memory
 
 
+def _named(device: Any) -> str:
+    """Return one of the names of devices, by default that of the options."""
+    if isinstance(device, str) and device == "gpu":
+        raise ParameterError(f"device must be one of {', '.join(map(repr, DEVICES))}; got 'gpu'; did you mean 'cuda'?")
+    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
+    return name
+
+
 def check_device(device: Any, threads: Any) -> str:
     """Return the device asked for, by default that of the options."""
-    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
+    name = _named(device)
     if name == "cuda" and threads is not None:
         raise ParameterError(f"threads={threads!r} spreads a run over processors; leave it out with device='cuda'")
     return name
@@ -25,7 +33,7 @@ def check_device(device: Any, threads: Any) -> str:
 
 def chip_device(device: Any) -> tuple[str, dict[str, str]]:
     """Return the device of the circuits of a run on a chip, by default that of the options, and the attributes that say so."""
-    name: str = choose("device", get_options()["device"] if device is None else device, DEVICES)
+    name = _named(device)
     if name == "auto":
         return "cpu", {"device": "cpu", "device_choice": "circuits of a chip run on a GPU with device='cuda' alone"}
     return name, {"device": name}

@@ -104,7 +104,7 @@ def traces(
     batch : int
         Trial: index of the trial, flattened in C order if there are several trial dims.
     threshold : float, optional
-        Potential at which a dotted line is drawn [unit of the membrane].
+        Potential at which a dotted line is drawn [unit of the membrane]; not of a run on a chip.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def traces(
     Raises
     ------
     InputError
-        If `run` has no membrane, no such neuron or no such trial.
+        If `run` has no membrane, no such neuron or no such trial, or a threshold is to be drawn for a chip.
     MissingDependencyError
         If matplotlib is not installed.
     UnknownKeywordError
@@ -145,6 +145,12 @@ def traces(
         raise InputError(
             f"traces: the membrane of neuron {missing[0]} was not recorded; recorded: "
             f"{', '.join(map(str, label[:10]))}{', ...' if len(label) > 10 else ''}"
+        )
+
+    if threshold is not None and "calibration_id" in run.attrs:
+        raise InputError(
+            "traces: the membrane of a chip is post-processed, 80 LSB are -48 unless trace_offset=-128, and a threshold is not; "
+            "draw a line where it belongs with ax.axhline"
         )
 
     ax = axes_or_new(ax)

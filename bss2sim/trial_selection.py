@@ -104,6 +104,13 @@ def describe(array: xr.DataArray, place: Mapping[Hashable, int]) -> str:
     return ", ".join(words)
 
 
+def describe_some(array: xr.DataArray, dims: Iterable[Hashable], place: Mapping[Hashable, int]) -> str:
+    """Name the entries at positions, and the dims of a sweep of which all entries are taken together."""
+    pooled = [dim for dim in dims if dim not in place and dim != "batch" and array.sizes[dim] > 1]
+    words = [describe(array, place), *(f"all {array.sizes[dim]} of {dim}" for dim in pooled)]
+    return ", ".join(word for word in words if word)
+
+
 def neuron_labels(function: str, neuron: Any, there: np.ndarray) -> np.ndarray:
     """Return the labels of neurons that were asked for, all that are there if none; InputError if one is not."""
     if neuron is None:

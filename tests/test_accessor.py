@@ -145,11 +145,15 @@ def test_isi__counts_the_intervals_of_the_trials_and_neurons_that_are_left(run):
     ax = run.bss2.isi()
     heights = {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in ax.patches if bar.get_height()}
     assert heights == {8: 1, 6: 1, 10: 1}, "8 and 10 us of neuron 0, 6 us of neuron 2"
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("Inter-spike interval [us]", "Intervals", "")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == (
+        "Inter-spike interval [us]",
+        "Intervals",
+        "all 3 of gain",
+    )
     assert ax.get_xlim()[0] == 0
     assert sum(bar.get_height() for bar in run.bss2.isi(gain=0.3).patches) == 1
     ax = run.bss2.isi(neuron=0, batch=11)
-    assert sum(bar.get_height() for bar in ax.patches) == 2 and ax.get_title() == "batch 11"
+    assert sum(bar.get_height() for bar in ax.patches) == 2 and ax.get_title() == "batch 11, all 3 of gain"
 
 
 def test_isi__without_intervals_says_so(run):

@@ -73,5 +73,7 @@ def test_device__odd_values() -> None:
         b2.ParameterError, match=r"threads=2 spreads a run over processors; leave it out with device='cuda'"
     ):
         b2.simulate(NEURONS, JUMPS, device="cuda", threads=2)
-    with pytest.raises(b2.ParameterError, match=r"device must be one of 'cpu', 'cuda', 'auto'; got 'gpu'"):
+    with pytest.raises(
+        b2.ParameterError, match=r"device must be one of 'cpu', 'cuda', 'auto'; got 'gpu'; did you mean 'cuda'"
+    ):
         b2.simulate(NEURONS, JUMPS, device="gpu", chip=b2.EmulatedChip(seed=1), synapse=b2.Synapse([[1.0, 1.0]]))

@@ -115,6 +115,13 @@ def test_raster__refuses(spikes):
         raster(spikes, bach=1)
 
 
+def test_traces__no_threshold_of_a_chip(run):
+    on_chip = run.assign_attrs(calibration_id="a")
+    with pytest.raises(b2.InputError, match=r"80 LSB are -48 unless trace_offset=-128.*ax\.axhline"):
+        traces(on_chip, threshold=125.0)
+    assert len(traces(on_chip).get_lines()) == 2
+
+
 def test_traces__draws_labelled_lines_with_units(run):
     ax = traces(run, batch=1, threshold=12.0)
     first, second, threshold = ax.get_lines()
