@@ -10,7 +10,9 @@ import functools
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,8 +71,23 @@ def refuse_unknown_keywords(function: _F) -> _F:
     return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
 
 
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep back what :func:`warn` says in this thread; the filters of warnings belong to the whole process."""
+    before = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
+
+
 def warn(message: str) -> None:
     """Warn of something in the line that called the package, however deep in the package it was found."""
+    if _silent.get():
+        return
     frame = sys._getframe(1)
     level = 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -6,7 +6,6 @@ What they return goes into the package ``sbi`` as it is, and into any sampler of
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +17,7 @@ import xarray as xr
 from .arrays import as_array, as_whole
 from .calibration.calibrate import calibrate
 from .calibration.target import NeuronCalibTarget
-from .errors import InputError, ParameterError, choose, refuse_unknown_keywords, suggestion, warn
+from .errors import InputError, ParameterError, choose, refuse_unknown_keywords, suggestion, warn, without_warnings
 from .hardware.chip import whole_numbers
 from .neuron import Population
 from .recording import Recording
@@ -224,8 +223,7 @@ class _Simulator:
         if DRAW in dims:
             raise InputError(f"inputs have a dim {DRAW!r}, which is that of the rows of theta; rename it")
         usual = [1.0 if name == GAIN else getattr(self.neurons, name) for name in self.parameters]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of rows that nobody asked for
+        with without_warnings():  # of rows that nobody asked for
             try:
                 self.width = self._run(np.array([usual]), np.zeros(1, np.int64)).shape[1]
             except _Misfit as reason:
@@ -300,8 +298,7 @@ class _Simulator:
 
     def _calibrate(self, neurons: Population) -> Any:
         """Calibrate the chip to what neurons ask for."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of circuits that fail; rows that use them are NaN
+        with without_warnings():  # of circuits that fail; rows that use them are NaN
             return calibrate(self.settings["chip"], NeuronCalibTarget.from_populations([neurons]))
 
     def _run(

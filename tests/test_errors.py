@@ -495,3 +495,31 @@ def test_euler__refuses_more_refractory_steps_than_it_counts(time):
     neurons = b2.IAFNeuron(2, refractory_time=time)
     with pytest.raises(b2.ParameterError, match=r"refractory_time is .* steps of dt = 1e-06 s; fewer than 2147483637"):
         b2.simulate(neurons, np.zeros((10, 1, 2)), dt=1e-6, integrator="euler")
+
+
+def test_without_warnings__is_of_one_thread():
+    from threading import Thread
+
+    from bss2sim.errors import warn, without_warnings
+
+    def heard():
+        with pytest.warns(UserWarning, match="heard"):
+            warn("heard")
+
+    with without_warnings():
+        warn("kept back")
+        other = Thread(target=lambda: found.append(_is_silent()))
+        found = []
+        other.start()
+        other.join()
+    assert found == [False]
+    heard()
+    with pytest.raises(ValueError, match="on the way"), without_warnings():
+        raise ValueError("on the way")
+    heard()
+
+
+def _is_silent():
+    from bss2sim import errors
+
+    return errors._silent.get()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, warn
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, warn, without_warnings
 from bss2sim.hardware.coordinates import atomic_neuron_coords
 from bss2sim.hardware.registers import N_CAPMEM_BLOCK, REGISTERS, SIZES
 from bss2sim.hardware.transfer import LAWS
@@ -81,8 +80,7 @@ def _clocks(wanted: Wanted, codes: dict[str, np.ndarray], failures: Failures, ru
         xr.DataArray(np.minimum(part[lead], longest[name]), dims=(*dims, "atomic_neuron"))
         for name, part in (("refractory_time", refractory), ("holdoff_time", np.minimum(holdoff, refractory)))
     ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the target has warned, and glitches are failures here
+    with without_warnings():  # the target has warned, and glitches are failures here
         try:
             registers = refractory_registers(*arrays, rule=rule)
         except ParameterError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import xarray as xr
 
-from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion, warn
+from bss2sim.errors import ParameterError, choose, refuse_unknown_keywords, suggestion, warn, without_warnings
 
 from .populations import place_populations
 from .target_dataset import from_dataset, to_dataset
@@ -294,6 +293,5 @@ class NeuronCalibTarget:
 
 def _rebuild(fields: dict[str, Any]) -> NeuronCalibTarget:
     """Unpickle, without the warnings of the first time."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         return NeuronCalibTarget(**fields)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +13,7 @@ from ..calibration.calibrate import calibrate
 from ..calibration.result import Calibration, calibration_id
 from ..calibration.target import NeuronCalibTarget
 from ..calibration.target_fields import name_circuits
-from ..errors import ParameterError, first_few, warn
+from ..errors import ParameterError, first_few, warn, without_warnings
 from ..hardware.chip import EmulatedChip
 from ..hardware.morphology import LogicalNeuronOnDLS
 from ..hardware.neuron_block import configure, disable_spiking
@@ -24,7 +22,6 @@ from ..kept import Kept
 from ..neuron import Population
 from .circuits import circuit_parameters
 
-_one_at_a_time = threading.Lock()  # the filters of warnings belong to the process, and blocks of a run to threads
 MOST_KEPT = 4  # weights of synapses and circuits, of two kinds of runs
 
 
@@ -76,9 +73,7 @@ def calibrated_registers(
     """
     if calibration is None:
         target = NeuronCalibTarget.from_populations([(neurons, placed)])
-        with _one_at_a_time, warnings.catch_warnings():
-            # of failed circuits; those of the population are named below
-            warnings.simplefilter("ignore", UserWarning)
+        with without_warnings():  # of failed circuits; those of the population are named below
             calibration = calibrate(chip, target)
     if isinstance(calibration, Calibration):
         _warn_of_another_chip(calibration, chip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import xarray as xr
 from ..arrays import is_chunked
 from ..broadcasting import Trials, labels_of
 from ..device import check_device, chip_device
-from ..errors import ParameterError
+from ..errors import ParameterError, without_warnings
 from ..hardware.chip import EmulatedChip
 from ..neuron import Population
 from ..options import check_threads
@@ -114,8 +113,7 @@ def lay_out(call: Call) -> Layout:
     arguments = shrunk.with_parts(shrunk.parts)
     if isinstance(arguments["inputs"], xr.DataArray | xr.Dataset):
         arguments["inputs"] = _without_trials(arguments["inputs"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # every block warns of its own
+    with without_warnings():  # every block warns of its own
         result = simulate(**{**arguments, "threads": 1})
     attrs = {**result.attrs, **where}
     if chip is not None:

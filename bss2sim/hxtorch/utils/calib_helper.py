@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 from bss2sim.calibration.calibrate import calibrate
 from bss2sim.calibration.result import load_calibration
 from bss2sim.calibration.target import NeuronCalibTarget
-from bss2sim.errors import FileError, choose
+from bss2sim.errors import FileError, choose, without_warnings
 
 from ..connection import connected
 from ..lola import Chip
@@ -55,8 +54,7 @@ def nightly_calib_path(name: str = "spiking") -> Path:
     what = "-".join(str(value) for value in chip.provenance.values())
     path = Path(_folder[0].name) / f"{name}-{abs(hash(what)):x}.nc"
     if not path.exists():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of circuits that fail: runs warn of those they use
+        with without_warnings():  # of circuits that fail: runs warn of those they use
             calibrate(chip, NeuronCalibTarget(**target)).to_netcdf(path)
     return path
 
