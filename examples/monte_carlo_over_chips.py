@@ -46,9 +46,9 @@ for registers, name, colour, marker in (
     )
     first = b2.runs.first_spikes(run)
     spread = first.std("chip").values.ravel() * 1e6
-    axes[1].hist(spread[np.isfinite(spread)], np.linspace(0, 30, 31), color=colour, alpha=0.8, label=name)
+    axes[1].hist(spread[np.isfinite(spread)], np.arange(0, np.nanmax(spread) + 1), color=colour, alpha=0.8, label=name)
 axes[0].set(xlabel="Chip", ylabel="Mean rate of the population [kHz]", xticks=range(0, n_chip, 5))
-axes[0].set_ylim(bottom=0)
+axes[0].set_ylim(0, 1.3 * axes[0].get_ylim()[1])  # room for the legend
 axes[0].legend(fontsize="small")
 axes[1].set(xlabel="Spread of a first spike over chips [us]", ylabel="Neurons")
 axes[1].legend(fontsize="small")
