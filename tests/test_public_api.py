@@ -70,13 +70,19 @@ def texts(lines: list[str]) -> dict[str, str]:
     return found
 
 
+def inspected(value: type) -> dict[str, object]:
+    """What a class has of its own and of the classes of this package that it is made of."""
+    own = [part for part in reversed(value.__mro__) if part.__module__.startswith("bss2sim")]
+    return {name: found for part in own for name, found in vars(part).items()}
+
+
 def methods(names: list[str]) -> list[str]:
     """Public methods of the classes among names, without those of hxtorch and PyTorch, whose interface theirs is."""
     return [
         f"{name}.{method}"
         for name in names
         if inspect.isclass(find(name)) and not name.startswith(("hxtorch.", "torch."))
-        for method, value in vars(find(name)).items()
+        for method, value in inspected(find(name)).items()
         if not method.startswith("_") and inspect.isroutine(value)
     ]
 
