@@ -7,11 +7,14 @@ import os
 from typing import Any
 
 from .errors import DeviceError, MissingDependencyError, ParameterError, choose
-from .options import DEVICES, get_options
+from .options import DEVICES, get_options, thread_count
 
-# Neuron-steps from which "auto" asks for a GPU: some 50 ms on two processors. An estimate until tests/benchmarks/cuda_table.py
-# has measured the break-even on a GPU.
-WORTHWHILE = 50_000_000
+# What "auto" reckons with, as tests/benchmarks/cuda_table.py measured it on an H100 and 16 processors beside it (docs/cuda.rst):
+# neuron-steps a second of a thread of the processor and of a GPU, the time of a call on a GPU that does next to nothing [s], and
+# bytes a second between the two.
+PROCESSOR_RATE = {"euler": 0.9e9, "exact": 0.28e9}
+GPU_RATE = {"euler": 100e9, "exact": 70e9}
+GPU_CALL, COPY_RATE = 5e-3, 9e9
 GPU_MEMORY = (2, 13)  # kinds of devices of DLPack whose memory a GPU of CUDA reads: its own, and managed memory
 
 
@@ -76,22 +79,31 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def choose_device(device: str, work: int, on_gpu: bool) -> tuple[str, dict[str, str]]:
-    """Return the device of a run of `work` neuron-steps, whose inputs may be on a GPU, and the attributes that say so."""
+def choose_device(
+    device: str, on_gpu: bool, integrator: str, work: int, moved: int, threads: Any
+) -> tuple[str, dict[str, str]]:
+    """Return the device of a run, whose inputs may be on a GPU, and the attributes that say so.
+
+    With "auto", that which is reckoned to be faster: `work` neuron-steps against what the call of a GPU takes and the
+    `moved` bytes of inputs and recordings.
+    """
     if device == "cuda":
         require_cuda()
     if device != "auto":
         return device, {"device": device}
     if on_gpu:
         return "cuda", {"device": "cuda", "device_choice": "the inputs are on a GPU"}
-    if work < WORTHWHILE:
-        reason = f"{work} neuron-steps, fewer than the {WORTHWHILE} worth a GPU by estimate"
+    threads = thread_count(threads)
+    here = work / (PROCESSOR_RATE[integrator] * threads)
+    there = GPU_CALL + moved / COPY_RATE + work / GPU_RATE[integrator]
+    reason = (
+        f"{work} neuron-steps: about {1e3 * here:.2g} ms on {threads} thread{'s' * (threads > 1)} of the processor, "
+        f"{1e3 * there:.2g} ms on a GPU that {moved} bytes go to and from (as measured on an H100)"
+    )
+    if here <= there:
         return "cpu", {"device": "cpu", "device_choice": reason}
     try:
         require_cuda()
     except (DeviceError, MissingDependencyError) as none:
         return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
-    return "cuda", {
-        "device": "cuda",
-        "device_choice": f"{work} neuron-steps, at least the {WORTHWHILE} worth a GPU by estimate",
-    }
+    return "cuda", {"device": "cuda", "device_choice": reason}

@@ -22,8 +22,10 @@ class Memory:
         self._sent: dict[str, np.ndarray] = {}  # on its way until the name is used again
 
     def take(self, name: str, shape: int | tuple[int, ...], dtype: Any) -> Any:
-        """Return an array that is not initialised, of one element at least along each axis."""
-        shape = tuple(max(1, n) for n in (shape if isinstance(shape, tuple) else (shape,)))
+        """Return an array that is not initialised; an empty one becomes an element that nobody touches."""
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        if 0 in shape:
+            return gpu.nothing(len(shape), np.dtype(dtype))
         array, taken = self._arrays.get(name, (None, (0,)))
         if math.prod(taken) < math.prod(shape):
             array = None
@@ -85,6 +87,8 @@ class Chunk:
         Where the trials read: inputs, weights, parameters, state.
     flat, time_stride : array, int
         Dense inputs, and the elements between their rows of time.
+    packed : array (trial, time, word)
+        Which of them are not 0, a bit each (``cuda_gather``), if kernels ask for it.
     after : list of array (trial, neuron)
         State to be written.
     outputs : dict of array
@@ -103,6 +107,7 @@ class Chunk:
     rows: list[Any]
     flat: Any
     time_stride: int
+    packed: Any
     after: list[Any]
     outputs: dict[str, Any]
     unused: dict[str, Any]

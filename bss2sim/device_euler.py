@@ -13,6 +13,7 @@ from .device_spikes import DeviceSpikes
 from .euler_coefficients import euler_coefficients
 from .euler_run import events_on_grid, refuse_long_counter
 from .kernels.cuda_euler import euler_kernel
+from .kernels.cuda_gather import words_of
 from .plan import Plan, raise_status
 
 
@@ -43,7 +44,7 @@ def run_euler_on_device(plan: Plan) -> None:
     ]  # fmt: skip
     number: Any = f.type
     kernel = euler_kernel(
-        number, drive.kind, None if plan.column is None else True, None if k_inh is None else True,
+        number, drive.kind, graded(plan), None if plan.column is None else True, None if k_inh is None else True,
         True if neurons.leaks else None, decays, fires,
     )  # fmt: skip
     spikes = None
@@ -56,7 +57,8 @@ def run_euler_on_device(plan: Plan) -> None:
         n_task = (chunk.high - chunk.low) * n
         kernel.launch(
             n_task, chunk.stream, n_task, n, plan.n_time, input_at, weight_row, parameter_row, state_row,
-            chunk.flat, chunk.time_stride, plan.n_input, *arrays[:-1], plan.keeps_state, *chunk.after,
+            chunk.flat, chunk.time_stride, plan.n_input, chunk.packed, words_of(plan.n_input),
+            *arrays[:-1], plan.keeps_state, *chunk.after,
             arrays[-1], plan.selected.size, *chunk.recordings(f), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
@@ -69,7 +71,13 @@ def run_euler_on_device(plan: Plan) -> None:
         plan.n_time,
         launch,
         partial(raise_status, plan),
+        packs=drive.kind == "dense",
     ).run()
+
+
+def graded(plan: Plan) -> bool | None:
+    """Whether dense spikes of the inputs may be others than one; True or None."""
+    return None if plan.drive.binary or plan.drive.kind != "dense" else True
 
 
 def flat_weights_of(plan: Plan, f: np.dtype) -> list[np.ndarray]:

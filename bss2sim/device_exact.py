@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .device_chunk import Chunk
-from .device_euler import column_of_neurons, flat_weights_of
+from .device_euler import column_of_neurons, flat_weights_of, graded
 from .device_run import DeviceRun
 from .device_spikes import DeviceSpikes
 from .exact_run import grid_coefficients, neuron_arguments, refuse_endless_firing, refuse_state_off_grid, times_of_rows
 from .kernels.cuda_events import events_kernel
+from .kernels.cuda_gather import words_of
 from .kernels.cuda_grid import grid_kernel
 from .plan import Plan, raise_status
 
@@ -78,17 +79,19 @@ def _run_grid(plan: Plan) -> None:
         *flat_weights_of(plan, np.dtype(np.float64)), *(_table(array) for array in coefficients), *_neurons(plan),
         *_state(plan), sample_time, column_of_neurons(plan),
     ]  # fmt: skip
-    kernel = grid_kernel(plan.drive.kind, *_features(plan), sampled)
+    kernel = grid_kernel(plan.drive.kind, graded(plan), *_features(plan), sampled)
 
     def launch(chunk: Chunk, arrays: list[Any]) -> None:
         n_task = (chunk.high - chunk.low) * n
         kernel.launch(
             n_task, chunk.stream, n_task, n, plan.n_time, state.begin, state.step, plan.dt, *chunk.rows,
-            chunk.flat, chunk.time_stride, plan.n_input, *arrays[:-1], sample_time.size, plan.keeps_state, *chunk.after,
+            chunk.flat, chunk.time_stride, plan.n_input, chunk.packed, words_of(plan.n_input),
+            *arrays[:-1], sample_time.size, plan.keeps_state, *chunk.after,
             arrays[-1], plan.selected.size, *chunk.recordings(np.float64), *chunk.spikes.arguments(), chunk.report,
         )  # fmt: skip
 
-    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch, partial(raise_status, plan)).run()
+    refuse, packs = partial(raise_status, plan), plan.drive.kind == "dense"
+    DeviceRun(plan, shared, plan.after.arrays(), _spikes(plan), plan.n_time, launch, refuse, packs).run()
 
 
 def _run_events(plan: Plan) -> None:

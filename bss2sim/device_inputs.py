@@ -58,5 +58,6 @@ def read_device_array(array: DeviceArray, synapse: Synapse | None, size: int, dt
     return Drive(
         "jumps" if synapse is None else "dense", sizes, {}, n_time=shape[0],
         flat=gpu.view(array.owner, array.address, length, dtype),
-        at=at.reshape(tuple(sizes.values())), time_stride=strides[0], width=shape[-1], on_device=array,
+        at=at.reshape(tuple(sizes.values())), time_stride=strides[0], width=shape[-1],
+        binary=array.dtype == bool, on_device=array,
     )  # fmt: skip

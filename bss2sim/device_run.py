@@ -20,10 +20,15 @@ from .errors import DeviceError
 from .kernels import cuda as gpu
 from .kernels import cuda_streams as streams
 from .kernels.codes import BIN_FULL, NOT_FINITE, TOO_FAST
+from .kernels.cuda_gather import pack_rows, words_of
 from .kernels.cuda_spikes import NO_FAULT, NOTHING
+from .options import thread_count
+from .threads import run_chunks
 
 _SHARE = 0.9  # of the free memory that a run may take
 _UNDER_WAY = 2
+_PART = 2**19  # bytes worth a thread that copies
+_MOST_COPYING = 8  # threads; more wait for memory
 _FAULTS = (TOO_FAST, NOT_FINITE, BIN_FULL)
 
 
@@ -46,13 +51,17 @@ class DeviceRun:
         ``launch(chunk, shared)`` starts the kernel.
     refuse : callable
         ``refuse((fault, trial, neuron))`` raises what the kernel reported.
+    packs : bool
+        Whether the kernel takes dense inputs packed, too.
     """
 
     def __init__(
         self, plan: Any, shared: list[np.ndarray], after: list[np.ndarray | None], spikes: DeviceSpikes | None,
-        steps: float, launch: Callable[[Chunk, list[Any]], None], refuse: Callable[[np.ndarray], None],
+        steps: float, launch: Callable[[Chunk, list[Any]], None], refuse: Callable[[np.ndarray], None], packs: bool = False,
     ) -> None:  # fmt: skip
-        self._refuse = refuse
+        self._refuse, self._words = refuse, 0
+        if packs:
+            self._words = plan.n_time * words_of(plan.n_input)
         self._plan, self._spikes, self._launch, self._host_shared = plan, spikes, launch, shared
         self._after = [array if array is not None else np.empty((0, 0)) for array in after]
         self._outputs = {name: array for name, (_, array) in plan.outputs.dense.items()}
@@ -68,8 +77,8 @@ class DeviceRun:
         size, whole = self._chunk_size()
         resident = plan.drive.on_device is not None
         home = sum(array.nbytes for array in (*self._outputs.values(), *self._after))
-        self._up = streams.Copier(0 if flat is None or resident else flat.nbytes)
-        self._down = streams.Copier(home + n_trial * self._bytes_of_spikes())
+        self._up = streams.Copier(0 if flat is None or resident else flat.nbytes, _spread)
+        self._down = streams.Copier(home + n_trial * self._bytes_of_spikes(), _spread)
         self._work = streams.make_stream()
         try:
             self._follow_caller()
@@ -89,6 +98,7 @@ class DeviceRun:
                 if before is not None:
                     self._settle(before, arrays)
                 streams.follow(self._work, chunk.sent)
+                self._pack(chunk)
                 self._launch(chunk, arrays)
                 if before is not None:
                     self._bring_home(before)
@@ -127,7 +137,7 @@ class DeviceRun:
         fixed = sum(array.nbytes for array in self._host_shared)
         trial = sum(array.nbytes // n_trial for array in self._outputs.values()) + 4 * 8
         trial += sum(array.nbytes // n_trial for array in self._after)
-        trial += self._bytes_of_spikes()
+        trial += self._bytes_of_spikes() + 4 * self._words
         free = gpu.free_memory() * _SHARE
         resident = plan.drive.on_device is not None
         inputs = 0 if flat is None or resident else flat.nbytes
@@ -175,12 +185,20 @@ class DeviceRun:
         what, expected = NOTHING, 0
         if self._spikes is not None:
             what, expected = self._spikes.what, 0 if self._spikes.kind == "dense" else int(self._expected * n)
-        unused = {str(kind): memory.take(f"unused {kind}", 1, kind) for kind in (plan.dtype.char, "B")}
+        unused = {kind: gpu.nothing(1, kind) for kind in (plan.dtype.char, "B")}
         return Chunk(
             low, high, self._work, [memory.send(f"rows {k}", row, stream) for k, row in enumerate(rows)], flat, time_stride,
-            after, outputs, unused, ChunkSpikes(what, n * plan.n_neuron, expected + 1024, self._dtype, memory, stream),
+            memory.take("packed", n * self._words, np.uint32), after, outputs, unused,
+            ChunkSpikes(what, n * plan.n_neuron, expected + 1024, self._dtype, memory, stream),
             memory.send("report", np.full(len(_FAULTS), NO_FAULT, np.int64), stream), streams.mark(stream),
         )  # fmt: skip
+
+    def _pack(self, chunk: Chunk) -> None:
+        """Pack the dense inputs of a chunk."""
+        plan, size = self._plan, (chunk.high - chunk.low) * self._words
+        if size:
+            of = size, words_of(plan.n_input), plan.n_time, plan.n_input
+            pack_rows.launch(size, self._work, *of, chunk.rows[0], chunk.flat, chunk.time_stride, chunk.packed)
 
     def _settle(self, chunk: Chunk, shared: list[Any]) -> None:
         """Wait for a chunk's kernel, run it again if its spikes did not fit, and put them in order."""
@@ -219,6 +237,12 @@ class DeviceRun:
             for device_array, target in zip(chunk.after, self._after, strict=True):
                 if target.size:
                     self._down.down(device_array.reshape(-1), target[chunk.low : chunk.high].reshape(-1))
+
+
+def _spread(size: int, item: int, work: Callable[[int, int], None]) -> None:
+    """Call ``work(low, high)`` for parts of `size` elements of `item` bytes, in several threads if it is worth it."""
+    threads = min(thread_count(), _MOST_COPYING, max(1, size * item // _PART))
+    run_chunks(threads, threads, lambda k, _: work(size * k // threads, size * (k + 1) // threads))
 
 
 def _bytes(n: int) -> str:

@@ -35,6 +35,8 @@ class Drive:
         elements between rows of time; each row has `width` of them.
     time, source, pointer
         Sparse input: spike times [s] and inputs, trial k being pointer[k] : pointer[k + 1].
+    binary
+        Whether dense input is known to be 0 or 1 alone: it was of ``bool``.
     on_device
         The array of the caller if `flat` is memory of a GPU (``device_arrays``).
     """
@@ -51,6 +53,7 @@ class Drive:
     source: np.ndarray | None = None
     pointer: np.ndarray | None = None
     attrs: dict[Any, Any] = field(default_factory=dict)
+    binary: bool = False
     on_device: Any = None
 
     def rows(self, trials: Trials) -> np.ndarray:
@@ -143,7 +146,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
         raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}{remedy}")
     if array.shape[-2] == 0:
         raise InputError("inputs have no time steps; give at least one")
-    if array.dtype == bool:
+    binary = array.dtype == bool
+    if binary:
         array = array.view(np.uint8)
     if array.dtype not in dtypes:
         array = array.astype(dtypes[-1])
@@ -151,7 +155,7 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
     return Drive(
         "jumps" if axis == "neuron" else "dense",
         dict(zip(lead, array.shape[:-2], strict=True)), labels,
-        n_time=array.shape[-2], flat=flat, at=at, time_stride=stride, width=size,
+        n_time=array.shape[-2], flat=flat, at=at, time_stride=stride, width=size, binary=binary,
     )  # fmt: skip
 
 

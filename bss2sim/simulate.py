@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
@@ -209,7 +210,9 @@ def simulate(
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
     if isinstance(out, dict) and device != "cuda":
         raise ParameterError("out=dict(name=array) writes to arrays on a GPU; it needs device='cuda'")
-    device, where = choose_device(device, trials.size * neurons.size * n_time, on_gpu)
+    moved = _bytes_moved(neurons, record, drive, trials, n_time, f) if device == "auto" and not on_gpu else 0
+    work = trials.size * neurons.size * n_time
+    device, where = choose_device(device, on_gpu, integrator, work, moved, threads)
     plan = _make_plan(
         neurons, record, drive, trials, synapse, state=state, integrator=integrator, dt=dt, f=f, n_time=n_time,
         begin=begin, finish=finish, out=out, threads=threads, keeps_state=bool(return_state),
@@ -263,6 +266,15 @@ def _collect_trials(drive: Drive, synapse: Synapse | None, neurons: Population) 
             trials.add("weight", {dim: synapse._weight.sizes[dim] for dim in lead}, labels_of(synapse._weight, lead))
     add_sweeps(trials, neurons)
     return trials
+
+
+def _bytes_moved(neurons: Population, record: Recording, drive: Drive, trials: Trials, n_time: int, f: np.dtype) -> int:
+    """Bytes of inputs and recordings that a GPU would be sent and send, without sparse spikes; of two currents one."""
+    arrays = (drive.flat, drive.time, drive.source)
+    wanted = wanted_outputs(record, neurons, trials, False, n_time, record.selected(neurons.size), f)
+    return sum(array.nbytes for array in arrays if array is not None) + sum(
+        math.prod(shape) * np.dtype(dtype).itemsize for _, shape, dtype in wanted.values()
+    )
 
 
 def _make_plan(

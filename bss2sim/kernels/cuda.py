@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import contextmanager
 from types import FunctionType
@@ -20,6 +21,7 @@ from types import FunctionType
 import numpy as np
 from numba import config, cuda
 from numba.core.dispatcher import Dispatcher
+from numba.cuda.cudadrv import driver
 
 from . import circuit, circuit_line, grid, lanes, vector
 
@@ -116,6 +118,27 @@ if not SIMULATED:
     _compile_unfused()
 
 
+def _as_unsigned(index):
+    """Index of an element that is not counted from the end, for which the compiler need not ask."""
+    return np.uint64(index)
+
+
+def _lowest(bits):
+    """Number of the lowest bit that is set: of 32 bits, as products of two such numbers are one instruction."""
+    return np.int32(cuda.ffs(bits) - 1)
+
+
+def _lowest_of_number(bits):
+    """What ``_lowest`` is in the simulator."""
+    return (int(bits) & -int(bits)).bit_length() - 1
+
+
+if SIMULATED:
+    element, lowest_bit = int, _lowest_of_number
+else:
+    element, lowest_bit = device_function(_as_unsigned), device_function(_lowest)
+
+
 class unfused:
     """Compile without fused multiply-add inside a ``with`` block, in this thread."""
 
@@ -209,8 +232,40 @@ def empty(shape, dtype, stream):
 def fetch(array, host, stream):
     """Copy an array of the GPU into a contiguous one of the same size and dtype, and wait for it; an empty one is left alone."""
     if host.size:
-        array.copy_to_host(host, stream)
+        copy_to_host(array, host, stream)
         stream.synchronize()
+
+
+def copy_to_host(array, host, stream):
+    """Queue a copy of the first elements of an array of the GPU to a contiguous array."""
+    if SIMULATED:
+        array.reshape(-1)[: host.size].copy_to_host(host.reshape(-1), stream)
+    else:
+        driver.device_to_host(host, array, host.nbytes, stream)
+
+
+def copy_to_device(host, array, stream):
+    """Queue a copy of a contiguous array to the first elements of an array of the GPU, or to :func:`part` of one.
+
+    The methods of Numba's arrays first look for whatever shapes there may be, which takes longer than a small copy.
+    """
+    if SIMULATED:
+        array.reshape(-1)[: host.size].copy_to_device(host.reshape(-1), stream)
+    else:
+        driver.host_to_device(array, host, host.nbytes, stream)
+
+
+def part(array, first):
+    """Return where :func:`copy_to_host` and :func:`copy_to_device` begin at element `first` of a flat array."""
+    if first == 0:
+        return array
+    return array[first:] if SIMULATED else array.gpu_data.view(first * array.dtype.itemsize)
+
+
+@functools.cache
+def nothing(n_dim, dtype):
+    """Return an array of one element on the GPU that stands for what a kernel is not to touch."""
+    return empty((1,) * n_dim, dtype, 0)
 
 
 def fetch_all(array):

@@ -11,11 +11,11 @@ import math
 
 from . import membrane as rules
 from .codes import NOT_FINITE
-from .cuda import Kernel, cuda, on_device
+from .cuda import Kernel, cuda, element, on_device
 from .cuda_gather import adders
 from .cuda_spikes import DENSE, keep_spike, report_fault
 
-AHEAD = 8  # steps for which jumps are asked for in advance
+AHEAD = 4  # steps for which jumps are asked for in advance
 
 euler_membrane, euler_leaky_membrane = on_device(rules.euler_membrane), on_device(rules.euler_leaky_membrane)
 euler_current, euler_decayed_current = on_device(rules.euler_current), on_device(rules.euler_decayed_current)
@@ -23,16 +23,16 @@ euler_fire_holdoff = on_device(rules.euler_fire_holdoff)
 
 
 @functools.cache
-def euler_kernel(f, kind, sparse, pair, leaks, decays, fires):
+def euler_kernel(f, kind, graded, sparse, pair, leaks, decays, fires):
     """Return the kernel for a dtype, a kind of input (``inputs.Drive``), and what the population has (True or None)."""
-    add_dense, add_events = adders(f, sparse, pair)
+    add_dense, add_events = adders(f, sparse, pair, graded)
     jumps = True if kind == "jumps" else None
     dense = True if kind == "dense" else None
     events = True if kind == "sparse" else None
 
     def run_euler(
         n_task, n_neuron, n_time, input_at, weight_row, parameter_row, state_row,
-        flat, time_stride, n_input, event_step, event_source, event_pointer, weight, column, pointer,
+        flat, time_stride, n_input, packed, n_word, event_step, event_source, event_pointer, weight, column, pointer,
         k_mem, k_syn, k_inh, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
         old_membrane, old_current, old_inhibitory, old_busy,
         keeps, new_membrane, new_current, new_inhibitory, new_busy,
@@ -71,19 +71,26 @@ def euler_kernel(f, kind, sparse, pair, leaks, decays, fires):
             for k in range(AHEAD):
                 ahead[k] = zero
                 if k < n_time:
-                    ahead[k] = flat[at + k * time_stride + n]
+                    ahead[k] = flat[element(at + k * time_stride + n)]
+        # elements that the steps to come read and write
+        following = at + AHEAD * time_stride + n
+        word = trial * n_time * n_word
+        out = trial * n_time * n_recorded + out_column
         for t in range(n_time):
             if jumps is not None:
                 x = ahead[0]
                 for k in range(AHEAD - 1):
                     ahead[k] = ahead[k + 1]
                 if t + AHEAD < n_time:
-                    ahead[AHEAD - 1] = flat[at + (t + AHEAD) * time_stride + n]
+                    ahead[AHEAD - 1] = flat[element(following)]
+                following += time_stride
                 if pair is not None:
                     x_inh = x if x < zero else zero
                     x = zero if x < zero else x
             if dense is not None:
-                x, x_inh = add_dense(flat, at + t * time_stride, n_input, base, n_neuron, n, weight, column, pointer)
+                x, x_inh = add_dense(flat, at, packed, word, n_word, base, n_neuron, n, weight, column, pointer)
+                at += time_stride
+                word += n_word
             if events is not None:
                 end = event
                 while end < last_event and event_step[end] == t:
@@ -105,24 +112,24 @@ def euler_kernel(f, kind, sparse, pair, leaks, decays, fires):
                 v = euler_leaky_membrane(v, i_sum, km, rest)
             if leaks is None:
                 v = euler_membrane(v, i_sum, km)
-            out = (trial * n_time + t) * n_recorded + out_column
             if fires is not None:
                 v, busy, fired = euler_fire_holdoff(v, top, bottom, t, busy, n_ref, n_hold)
                 fired = fired and heard
                 if what == DENSE:
                     if out_column >= 0:
-                        spikes[out] = 1 if fired else 0
+                        spikes[element(out)] = 1 if fired else 0
                 elif fired:
                     keep_spike(t, task, what, spike_step, spike_task, n_spike, count, first)
             if out_column >= 0:
                 if records_membrane:
-                    membrane[out] = v
+                    membrane[element(out)] = v
                 if records_current:
                     if pair is not None:
-                        current[2 * out - out_column] = i
-                        current[2 * out - out_column + n_recorded] = i_inh
+                        current[element(2 * out - out_column)] = i
+                        current[element(2 * out - out_column + n_recorded)] = i_inh
                     if pair is None:
-                        current[out] = i
+                        current[element(out)] = i
+            out += n_recorded
         if not (math.isfinite(v) and math.isfinite(i) and math.isfinite(i_inh)):
             report_fault(report, NOT_FINITE, task)
         if keeps:

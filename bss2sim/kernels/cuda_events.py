@@ -25,7 +25,7 @@ fill_coefficients = on_device(events.fill_coefficients)
 @functools.cache
 def events_kernel(sparse, pair, leaks, fires):
     """Return the kernel for dense or `sparse` weights and what the population has (True or None)."""
-    _, add_events = adders(np.float64, sparse, pair)
+    _, add_events = adders(np.float64, sparse, pair, None)
     advance_neuron = advancer(leaks, pair)
     coupled = True if leaks is not None or pair is not None else None
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .codes import FREE, NOT_FINITE
-from .cuda import ROWS, Kernel, cuda
+from .cuda import ROWS, Kernel, cuda, element
 from .cuda_exact import MOST_AT_ONCE, advancer, crossing, open_gates, sample_row, step_row
 from .cuda_gather import adders
 from .cuda_spikes import DENSE, NOTHING, clear_bins, report_fault
@@ -20,16 +20,16 @@ LOSS, LEAK, SCALE, CHORD = ROWS["LOSS"], ROWS["LEAK"], ROWS["SCALE"], ROWS["CHOR
 
 
 @functools.cache
-def grid_kernel(kind, sparse, pair, leaks, fires, sampled):
+def grid_kernel(kind, graded, sparse, pair, leaks, fires, sampled):
     """Return the kernel for a kind of input (``inputs.Drive``) and what the population has (True or None)."""
-    add_dense, _ = adders(np.float64, sparse, pair)
+    add_dense, _ = adders(np.float64, sparse, pair, graded)
     advance_neuron, cross = advancer(leaks, pair), crossing(leaks, pair)
     jumps = True if kind == "jumps" else None
     coupled = True if leaks is not None or pair is not None else None
 
     def run_grid(
         n_task, n_neuron, n_time, begin, start_step, dt, input_at, weight_row, parameter_row, state_row,
-        flat, time_stride, n_input, weight, column, pointer,
+        flat, time_stride, n_input, packed, n_word, weight, column, pointer,
         gain, kept, gain_inh, kept_inh, loss,
         threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
         old_membrane, old_current, old_third, old_phase, old_transition, sample_time, n_sample,
@@ -107,13 +107,14 @@ def grid_kernel(kind, sparse, pair, leaks, fires, sampled):
             now = step * dt
             end = (step + 1) * dt
             if jumps is not None:
-                x = np.float64(flat[at + t * time_stride + n])
+                x = np.float64(flat[element(at + t * time_stride + n)])
                 x_inh = 0.0
                 if pair is not None:
                     x_inh = x if x < 0.0 else 0.0
                     x = 0.0 if x < 0.0 else x
             if jumps is None:
-                x, x_inh = add_dense(flat, at + t * time_stride, n_input, base, n_neuron, n, weight, column, pointer)
+                row, word = at + t * time_stride, (trial * n_time + t) * n_word
+                x, x_inh = add_dense(flat, row, packed, word, n_word, base, n_neuron, n, weight, column, pointer)
             jump[0] = x
             jump_inh[0] = x_inh
 

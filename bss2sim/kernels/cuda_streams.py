@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cuda import SIMULATED, cuda, flush
+from .cuda import SIMULATED, copy_to_device, copy_to_host, cuda, flush, part
 
-BLOCK = 4 * 2**20  # bytes of a block of pinned memory
-WORTH_PINNING = 16 * BLOCK  # bytes of one direction of a run from which blocks are taken: pinning takes time
+BLOCK = 8 * 2**20  # bytes of a block of pinned memory
+WORTH_PINNING = 8 * BLOCK  # bytes of one direction of a run from which blocks are taken: pinning takes time
 
 
 def make_stream():
@@ -72,22 +72,17 @@ def copy_up(host, array, stream):
 
     Most drivers copy memory that is not pinned aside at once; where the GPU reads the memory of processes itself, they need not.
     """
-    array.copy_to_device(host, stream)
+    copy_to_device(host, array, stream)
 
 
 def copy_down(array, host, stream):
     """Queue a copy to the processor; `host` is there when it is done."""
-    array.copy_to_host(host, stream)
+    copy_to_host(array, host, stream)
 
 
 def move(to, source):
     """Copy on the processor, from or to pinned memory."""
     np.copyto(to, source)
-
-
-def _part(array, low, high):
-    """Elements low .. high of a flat array; a view costs more than a small copy, where it is not needed."""
-    return array if high - low == array.size else array[low:high]
 
 
 class Copier:
@@ -97,10 +92,14 @@ class Copier:
     ----------
     total : int
         Bytes that a run is going to copy, which decides whether pinned memory is worthwhile.
+    spread : callable, optional
+        ``spread(size, item, work)`` calls ``work(low, high)`` for all parts of `size` elements of `item` bytes, in any
+        threads: one thread fills or empties a block more slowly than it is copied.
     """
 
-    def __init__(self, total):
+    def __init__(self, total, spread=None):
         self.stream = make_stream()
+        self._spread = spread or (lambda size, item, work: work(0, size))
         self._pins = total >= WORTH_PINNING
         self._blocks = []
         self._done = []
@@ -126,14 +125,14 @@ class Copier:
             return
         if not self._pins:
             self._sent.append(np.ascontiguousarray(read(0, size)))
-            copy_up(self._sent[-1], _part(array, 0, size), self.stream)
+            copy_up(self._sent[-1], array, self.stream)
             return
         for low, high, turn in self._pieces(size, array.dtype.itemsize):
             if self._done[turn] is not None:
                 wait(self._done[turn])  # what the block held is on the GPU
             block = self._blocks[turn][: (high - low) * array.dtype.itemsize].view(array.dtype)
-            move(block, read(low, high))
-            copy_up(block, _part(array, low, high), self.stream)
+            self._spread(block.size, block.itemsize, lambda a, b, to=block, at=low: move(to[a:b], read(at + a, at + b)))
+            copy_up(block, part(array, low), self.stream)
             self._done[turn] = mark(self.stream)
 
     def down(self, array, host):
@@ -142,24 +141,23 @@ class Copier:
         if size == 0:
             return
         if not self._pins:
-            copy_down(_part(array, 0, size), host, self.stream)
+            copy_down(array, host, self.stream)
             finish(self.stream)
             return
         under_way = None
         for low, high, turn in self._pieces(size, host.dtype.itemsize):
             block = self._blocks[turn][: (high - low) * host.dtype.itemsize].view(host.dtype)
-            copy_down(_part(array, low, high), block, self.stream)
+            copy_down(part(array, low), block, self.stream)
             piece = mark(self.stream), host[low:high], block
             if under_way is not None:
                 self._take(*under_way)
             under_way = piece
         self._take(*under_way)
 
-    @staticmethod
-    def _take(done, host, block):
+    def _take(self, done, host, block):
         """Take a piece from its block once it is there."""
         wait(done)
-        move(host, block)
+        self._spread(host.size, host.itemsize, lambda a, b: move(host[a:b], block[a:b]))
 
     def close(self):
         """Wait for the copies, and give the pinned memory back."""

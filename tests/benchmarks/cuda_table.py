@@ -36,20 +36,29 @@ class Launches:
     lowest_free: float = float("inf")
 
 
-def watched() -> Launches:
-    """Let launches wait for their end and note how long they took, and the memory that was free."""
+def watched(n_byte: int) -> Launches:
+    """Let launches wait for their end and note how long they took, and the memory that was free.
+
+    Two events around a kernel also see the time in which Python gets ready to launch it, if the GPU has nothing to do. A copy
+    of some bytes before the first one gives it something to do.
+    """
     noted = Launches()
     launch = gpu.Kernel.launch
+    source, target = (gpu.empty(n_byte, np.uint8, 0) for _ in range(2))
 
     def timed(self, n_thread: int, stream: object, *args: object) -> None:
         if not noted.on:
             launch(self, n_thread, stream, *args)
             return
         stream.synchronize()
-        start = time.perf_counter()
+        start, end = gpu.cuda.event(), gpu.cuda.event()
+        for _ in range(2):
+            target.copy_to_device(source, stream)
+        start.record(stream)
         launch(self, n_thread, stream, *args)
-        stream.synchronize()
-        noted.seconds += time.perf_counter() - start
+        end.record(stream)
+        end.synchronize()
+        noted.seconds += 0.0 if gpu.SIMULATED else 1e-3 * start.elapsed_time(end)  # a simulated event tells no time
         noted.lowest_free = min(noted.lowest_free, gpu.free_memory())
 
     gpu.Kernel.launch = timed
@@ -98,7 +107,7 @@ class Table:
     def row(self, name: str, inside: float | None, whole: float, work: int, remark: str = "") -> None:
         """Print a row."""
         kernels = "" if inside is None else f"{1e3 * inside:.2f}"
-        rate = f"{work / (inside or whole) / 1e6:.0f}"
+        rate = f"{work / (inside or whole) / 1e6:.0f}"  # of the call where kernels were not timed
         print(f"| {name} | {kernels} | {1e3 * whole:.2f} | {rate} | {remark} |", flush=True)
 
 
@@ -115,17 +124,30 @@ def jumps(n_time: int, n_batch: int, dtype: type = np.float32) -> np.ndarray:
     return np.tile(some, (-(-n_time // some.shape[0]), -(-n_batch // some.shape[1]), 1))[:n_time, :n_batch].copy()
 
 
+class OnGpu:
+    """An array on the GPU as other packages pass it; that of the simulator is the processor's."""
+
+    def __init__(self, array: object) -> None:
+        self._array = array
+
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        if gpu.SIMULATED:
+            return {**self._array._ary.__array_interface__, "version": 3}
+        return self._array.__cuda_array_interface__
+
+
 def copy_rate(n_byte: int) -> float:
     """Bytes a second that a copy on the GPU reads and writes."""
-    stream = gpu.cuda.stream()
-    source = gpu.cuda.to_device(np.zeros(n_byte // 4, np.float32), stream)
-    target = gpu.empty(n_byte // 4, np.float32, stream)
+    stream, n_copy = gpu.cuda.stream(), 5
+    source, target = (gpu.empty(n_byte // 4, np.float32, stream) for _ in range(2))
 
     def copy() -> None:
-        target.copy_to_device(source, stream)
+        for _ in range(n_copy):
+            target.copy_to_device(source, stream)
         stream.synchronize()
 
-    return 2 * n_byte / best(copy, 10)
+    return 2 * n_copy * n_byte / best(copy, 10)
 
 
 def crossing(work: list[int], processor: list[float], gpu_time: list[float]) -> float | None:
@@ -146,9 +168,9 @@ class Parts:
     """The parts of the table; `scale` below 1 makes the work smaller."""
 
     def __init__(self, scale: float) -> None:
-        self.scale, self.noted = scale, watched()
+        self.scale, self.noted = scale, watched(max(4, int(2**30 * scale)))
         self.n_time = max(4, int(100 * min(1.0, scale * 100)))
-        self.bandwidth = copy_rate(max(4, int(2**30 * scale)))
+        self.bandwidth = copy_rate(max(4, int(2**32 * scale)))
         print(f"\nA copy on the GPU reads and writes {self.bandwidth / 1e9:.0f} GB/s.\n")
         self.table = Table(self.noted)
         rng = np.random.default_rng(1)
@@ -166,12 +188,20 @@ class Parts:
     def dense_recordings(self) -> None:
         """Membrane, current and spikes against a copy."""
         everything = b2.Recording(spikes="dense", membrane=True, current=True)
+        share = lambda x: lambda s: f"{x.size * BYTES / max(s, 1e-9) / self.bandwidth:.2f} of the copy"  # noqa: E731  # one line
         x = jumps(self.n_time, self.batch(2000))
         out = self.euler(x, record=everything)()
-        self.table.add(
-            "float32 Euler, v, i and spikes", x.size, self.euler(x, record=everything, out=out),
-            lambda s: f"{x.size * BYTES / s / self.bandwidth:.2f} of the copy",
-        )  # fmt: skip
+        call = self.euler(x, record=everything, out=out)
+        self.table.add("float32 Euler, v, i and spikes, there and back", x.size, call, share(x))
+        del out
+        x = jumps(self.n_time, self.batch(16_000))  # 10 GB move in the kernel, so that its launch takes no part
+        shape, stream = (x.shape[1], x.shape[0], N), gpu.cuda.stream()
+        there = OnGpu(gpu.cuda.to_device(x, stream))
+        names = ("membrane", np.float32), ("current", np.float32), ("spikes", np.uint8)
+        out = {name: OnGpu(gpu.empty(shape, dtype, stream)) for name, dtype in names}
+        call = self.euler(there, record=everything, out=out)
+        stream.synchronize()
+        self.table.add("the same, jumps and recordings stay on the GPU", x.size, call, share(x))
 
     def spikes_alone(self) -> None:
         """Sparse spikes and counts."""
@@ -199,6 +229,8 @@ class Parts:
         work = self.n_time * self.spikes.shape[1] * N
         call = self.euler(self.spikes, synapse=b2.Synapse(self.weight))
         self.table.add("float32 Euler, from spikes through 256 x 512 weights", work, call)
+        whole = best(lambda: b2.simulate(neurons(), self.spikes, synapse=b2.Synapse(self.weight), integrator="euler"))
+        self.table.row("the same on the processor", None, whole, work)
         torch, reason = others.find_torch()
         if torch is None:
             print(f"| ({reason}) | | | | |")
@@ -278,7 +310,9 @@ class Parts:
         """Find the size from which a call on the GPU is faster."""
         sizes = [n for n in (1, 10, 100, 1000, 5000) if n <= max(10, 5000 * self.scale)]
         for n_time, most in ((self.n_time, 5000), (10 * self.n_time, 1000)):
-            print(f"\n| neuron-steps (T={n_time}) | processor, call [ms] | GPU, call [ms] |\n|---|---|---|")
+            print(
+                f"\n| neuron-steps (T={n_time}) | processor, call [ms] | GPU, call [ms] | `auto` |\n|---|---|---|---|"
+            )
             work, here, there = [], [], []
             for n_batch in [n for n in sizes if n <= most]:
                 x = jumps(n_time, n_batch)
@@ -286,13 +320,17 @@ class Parts:
                     call = lambda d=where, x=x: b2.simulate(neurons(), x, integrator="euler", device=d)  # noqa: E731
                     times.append(best(call, 5))
                 work.append(x.size)
-                print(f"| {x.size} | {1e3 * here[-1]:.2f} | {1e3 * there[-1]:.2f} |", flush=True)
+                chosen = b2.simulate(neurons(), x, integrator="euler", device="auto").device
+                print(f"| {x.size} | {1e3 * here[-1]:.2f} | {1e3 * there[-1]:.2f} | {chosen} |", flush=True)
             found = crossing(work, here, there)
             text = f"about {found:.2g} neuron-steps" if found else f"below {work[0]} neuron-steps"
             if found is None:
                 text = f"not up to {work[-1]} neuron-steps"
             print(f"\nMeasured break-even of Euler steps with sparse spikes, T={n_time}: {text}.")
-        print(f"`auto` takes the GPU from {device.WORTHWHILE} neuron-steps on (WORTHWHILE in bss2sim/device.py).\n")
+        print(
+            f"`auto` reckons with {device.PROCESSOR_RATE} neuron-steps/s of a thread, {device.GPU_RATE} of a GPU, "
+            f"{device.GPU_CALL} s a call and {device.COPY_RATE:.2g} bytes/s between the two.\n"
+        )
 
     def compiled(self) -> None:
         """PyTorch's compiler, which takes longest."""

@@ -40,7 +40,8 @@ def test_table__without_others(cuda_table, monkeypatch, capsys):
     assert printed.startswith("GPU: ")
     rows = [line for line in printed.splitlines() if line.startswith("| ")]
     for name in (
-        "float32 Euler, v, i and spikes", "exact, dense spikes", "exact, events", "exact, 1 chips", "emulated chip, CADC",
+        "float32 Euler, v, i and spikes", "the same, jumps and recordings stay",
+        "exact, dense spikes", "exact, events", "exact, 1 chips", "emulated chip, CADC",
         "T=4, B=1, N=1",
         "float32 Euler, membrane there and back, eight chunks, pinned", "(PyTorch is not installed)",
     ):  # fmt: skip
@@ -75,7 +76,7 @@ def test_table__with_others(cuda_table, torch, monkeypatch, capsys):
     cuda_table.main(0.0001)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     for name in (
-        "the product of PyTorch alone", "the product of PyTorch, then the fused kernel", "gathered weights", "PyTorch loop",
+        "the product of PyTorch alone", "the product, then the fused kernel", "gathered weights", "PyTorch loop",
         "SpikingJelly, IFNode (simpler), backend cupy", "the same, torch.compile, 10 steps",
     ):  # fmt: skip
         assert any(row.startswith(f"| {name}") for row in rows), name

@@ -11,14 +11,32 @@ NEURONS = b2.IAFNeuron(2)
 JUMPS = np.ones((5, 1, 2))
 
 
-def test_auto__takes_the_gpu_for_a_large_run(monkeypatch):
-    monkeypatch.setattr(device, "WORTHWHILE", 10)
-    run = b2.simulate(NEURONS, JUMPS, device="auto")
-    assert (run.device, run.device_choice) == ("cuda", "10 neuron-steps, at least the 10 worth a GPU by estimate")
+def test_auto__takes_the_faster(monkeypatch):
+    monkeypatch.setattr(device, "PROCESSOR_RATE", {"euler": 500.0, "exact": 100.0})
+    monkeypatch.setattr(device, "GPU_RATE", {"euler": 10_000.0, "exact": 1000.0})
+    monkeypatch.setattr(device, "GPU_CALL", 0.005)
+    monkeypatch.setattr(device, "COPY_RATE", 4000.0)
+    told = "on a GPU that {} bytes go to and from (as measured on an H100)"
+    with b2.set_options(threads=1):
+        run = b2.simulate(NEURONS, JUMPS, device="auto")  # 80 bytes in: 20 ms, and 10 ms
+        assert run.device == "cuda"
+        assert (
+            run.device_choice
+            == f"10 neuron-steps: about 1e+02 ms on 1 thread of the processor, 35 ms {told.format(80)}"
+        )
+        record = b2.Recording(membrane=True, current=True, neuron=[1])
+        run = b2.simulate(NEURONS, JUMPS, device="auto", integrator="euler", dtype="float32", record=record)
+        assert run.device == "cpu"  # 40 bytes in and 2 x 20 out
+        assert (
+            run.device_choice == f"10 neuron-steps: about 20 ms on 1 thread of the processor, 26 ms {told.format(80)}"
+        )
+    with b2.set_options(threads=4):
+        run = b2.simulate(NEURONS, JUMPS, device="auto")
+        assert run.device == "cpu" and "about 25 ms on 4 threads of the processor" in run.device_choice
 
 
 def test_auto__says_that_there_is_no_gpu(monkeypatch):
-    monkeypatch.setattr(device, "WORTHWHILE", 10)
+    monkeypatch.setattr(device, "GPU_CALL", -1.0)
     monkeypatch.setattr(gpu, "is_available", lambda: False)
     run = b2.simulate(NEURONS, JUMPS, device="auto")
     assert run.device == "cpu"

@@ -4,6 +4,7 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse
+import xarray as xr
 from both import SIZE, assert_same_on_both, population, recording
 from comparison import by_time
 
@@ -54,6 +55,24 @@ def test_spikes_through_weights__same_bits(weights, form, tau_syn):
     assert_same_on_both(
         neurons, inputs, synapse=b2.Synapse(weight), integrator="euler", record=recording(neurons, "dense")
     )
+
+
+@pytest.mark.parametrize("integrator", ["euler", "exact"])
+@pytest.mark.parametrize("form", ["plain", "graded", "shared"])
+def test_inputs_of_several_words__same_bits(form, integrator):
+    """The first and the last input of each word of 32 among them; trials that share a row of spikes, or have their own."""
+    n_input = 67
+    rng = np.random.default_rng(n_input)
+    spikes = rng.random((8, 3, n_input)) < 0.2
+    spikes[0], spikes[1], spikes[2] = True, False, np.arange(n_input) % 32 == 31
+    inputs = {"plain": spikes, "graded": spikes * np.float32(0.3), "shared": spikes[:, :1]}[form]
+    weight = rng.normal(0.1, 0.3, (n_input, SIZE))
+    if form == "shared":
+        weight = xr.DataArray(np.stack([weight, -weight[::-1]]), dims=("draw", "input", "neuron"))
+    found, _ = assert_same_on_both(
+        population("iaf", "pair", threshold=0.2), inputs, synapse=b2.Synapse(weight), integrator=integrator
+    )
+    assert found.sizes["spike"] > 3
 
 
 def test_jumps__as_the_naive_twin():

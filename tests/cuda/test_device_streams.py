@@ -263,3 +263,19 @@ def test_plain_memory__stays_until_it_is_copied(monkeypatch, send):
     memory = None
     gc.collect()
     assert sent[0]() is None
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_copies_of_several_threads__same_bits(monkeypatch, threads):
+    """Blocks of pinned memory are filled and emptied in parts, none left out."""
+    monkeypatch.setattr(streams, "BLOCK", 400)
+    monkeypatch.setattr(streams, "WORTH_PINNING", 0)
+    monkeypatch.setattr(device_run, "_PART", 8)
+    in_chunks(monkeypatch)
+    parts = []
+    run_chunks = device_run.run_chunks
+    monkeypatch.setattr(device_run, "run_chunks", lambda n, *args: (parts.append(n), run_chunks(n, *args)))
+    with b2.set_options(threads=threads):
+        found = b2.simulate(NEURONS, JUMPS, record=EVERYTHING, device="cuda")
+    assert max(parts) == threads
+    assert_identical(b2.simulate(NEURONS, JUMPS, record=EVERYTHING).assign_attrs(device="cuda"), found)
