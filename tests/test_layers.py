@@ -115,6 +115,7 @@ OPTIONAL = {
     "netCDF4",
     "networkx",
     "nir",
+    "psutil",
     "quantities",
     "sklearn",
     "torch",

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -357,6 +358,8 @@ def kill_and_resume(store, eager, times, seed):
         killed += process.wait() == -signal.SIGKILL
         process.stdout.close()
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())  # what was finished stayed
+        if len(stamps) < len(records(store)) < 20:
+            assert (store / "sweep" / "claim.json").exists()  # which does not keep the next one out
         most = max(most, len(records(store)))
         if most == 20:  # begin anew
             import shutil
@@ -414,14 +417,25 @@ def test_sweep__refuses_stores_and_progress(store):
 
 
 def test_sweep__removes_what_a_killed_process_left(store):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    own = f"{socket.gethostname()}.{gone.pid}.new"
+    kept = {
+        f".run.zarr2.{own}",
+        f".run.zarr.elsewhere.{gone.pid}.new",
+        f".run.zarr.{socket.gethostname()}.{os.getpid()}.new",
+    }
+    for name in kept:  # of another sweep, of another machine, and of a process that is at work
+        (store.parent / name).mkdir()
     for _ in range(2):  # before there is a store, and after
-        unfinished = store.parent / ".run.zarr.123.new"
-        (unfinished / "membrane").mkdir(parents=True)
-        (store.parent / ".run.zarr2.123.new").mkdir(exist_ok=True)
-        sweep(store)
-        assert [path.name for path in store.parent.glob(".*")] == [".run.zarr2.123.new"]  # of another sweep
-        (store / "membrane" / "c.123.partial").write_text("half")
-    sweep(store)
+        (store.parent / f".run.zarr.{own}" / "membrane").mkdir(parents=True)
+        if store.exists():
+            (store / "membrane" / "c.123.partial").write_text("half")
+            records(store)[0].unlink()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1) if not store.exists() else None
+            sweep(store)
+        assert {path.name for path in store.parent.glob(".*")} == kept
     assert not list(store.rglob("*.partial"))
 
 
