@@ -431,6 +431,7 @@ def test_sweep__removes_what_a_killed_process_left(store):
         (store.parent / f".run.zarr.{own}" / "membrane").mkdir(parents=True)
         if store.exists():
             (store / "membrane" / "c.123.partial").write_text("half")
+            (store / "spikes" / "000000.abc.partial" / "spike_time").mkdir(parents=True)
             records(store)[0].unlink()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "getpid", lambda: 1) if not store.exists() else None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,8 +160,11 @@ class Store:
 
     def clean(self) -> None:
         """Remove what writes that were cut off have left."""
-        for partial in self.path.rglob("*.partial"):
-            partial.unlink(missing_ok=True)
+        for partial in list(self.path.rglob("*.partial")):
+            if partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                partial.unlink(missing_ok=True)
 
 
 def open_store(path: Path) -> Store:
