@@ -90,6 +90,18 @@ def test_sweep__of_chunked_arguments_takes_their_chunks(store, eager):
         sweep(store, other, neurons)
 
 
+def test_sweep__of_parameters_with_a_value_for_model_and_chip(store):
+    """Dims of the value of the chip are none of a run of the model, and none of its sparse spikes."""
+
+    def neurons(model):
+        return NEURONS.replace(threshold=b2.Parameter(model, LEVEL.rename(level="other")))
+
+    run = sweep(store, neurons=neurons(LEVEL.chunk(level=2)))
+    xr.testing.assert_identical(run.compute(), b2.simulate(neurons(LEVEL), SPIKES, **arguments()))
+    with pytest.raises(b2.FileError, match=r"another sweep .neurons.threshold.model, level 2 to 3: \w+ in the store"):
+        sweep(store, neurons=neurons(LEVEL.where(LEVEL != 130, 131).chunk(level=2)))
+
+
 def test_sweep__counts_without_sparse_spikes(store):
     record = b2.Recording("count")
     run = sweep(store, record=record, chunks={"level": 1}, integrator="euler")

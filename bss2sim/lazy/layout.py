@@ -17,7 +17,7 @@ from ..hardware.chip import EmulatedChip
 from ..neuron import Population
 from ..options import check_threads
 from ..variables import create_dataset
-from .call import Call, Path, take_trials, trial_dims
+from .call import Call, Path, is_read, take_trials, trial_dims
 
 NO_TRIAL = (
     "no_trial"  # a dim of the inputs without entries: with it a run is checked and labelled, and simulates nothing
@@ -163,9 +163,12 @@ def _read_calibration(call: Call, fixed: dict[str, Any]) -> dict[str, str]:
 
 
 def _all_trials(call: Call) -> Trials:
-    """Return the trial dims of all arguments with their lengths and labels."""
+    """Return the trial dims of all arguments that the run reads, with their lengths and labels."""
     trials = Trials()
+    on_chip = call.fixed.get("chip") is not None
     for path, part in call.parts.items():
+        if not is_read(path, on_chip):
+            continue
         dims = trial_dims(part)
         name = path[1] if path[0] == "neurons" else path[0]
         trials.add(str(name), {dim: part.sizes[dim] for dim in dims}, labels_of(part, dims))
