@@ -229,7 +229,11 @@ def test_lazy__bad_numbers_are_found_when_they_are_computed():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"record": None}, b2.ParameterError, r"the number of sparse spikes of a lazy run is not known .* sweep\(.*, or call .compute\(\)"),
+        (
+            {"record": None},
+            b2.ParameterError,
+            r"the number of sparse spikes of a lazy run .* sweep\(.*, or call .compute\(\)",
+        ),
         ({"return_state": True}, b2.ParameterError, "return_state does not go with blocks"),
         ({"out": {"membrane": 1}}, b2.ParameterError, "out does not go with blocks"),
         ({"state": xr.Dataset()}, b2.ParameterError, "state does not go with blocks"),
@@ -264,6 +268,12 @@ def test_lazy__device_of_a_chip_is_decided_before_the_blocks_run():
 def test_lazy__refuses_arrays_that_do_not_fit():
     with pytest.raises(b2.InputError, match="dim 'batch' has 4 entries in inputs and 3 in weight"):
         model(SPIKES.chunk(), WEIGHT[[0, 1, 1]].rename(setting="batch"), THRESHOLD)
+    with pytest.raises(
+        b2.InputError, match=r"inputs have dims \('time', 'batch', 'neuron'\); they need `time` and `input`"
+    ):
+        model(SPIKES.rename(input="neuron").chunk(), WEIGHT, THRESHOLD)
+    with pytest.raises(b2.InputError, match=r"inputs have dims \('batch', 'input'\); they need `time` and `input`"):
+        model(SPIKES[0].chunk(), WEIGHT, THRESHOLD)
     with pytest.raises(b2.InputError, match=r"inputs have shape \(60,\)"):
         model(dask.array.zeros(60), WEIGHT, THRESHOLD)
     with pytest.raises(b2.ParameterError, match=r"weight must have two dims .input, neuron.; got shape \(3,\)"):

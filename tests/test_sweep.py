@@ -548,8 +548,21 @@ def test_sweep__places_of_stores(tmp_path, monkeypatch):
         assert sweep(place).sizes["level"] == 5
     assert (tmp_path / "elsewhere/sweep").exists() and (tmp_path / "at home").exists() and not (tmp_path / "~").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(b2.FileError, match="file holds no sweep"):
+    with pytest.raises(
+        b2.FileError, match="file holds no sweep: it is a file, and a store is a directory; give another"
+    ):
         sweep("file")
+    xr.Dataset({"a": ("x", [1.0])}).to_zarr("other", zarr_format=2)
+    with pytest.raises(b2.FileError, match="other holds no sweep: it is a Zarr store of something else"):
+        sweep("other")
+    with pytest.raises(
+        b2.FileError, match=r"elsewhere again holds no sweep: it is a directory of other things \(run, x\)"
+    ):
+        (tmp_path / "dir with spaces/x").touch()
+        sweep((tmp_path / "dir with spaces").rename("elsewhere again"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(b2.FileError, match="empty holds no sweep: it is empty"):
+        b2.open_sweep("empty")
     with pytest.raises(b2.FileError, match=r"file/run.zarr could not be made: .*give another store="):
         sweep("file/run.zarr")
     with pytest.raises(b2.FileError, match=r"is no directory of a store: .*too long"):

@@ -112,7 +112,9 @@ def lay_out(call: Call) -> Layout:
     shrunk = Call({**fixed, "device": "cpu"}, _one_trial(call))  # without trials the run needs no GPU
     arguments = shrunk.with_parts(shrunk.parts)
     if isinstance(arguments["inputs"], xr.DataArray | xr.Dataset):
-        arguments["inputs"] = _without_trials(arguments["inputs"])
+        arguments["inputs"] = _without_trials(
+            arguments["inputs"], "neuron" if arguments.get("synapse") is None else "input"
+        )
     with without_warnings():  # every block warns of its own
         result = simulate(**{**arguments, "threads": 1})
     attrs = {**result.attrs, **where}
@@ -199,7 +201,7 @@ def _usual(neurons: Population, path: Path) -> Any:
     return value
 
 
-def _without_trials(inputs: Any) -> Any:
+def _without_trials(inputs: Any, axis: str) -> Any:
     """Return inputs of no trial with the dims, the length and the dtype of others."""
     if isinstance(inputs, xr.Dataset):
         if "spike" not in inputs.dims:
@@ -211,5 +213,7 @@ def _without_trials(inputs: Any) -> Any:
     own = trial_dims(inputs)
     shape = [1 if dim in own else inputs.sizes[dim] for dim in inputs.dims]
     coords = {"time": inputs.coords["time"].variable} if "time" in inputs.coords and "time" in inputs.dims else {}
-    zeros = np.zeros((*shape, 0), inputs.dtype)
-    return xr.DataArray(xr.Variable((*inputs.dims, NO_TRIAL), zeros), coords)
+    # without these dims they are refused, in words that do not name ours
+    more = {NO_TRIAL: 0} if {"time", axis} <= {*inputs.dims} else {}
+    zeros = np.zeros((*shape, *more.values()), inputs.dtype)
+    return xr.DataArray(xr.Variable((*inputs.dims, *more), zeros), coords)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FileError, ParameterError
+from ..errors import FileError, ParameterError, first_few
 from ..lazy.grid import Grid, Index
 from .files import file_digest, write_json
 from .spikes import write_spikes
@@ -177,9 +177,7 @@ def open_store(path: Path) -> Store:
     """
     description = path / "sweep" / "zarr.json"
     if not description.exists():
-        raise FileError(
-            f"{path} holds no sweep: it has no {description.relative_to(path).as_posix()}; give another store="
-        )
+        raise FileError(f"{path} holds no sweep: {_what_it_is(path)}; give another store=")
     try:
         content = json.loads(description.read_text(encoding="utf-8"))["attributes"]
         if content["kind"] != KIND or content["format"] != FORMAT:
@@ -196,6 +194,16 @@ def open_store(path: Path) -> Store:
         if isinstance(reason, FileError):
             raise
         raise FileError(f"{description} is damaged: {reason!r}; give another store=") from reason
+
+
+def _what_it_is(path: Path) -> str:
+    """Say what there is in place of a sweep."""
+    if not path.is_dir():
+        return "it is a file, and a store is a directory" if path.exists() else "there is no such directory"
+    found = sorted(entry.name for entry in path.iterdir())
+    if {"zarr.json", ".zgroup", ".zarray"} & {*found}:
+        return "it is a Zarr store of something else, without sweep/zarr.json"
+    return f"it is a directory of other things ({first_few(found, 3)})" if found else "it is empty"
 
 
 def as_path(store: Any) -> Path:

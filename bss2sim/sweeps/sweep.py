@@ -116,7 +116,7 @@ def open_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
     >>> import bss2sim as b2
     >>> b2.open_sweep("nowhere.zarr")
     Traceback (most recent call last):
-    bss2sim.errors.FileError: nowhere.zarr holds no sweep: it has no sweep/zarr.json; give another store=
+    bss2sim.errors.FileError: nowhere.zarr holds no sweep: there is no such directory; give another store=
     """
     require_dask()
     require_zarr()
