@@ -101,6 +101,16 @@ def test_file__says_nothing_of_the_temporary_one(tmp_path, calibration, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+def test_file__that_may_not_be_read(tmp_path, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "odd.nc").write_bytes(b"x")
+    monkeypatch.setattr(xr, "load_dataset", forbidden)
+    with pytest.raises(FileError, match=r"odd\.nc cannot be read: Permission denied$"):
+        load_calibration(tmp_path / "odd.nc")
+
+
 def test_file__says_what_reads_it(tmp_path, monkeypatch):
     (tmp_path / "odd.nc").write_bytes(b"no netCDF")
     monkeypatch.setattr(result, "find_spec", lambda name: None)

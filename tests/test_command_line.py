@@ -260,14 +260,21 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
         (
             "a.npy",
             b"nonsense",
-            "inputs.file: .* cannot be read: it is damaged, or no file of NumPy\n",
+            r"inputs.file: \S+a.npy is damaged, or no file of NumPy\n",
             "line 11: inputs.variable: a .npy file has one array",
         ),
         (
             "a.nc",
             b"nonsense",
-            "inputs.file: .* cannot be read: it is damaged, or no netCDF file\n",
-            "line 10: inputs.file: .* cannot be read",
+            r"inputs.file: \S+a.nc is damaged, or no netCDF file\n",
+            "line 10: inputs.file: .* is damaged",
+        ),
+        ("empty.npy", b"", "is damaged, or no file of NumPy\n", "a .npy file has one array"),
+        (
+            "a.zarr",
+            b"nonsense",
+            r"inputs.file: \S+a.zarr is damaged, or no Zarr store\n",
+            "is damaged, or no Zarr store",
         ),
         (
             "b.nc",

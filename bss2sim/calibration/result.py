@@ -214,14 +214,15 @@ def _read(path: Path) -> xr.Dataset:
     try:
         return xr.load_dataset(path)
     except Exception as error:  # each netCDF library has its own kinds of errors for damaged files
-        raise FileError(f"{path} is damaged, or no netCDF file{needed_to_read()}") from error
+        raise FileError(f"{path} {why_unreadable(error, 'netCDF file')}") from error
 
 
-def needed_to_read() -> str:
-    """Say what is lacking to read files of netCDF 4; empty if nothing is."""
-    if any(find_spec(name) for name in ("h5netcdf", "netCDF4")):
-        return ""
-    return "; files of netCDF 4 need pip install 'bss2sim[netcdf]'"
+def why_unreadable(error: BaseException, kind: str) -> str:
+    """Say why a file cannot be read; what libraries say of damaged ones is no help, and many lines."""
+    if isinstance(error, PermissionError | IsADirectoryError):
+        return f"cannot be read: {error.strerror}"
+    lacking = kind == "netCDF file" and not any(find_spec(name) for name in ("h5netcdf", "netCDF4"))
+    return f"is damaged, or no {kind}" + lacking * "; files of netCDF 4 need pip install 'bss2sim[netcdf]'"
 
 
 @refuse_unknown_keywords

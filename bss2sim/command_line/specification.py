@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 import bss2sim as b2
-from bss2sim.calibration.result import needed_to_read
+from bss2sim.calibration.result import why_unreadable
 from bss2sim.errors import MissingDependencyError, choose, first_few
 
 from .settings import Settings
@@ -77,17 +77,18 @@ def _read_array(table: Settings) -> Any:
             table.refuse("variable", "a .npy file has one array, without a name")
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError):
-            table.refuse("file", f"{path} cannot be read: it is damaged, or no file of NumPy")
+        except (OSError, ValueError, EOFError) as reason:
+            table.refuse("file", f"{path} {why_unreadable(reason, 'file of NumPy')}")
     if path.suffix not in (".nc", ".zarr"):
         table.refuse("file", f"must end in .npy, .nc or .zarr; got {path.name!r}")
     try:
         dataset = xr.open_zarr(path, chunks={}) if path.suffix == ".zarr" else xr.load_dataset(path)
     except ImportError as reason:
         raise MissingDependencyError(f"{path} cannot be read: {reason}") from reason
-    except (OSError, ValueError, KeyError):
-        kind, needed = ("Zarr store", "") if path.suffix == ".zarr" else ("netCDF file", needed_to_read())
-        table.refuse("file", f"{path} cannot be read: it is damaged, or no {kind}{needed}")
+    except (OSError, ValueError, KeyError) as reason:
+        table.refuse(
+            "file", f"{path} {why_unreadable(reason, 'Zarr store' if path.suffix == '.zarr' else 'netCDF file')}"
+        )
     if name is None and "spike_time" in dataset:
         return dataset
     names = [str(variable) for variable in dataset.data_vars]

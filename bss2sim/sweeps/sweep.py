@@ -58,8 +58,8 @@ def sweep(
     Raises
     ------
     FileError
-        If the store was made with other arguments or versions (what differs is named), is no sweep, its labels are damaged, or it
-        cannot be written.
+        If the store was made with other arguments or versions (what differs is named), is no sweep, its labels are damaged,
+        another process is writing into it, or it cannot be written.
     ParameterError
         If `chunks` does not fit the trials, or Zarr cannot hold names or labels of dims; and as :func:`simulate`.
     InputError
