@@ -291,6 +291,49 @@ def test_claim__one_of_many_holds_it(unfinished):
     assert not (unfinished / "sweep/claim.json").exists() and not claim._held
 
 
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import bss2sim as b2, test_sweep_claim
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    test_sweep_claim.sweep({store!r})
+except b2.FileError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_claim__one_of_two_processes_that_begin_at_once(store, request):
+    if not request.config.getoption("--long-sweeps"):
+        pytest.skip("starts six processes: --long-sweeps")
+    script = SCRIPT.format(tests=str(Path(__file__).parent), store=str(store))
+    ended = []
+    for _ in range(3):
+        pair = [
+            subprocess.Popen(
+                [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for process in pair:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for process in pair:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [process.communicate()[1] for process in pair]
+        ended += [process.returncode for process in pair]
+        assert all(
+            ("is being written by process" in text) is bool(process.returncode)
+            for text, process in zip(said, pair, strict=True)
+        )
+        finishes(store)
+        shutil.rmtree(store)
+    assert 0 in ended and 1 in ended
+
+
 def test_claim__of_another_one_is_not_given_back(unfinished):
     with claim.Claim(unfinished) as own:
         own.take()
