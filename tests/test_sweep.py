@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -465,6 +466,24 @@ def test_sweep__errors_of_blocks_leave_the_others(store):
     with dask.config.set(scheduler="synchronous"), pytest.raises(b2.ParameterError, match="threshold must be finite"):
         sweep(store, neurons=NEURONS.replace(threshold=bad), chunks={"batch": 1})
     assert 0 < len(records(store)) < 20
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sweep__holds_the_chunks_in_flight_alone(store, threads):
+    alive, most = [], []
+
+    def load(block_info=None):
+        chunk = np.ones((60, 1, 5), bool)
+        alive.append(id(chunk))
+        most.append(len(alive))
+        weakref.finalize(chunk, alive.pop)
+        return chunk
+
+    chunks = dask.array.map_blocks(load, chunks=((60,), (1,) * 16, (5,)), dtype=bool, meta=np.empty((0, 0, 0), bool))
+    with b2.set_options(threads=threads):
+        run = sweep(store, xr.DataArray(chunks, dims=SPIKES.dims))
+    assert run.sizes["batch"] == 16 and len(records(store)) == 16
+    assert max(most) <= threads + 1 and len(most) >= 32 and not alive  # read once for the digests, and once for the run
 
 
 def test_sweep__blocks_fit(store):
