@@ -362,7 +362,7 @@ def test_store__that_two_make_at_once(store, monkeypatch):
 def test_process__is_gone_or_not(monkeypatch):
     ended, own = gone(), processes.this_process()
     assert own.is_here and not own.is_gone()
-    assert processes.Process(HOST, ended).is_gone()
+    assert all(processes.Process(HOST, pid).is_gone() for pid in (ended, 0, -1, 10**30))
     assert not processes.Process("elsewhere", ended).is_gone()
     monkeypatch.setattr(processes, "_born", lambda pid: "")  # where the system does not say
     assert not processes.Process(HOST, os.getpid(), "another").is_gone()

@@ -52,13 +52,15 @@ def this_process() -> Process:
 
 def _exists(pid: int) -> bool:
     """Whether this machine has a process of a number."""
+    if pid < 1:  # os.kill takes it for a group
+        return False
     if sys.platform == "win32":  # where os.kill would end it
         import psutil
 
         return bool(psutil.pid_exists(pid))
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # that of another user
