@@ -359,6 +359,25 @@ def test_store__that_two_make_at_once(store, monkeypatch):
     assert not list(store.parent.glob(".*"))
 
 
+def test_store__that_threads_make_at_once(store):
+    barrier, refusals = threading.Barrier(3), []
+
+    def make():
+        barrier.wait()
+        try:
+            sweep(store)
+        except b2.FileError as error:
+            refusals.append(str(error))
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refusals) < 3 and all("is being written by process" in text for text in refusals)
+    finishes(store)
+
+
 def test_process__is_gone_or_not(monkeypatch):
     ended, own = gone(), processes.this_process()
     assert own.is_here and not own.is_gone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import shutil
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def create_store(path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, 
     empty = layout.dataset(arrays)
     place = path.resolve()  # of a link what it points to
     own = this_process()
-    partial = place.with_name(f".{place.name}.{own.host}.{own.pid}{_UNFINISHED}")
+    partial = place.with_name(f".{place.name}.{own.host}.{own.pid}-{uuid.uuid4().hex[:8]}{_UNFINISHED}")
     try:
         remove_unfinished(place)
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -80,5 +81,6 @@ def remove_unfinished(place: Path) -> None:
     start = f".{place.name}."
     for folder in place.parent.glob(f"{glob.escape(start)}*{_UNFINISHED}"):
         host, _, number = folder.name.removeprefix(start).removesuffix(_UNFINISHED).rpartition(".")
-        if number.isdecimal() and Process(host, int(number)).is_gone():
+        pid = number.partition("-")[0]
+        if pid.isdecimal() and Process(host, int(pid)).is_gone():
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MissingDependencyError
+
+_filters = threading.RLock()  # the filters of warnings belong to the whole process
 
 
 def require_zarr() -> None:
@@ -28,7 +31,7 @@ def codecs() -> list[Any]:
 @contextmanager
 def without_notes_of_formats() -> Iterator[None]:
     """Ignore that texts of fixed length are no part of the Zarr specification yet, nor consolidated metadata."""
-    with warnings.catch_warnings():
+    with _filters, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         yield
