@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .arrays import as_array
+from .arrays import as_array, is_chunked
 from .errors import ParameterError, refuse_unknown_keywords
-from .parameter_values import same_value, short
+from .parameter_values import same_value, short, with_dims
 
 __all__ = ["Parameter"]
 
@@ -19,10 +19,14 @@ def _freeze(what: str, value: Any) -> Any:
     """Return a value that nobody else can change: a number, a read-only array or DataArray, or a tuple of them."""
     if isinstance(value, tuple):
         return tuple(_freeze(what, part) for part in value)
+    frozen: Any
+    if is_chunked(value):
+        frozen = with_dims(what, value).copy()
+        if frozen.dtype.kind not in "iuf":
+            raise ParameterError(f"{what} must be real numbers; got {frozen!r}")
+        return frozen
     if isinstance(value, xr.DataArray):
-        if value.chunks is not None:
-            raise ParameterError(f"{what} is chunked (dask); call .compute() on it first")
-        frozen: Any = value.copy(data=np.array(value.values))
+        frozen = value.copy(data=np.array(value.values))
         array = frozen.variable.values
     else:
         array = np.array(as_array(what, value, "a number, an array or a DataArray", ParameterError))
@@ -70,7 +74,7 @@ class Parameter:
         Value in the model, in any unit that inputs and weights share; times in seconds.
     hardware : float, array, DataArray, tuple or function, optional
         Value on the chip [CADC LSB or s], or a function that turns `model` into it. It is called here, once, and for each
-        value of a pair. None: the value of the model.
+        value of a pair. None: the value of the model. Chunked (dask) values stay so; a function gets them as they are.
 
     Raises
     ------

@@ -101,6 +101,15 @@ def read_only(array: np.ndarray, dims: tuple[Any, ...], coords: dict[Any, Any], 
     return xr.DataArray(as_variable(dims, array), coords)
 
 
+def with_dims(what: str, value: Any) -> xr.DataArray:
+    """Return a chunked argument as a DataArray; a bare one is of neurons."""
+    if isinstance(value, xr.DataArray):
+        return value
+    if value.ndim > 1:
+        raise ParameterError(f"{what} has shape {value.shape}; give dims names, e.g. xr.DataArray(array, dims=...)")
+    return xr.DataArray(value, dims=("neuron",)[: value.ndim])
+
+
 def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.DataArray:
     """Turn an argument into a read-only DataArray whose dims are named: `spike_mask` bool, all others float64.
 
@@ -110,10 +119,8 @@ def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.Da
     """
     what = what or name
     chunked = is_chunked(value)
-    if chunked and not isinstance(value, xr.DataArray):
-        if value.ndim > 1:
-            raise ParameterError(f"{what} has shape {value.shape}; give dims names, e.g. xr.DataArray(array, dims=...)")
-        value = xr.DataArray(value, dims=("neuron",)[: value.ndim])
+    if chunked:
+        value = with_dims(what, value)
     array, dims, coords = as_labelled(what, shadow(value) if chunked else value, size)
     if name == "spike_mask":
         if array.dtype.kind != "b":

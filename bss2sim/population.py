@@ -108,8 +108,8 @@ class Population:
 
     @property
     def _chunked(self) -> bool:
-        """Whether a parameter is chunked: its values are not known yet."""
-        return any(is_chunked(*values) for values in self._parameters.values())
+        """Whether a parameter of the model or the chip is chunked: its values are not known yet."""
+        return any(is_chunked(*values) for of in (self._parameters, self._hardware) for values in of.values())
 
     def _public_argument(self, name: str) -> Any:
         """Return an argument of the chip as its caller gave it."""

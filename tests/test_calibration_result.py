@@ -1,5 +1,6 @@
 """Calibrations in files: round trip, and every way a file can be wrong."""
 
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bss2sim.calibration import result
 from bss2sim.calibration.calibrate import calibrate
 from bss2sim.calibration.result import calibration_id, load_calibration
 from bss2sim.calibration.target import NeuronCalibTarget
@@ -85,8 +87,36 @@ def test_file__missing(tmp_path):
 
 
 def test_file__cannot_be_written(tmp_path, calibration):
-    with pytest.raises(FileError, match=r"cannot be written to .*none"):
+    with pytest.raises(FileError, match=r"cannot be written to .*chip.nc: there is no directory .*none; make it first"):
         calibration.to_netcdf(tmp_path / "none" / "chip.nc")
+
+
+def test_file__says_nothing_of_the_temporary_one(tmp_path, calibration, monkeypatch):
+    def full(before, after):
+        raise OSError(28, "No space left on device", str(before))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(FileError, match=r"cannot be written to .*chip\.nc: No space left on device$"):
+        calibration.to_netcdf(tmp_path / "chip.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_file__that_may_not_be_read(tmp_path, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "odd.nc").write_bytes(b"x")
+    monkeypatch.setattr(xr, "load_dataset", forbidden)
+    with pytest.raises(FileError, match=r"odd\.nc cannot be read: Permission denied$"):
+        load_calibration(tmp_path / "odd.nc")
+
+
+def test_file__says_what_reads_it(tmp_path, monkeypatch):
+    (tmp_path / "odd.nc").write_bytes(b"no netCDF")
+    monkeypatch.setattr(result, "find_spec", lambda name: None)
+    with pytest.raises(FileError, match=r"netCDF 4 need pip install 'bss2sim\[netcdf\]'$") as caught:
+        load_calibration(tmp_path / "odd.nc")
+    assert isinstance(caught.value.__cause__, ValueError)
 
 
 @pytest.mark.parametrize("content", [b"", b"not netCDF", b"CDF\x01", b"\x89HDF\r\n\x1a\n" + bytes(100)])

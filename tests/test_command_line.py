@@ -67,7 +67,11 @@ def test_sweep__is_the_run_in_the_file(spec, capsys):
     assert "1/1" in said.err and "variables: spike_count" in said.out and "level 5" in said.out
     store = spec.parent / "run.zarr"
     xr.testing.assert_identical(b2.open_sweep(store).compute(), expected())
-    assert run(spec, "--quiet", "--threads", "1") == 0  # nothing is missing
+    assert said.out.startswith(f"written:   {store}\n")
+    assert run(spec, "--threads", "1") == 0  # nothing is missing
+    assert capsys.readouterr().out.startswith(f"finished:  {store}, nothing was left to do\n")
+    (store / "sweep/blocks/000000.json").unlink()
+    assert run(spec, "--quiet") == 0
     assert capsys.readouterr() == ("", "")
     spec.write_text(SPEC.replace("seed = 3", "seed = 4"))
     assert run(spec) == 2
@@ -210,6 +214,29 @@ def test_sweep__on_chips(spec, capsys):
         ("[record]", "[chip]\nseed = -1\n[record]", "line 19: chip.seed: seed must be 0 to"),
         ("[record]", "[chunks]\nlevl = 1\n[record]", "line 18: chunks: chunks has a dim 'levl'"),
         (
+            "[record]",
+            "[chunks]\nlevel = 0\n[record]",
+            r"line 19: chunks.level: chunks\['level'\] must be a whole number",
+        ),
+        (
+            "[record]",
+            "[chip]\nseed = 1\neffects = -1\n[record]",
+            "line 20: chip.effects: effects must be a number of 0 to 100",
+        ),
+        ("[record]", '[chip]\nseed = 1\nstart = "drift"\n[record]', "line 20: chip.start: start must be one of"),
+        ("[record]", "[chip]\nseed = 1\nrun = 1.5\n[record]", "line 20: chip.run: run must be a whole number"),
+        (
+            "[record]",
+            "[chip]\nseed = 1\n[record]\nneuron = [7]",
+            "line 21: record.neuron: record.neuron asks for neuron 7",
+        ),
+        (
+            "[record]",
+            "[record]\nmembrane = true\nsample_time = [1.0]",
+            "line 20: record.sample_time: sample_time must be in",
+        ),
+        ("dt = 1e-6", 'device = "gpu"', "line 1: device: device must be one of"),
+        (
             "mean = 20, std = 5 }",
             "mean = 20, std = 5 }\ninput = 4",
             "line 9: inputs: inputs have 5 entries along input",
@@ -230,8 +257,25 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
 @pytest.mark.parametrize(
     ("name", "content", "message", "of_variable"),
     [
-        ("a.npy", b"nonsense", "inputs.file: .* cannot be read", "line 11: inputs.variable: a .npy file has one array"),
-        ("a.nc", b"nonsense", "inputs.file: .* cannot be read", "line 10: inputs.file: .* cannot be read"),
+        (
+            "a.npy",
+            b"nonsense",
+            r"inputs.file: \S+a.npy is damaged, or no file of NumPy\n",
+            "line 11: inputs.variable: a .npy file has one array",
+        ),
+        (
+            "a.nc",
+            b"nonsense",
+            r"inputs.file: \S+a.nc is damaged, or no netCDF file\n",
+            "line 10: inputs.file: .* is damaged",
+        ),
+        ("empty.npy", b"", "is damaged, or no file of NumPy\n", "a .npy file has one array"),
+        (
+            "a.zarr",
+            b"nonsense",
+            r"inputs.file: \S+a.zarr is damaged, or no Zarr store\n",
+            "is damaged, or no Zarr store",
+        ),
         (
             "b.nc",
             None,
@@ -249,10 +293,35 @@ def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message, o
     random = SPEC[SPEC.index("[inputs.random]") : SPEC.index("[synapse]")]
     spec.write_text(SPEC.replace(random, f'[inputs]\nfile = "{name}"\n'))
     assert run(spec) == 2
-    assert re.search(message, capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert re.search(message, said) and said.count("\n") == 1
     spec.write_text(SPEC.replace(random, f'[inputs]\nfile = "{name}"\nvariable = "z"\n'))
     assert run(spec) == 2
     assert re.search(of_variable, capsys.readouterr().err)
+
+
+def test_sweep__files_without_times(spec, capsys):
+    counts = b2.simulate(b2.IAFNeuron(5), np.full((60, 5), 5.0), record=b2.Recording("count", membrane=True))
+    counts[["spike_count"]].to_netcdf(spec.parent / "count.nc")
+    counts.to_netcdf(spec.parent / "both.nc")
+    random = SPEC[SPEC.index("[inputs.random]") : SPEC.index("[synapse]")]
+    for line, text in ((10, 'file = "count.nc"'), (11, 'file = "both.nc"\nvariable = "spike_count"')):
+        spec.write_text(SPEC.replace(random, f"[inputs]\n{text}\n"))
+        assert run(spec) == 2
+        key = "file" if line == 10 else "variable"
+        assert (
+            f"line {line}: inputs.{key}: spike_count has dims (neuron), and no `time`; inputs are an array with `time`, or the "
+            'spikes of a run that recorded "sparse" ones'
+        ) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_sweep__damaged_calibrations(spec, capsys, content):
+    (spec.parent / "c.nc").write_bytes(content)
+    spec.write_text(SPEC + '[chip]\nseed = 7\ncalibration = "c.nc"\n')
+    assert run(spec) == 2
+    path = spec.parent / "c.nc"
+    assert capsys.readouterr().err.endswith(f"line 22: chip.calibration: {path} is damaged, or no netCDF file\n")
 
 
 def test_sweep__says_what_to_install(spec, capsys, monkeypatch):
@@ -316,7 +385,17 @@ def test_help__the_example_runs(tmp_path):
             "--set treshold: there is no such target; did you mean",
         ),
         (["--output", "c.nc", "--chip-seed", "1", "--set", "threshold"], "--set takes NAME=VALUE"),
-        (["--output", "c.nc", "--chip-seed", "1", "--set", "threshold=x"], "threshold"),
+        (
+            ["--output", "c.nc", "--chip-seed", "1", "--set", "threshold=x"],
+            "--set threshold=x: must be a number, or a list of them as [1, 2]; got a text",
+        ),
+        (["--output", "c.nc", "--chip-seed", "1", "--set", "tau_syn=1"], "error: --set tau_syn: tau_syn must be 1e-07"),
+        (
+            ["good.toml", "--output", "c.nc", "--chip-seed", "1", "--set", "threshold=nan"],
+            "error: --set threshold: threshold must",
+        ),
+        (["spec.toml", "--output", "c.nc", "--chip-seed", "1", "--set", "reset=nan"], "error: --set reset: reset must"),
+        (["--output", "no/c.nc", "--chip-seed", "1"], "no/c.nc: there is no directory"),
         (["--output", "c.nc", "--chip-seed", "1", "--method", "serch"], "did you mean 'search'"),
         (["--output", "c.nc", "--chip-seed", "-1"], "seed must be 0 to"),
         (["targets.toml", "--output", "c.nc", "--chip-seed", "1"], "targets.toml, line 2: reset: reset must be"),
@@ -329,6 +408,8 @@ def test_help__the_example_runs(tmp_path):
 def test_calibrate__errors(words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "targets.toml").write_text("threshold = 125\nreset = nan\n")
+    (tmp_path / "good.toml").write_text("threshold = 125\n")
+    (tmp_path / "spec.toml").write_text(SPEC)
     (tmp_path / "other.toml").write_text("rest = 80\n")
     assert main(["calibrate", *words]) == 2
     said = capsys.readouterr().err

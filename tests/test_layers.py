@@ -65,7 +65,7 @@ LAYERS = [
     ],
     ["alignment.*"],
     ["runs", "spike_statistics", "trial_selection", "sweeps.*"],
-    ["convert.*", "sbi"],
+    ["convert.*", "sbi.*"],
     ["torch.*"],
     ["hxtorch.*"],
     [
@@ -115,6 +115,7 @@ OPTIONAL = {
     "netCDF4",
     "networkx",
     "nir",
+    "psutil",
     "quantities",
     "sklearn",
     "torch",

@@ -78,8 +78,38 @@ def test_lazy__pair_of_time_constants_and_jumps():
     lazy = run(taus.chunk(tau=1), jumps)
     assert lazy.current.chunksizes["tau"] == (1, 1)
     xr.testing.assert_identical(lazy.compute(), run(taus, jumps))
+    other = xr.DataArray([1e-5, 2e-5, 3e-5], dims="other").chunk(other=2)
+    for pair in ((taus.chunk(tau=1), other), (taus.chunk(tau=1), 2 * taus.chunk(tau=2)), (1e-5, other)):
+        neurons = b2.IAFNeuron(3, tau_syn=pair)
+        eager = b2.IAFNeuron(3, tau_syn=tuple(part if isinstance(part, float) else part.compute() for part in pair))
+        lazy = b2.simulate(neurons, jumps, record=record)
+        assert lazy.current.chunks is not None
+        xr.testing.assert_identical(lazy.compute(), b2.simulate(eager, jumps, record=record))
     arrays = dask.array.from_array(jumps, chunks=(7, 2))  # without names, and without trials
     xr.testing.assert_identical(run(taus, arrays).compute(), run(taus, jumps))
+
+
+@pytest.mark.filterwarnings("ignore:calibration failed for")
+@pytest.mark.parametrize("chip", [{}, {"chip": b2.EmulatedChip(seed=7)}], ids=["model", "chip"])
+@pytest.mark.parametrize(
+    ("model", "hardware"), [("level", lambda model: model - 3), ("level", 100.0), (100.0, "level"), ("level", "other")]
+)
+def test_lazy__parameters_with_a_value_for_model_and_chip(model, hardware, chip):
+    arrays = {dim: xr.DataArray([100.0, 110, 130], {dim: [2, 3, 4]}, (dim,)) for dim in ("level", "other")}
+
+    def run(cut):
+        values = [cut(arrays[value]) if isinstance(value, str) else value for value in (model, hardware)]
+        neurons = b2.IAFNeuron(3, threshold=b2.Parameter(*values), refractory_time=2e-6)
+        return b2.simulate(neurons, SPIKES, synapse=b2.Synapse(WEIGHT[0]), record=b2.Recording("count"), **chip)
+
+    with dask.config.set(scheduler=refuse):
+        lazy = run(lambda array: array.chunk(2))
+    eager = run(lambda array: array)
+    assert lazy.spike_count.chunks is not None
+    assert (
+        lazy.spike_count.sizes == eager.spike_count.sizes
+    )  # dims of the value that the run does not read are none of it
+    xr.testing.assert_identical(lazy.compute(scheduler="synchronous").assign_attrs(eager.attrs), eager)
 
 
 def test_lazy__without_trials():
@@ -199,7 +229,11 @@ def test_lazy__bad_numbers_are_found_when_they_are_computed():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"record": None}, b2.ParameterError, "the number of sparse spikes of a lazy run is not known .* sweep"),
+        (
+            {"record": None},
+            b2.ParameterError,
+            r"the number of sparse spikes of a lazy run .* sweep\(.*, or call .compute\(\)",
+        ),
         ({"return_state": True}, b2.ParameterError, "return_state does not go with blocks"),
         ({"out": {"membrane": 1}}, b2.ParameterError, "out does not go with blocks"),
         ({"state": xr.Dataset()}, b2.ParameterError, "state does not go with blocks"),
@@ -234,6 +268,12 @@ def test_lazy__device_of_a_chip_is_decided_before_the_blocks_run():
 def test_lazy__refuses_arrays_that_do_not_fit():
     with pytest.raises(b2.InputError, match="dim 'batch' has 4 entries in inputs and 3 in weight"):
         model(SPIKES.chunk(), WEIGHT[[0, 1, 1]].rename(setting="batch"), THRESHOLD)
+    with pytest.raises(
+        b2.InputError, match=r"inputs have dims \('time', 'batch', 'neuron'\); they need `time` and `input`"
+    ):
+        model(SPIKES.rename(input="neuron").chunk(), WEIGHT, THRESHOLD)
+    with pytest.raises(b2.InputError, match=r"inputs have dims \('batch', 'input'\); they need `time` and `input`"):
+        model(SPIKES[0].chunk(), WEIGHT, THRESHOLD)
     with pytest.raises(b2.InputError, match=r"inputs have shape \(60,\)"):
         model(dask.array.zeros(60), WEIGHT, THRESHOLD)
     with pytest.raises(b2.ParameterError, match=r"weight must have two dims .input, neuron.; got shape \(3,\)"):

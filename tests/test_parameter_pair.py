@@ -108,10 +108,24 @@ def test_parameter__refuses(arguments, message):
         b2.Parameter(*arguments)
 
 
-def test_parameter__refuses_chunked_values():
-    pytest.importorskip("dask")
-    with pytest.raises(b2.ParameterError, match=r"model is chunked \(dask\); call .compute\(\)"):
-        b2.Parameter(SWEEP.chunk())
+def test_parameter__chunked_values_stay_so():
+    dask = pytest.importorskip("dask")
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("computed before it was asked for")
+
+    with dask.config.set(scheduler=refuse):
+        pair = b2.Parameter(SWEEP.chunk(), lambda model: 80 + 45 * model)
+        bare = b2.Parameter(dask.array.ones(2, chunks=1))
+        both = b2.Parameter((SWEEP.chunk(), 1.0), (SWEEP.astype(int).chunk(), 2.0))
+        assert pair.model.chunks and pair.hardware.chunks and both.hardware[0].chunks and bare.model.dims == ("neuron",)
+        assert b2.IAFNeuron(2, threshold=bare).threshold.model.chunks == ((1, 1),)
+    xr.testing.assert_identical(pair.hardware.compute(), 80 + 45 * SWEEP)
+    assert pair == b2.Parameter(SWEEP, 80 + 45 * SWEEP)
+    with pytest.raises(b2.ParameterError, match=r"hardware must be real numbers; got <xarray\.DataArray"):
+        b2.Parameter(1.0, SWEEP.astype(str).chunk())
+    with pytest.raises(b2.ParameterError, match=r"model has shape \(2, 2\); give dims names"):
+        b2.Parameter(dask.array.ones((2, 2)))
 
 
 def test_parameter__unknown_keyword():

@@ -5,9 +5,11 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,18 @@ def test_sweep__of_chunked_arguments_takes_their_chunks(store, eager):
     other = SPIKES.copy(data=SPIKES.values ^ (np.arange(4) == 2)[:, None]).chunk(batch=4)
     with pytest.raises(b2.FileError, match=r"another sweep .inputs, batch 2 to 2: \w+ in the store, \w+ now"):
         sweep(store, other, neurons)
+
+
+def test_sweep__of_parameters_with_a_value_for_model_and_chip(store):
+    """Dims of the value of the chip are none of a run of the model, and none of its sparse spikes."""
+
+    def neurons(model):
+        return NEURONS.replace(threshold=b2.Parameter(model, LEVEL.rename(level="other")))
+
+    run = sweep(store, neurons=neurons(LEVEL.chunk(level=2)))
+    xr.testing.assert_identical(run.compute(), b2.simulate(neurons(LEVEL), SPIKES, **arguments()))
+    with pytest.raises(b2.FileError, match=r"another sweep .neurons.threshold.model, level 2 to 3: \w+ in the store"):
+        sweep(store, neurons=neurons(LEVEL.where(LEVEL != 130, 131).chunk(level=2)))
 
 
 def test_sweep__counts_without_sparse_spikes(store):
@@ -357,6 +371,8 @@ def kill_and_resume(store, eager, times, seed):
         killed += process.wait() == -signal.SIGKILL
         process.stdout.close()
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())  # what was finished stayed
+        if len(stamps) < len(records(store)) < 20:
+            assert (store / "sweep" / "claim.json").exists()  # which does not keep the next one out
         most = max(most, len(records(store)))
         if most == 20:  # begin anew
             import shutil
@@ -414,14 +430,24 @@ def test_sweep__refuses_stores_and_progress(store):
 
 
 def test_sweep__removes_what_a_killed_process_left(store):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    own = f"{socket.gethostname()}.{gone.pid}-0a1b.new"
+    kept = {
+        f".run.zarr2.{own}",
+        f".run.zarr.elsewhere.{gone.pid}-0a1b.new",
+        f".run.zarr.{socket.gethostname()}.{os.getpid()}.new",
+    }
+    for name in kept:  # of another sweep, of another machine, and of a process that is at work
+        (store.parent / name).mkdir()
     for _ in range(2):  # before there is a store, and after
-        unfinished = store.parent / ".run.zarr.123.new"
-        (unfinished / "membrane").mkdir(parents=True)
-        (store.parent / ".run.zarr2.123.new").mkdir(exist_ok=True)
+        (store.parent / f".run.zarr.{own}" / "membrane").mkdir(parents=True)
+        if store.exists():
+            (store / "membrane" / "c.123.partial").write_text("half")
+            (store / "spikes" / "000000.abc.partial" / "spike_time").mkdir(parents=True)
+            records(store)[0].unlink()
         sweep(store)
-        assert [path.name for path in store.parent.glob(".*")] == [".run.zarr2.123.new"]  # of another sweep
-        (store / "membrane" / "c.123.partial").write_text("half")
-    sweep(store)
+        assert {path.name for path in store.parent.glob(".*")} == kept
     assert not list(store.rglob("*.partial"))
 
 
@@ -438,6 +464,24 @@ def test_sweep__errors_of_blocks_leave_the_others(store):
     with dask.config.set(scheduler="synchronous"), pytest.raises(b2.ParameterError, match="threshold must be finite"):
         sweep(store, neurons=NEURONS.replace(threshold=bad), chunks={"batch": 1})
     assert 0 < len(records(store)) < 20
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sweep__holds_the_chunks_in_flight_alone(store, threads):
+    alive, most = [], []
+
+    def load(block_info=None):
+        chunk = np.ones((60, 1, 5), bool)
+        alive.append(id(chunk))
+        most.append(len(alive))
+        weakref.finalize(chunk, alive.pop)
+        return chunk
+
+    chunks = dask.array.map_blocks(load, chunks=((60,), (1,) * 16, (5,)), dtype=bool, meta=np.empty((0, 0, 0), bool))
+    with b2.set_options(threads=threads):
+        run = sweep(store, xr.DataArray(chunks, dims=SPIKES.dims))
+    assert run.sizes["batch"] == 16 and len(records(store)) == 16
+    assert max(most) <= threads + 1 and len(most) >= 32 and not alive  # read once for the digests, and once for the run
 
 
 def test_sweep__blocks_fit(store):
@@ -521,8 +565,21 @@ def test_sweep__places_of_stores(tmp_path, monkeypatch):
         assert sweep(place).sizes["level"] == 5
     assert (tmp_path / "elsewhere/sweep").exists() and (tmp_path / "at home").exists() and not (tmp_path / "~").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(b2.FileError, match="file holds no sweep"):
+    with pytest.raises(
+        b2.FileError, match="file holds no sweep: it is a file, and a store is a directory; give another"
+    ):
         sweep("file")
+    xr.Dataset({"a": ("x", [1.0])}).to_zarr("other", zarr_format=2)
+    with pytest.raises(b2.FileError, match="other holds no sweep: it is a Zarr store of something else"):
+        sweep("other")
+    with pytest.raises(
+        b2.FileError, match=r"elsewhere again holds no sweep: it is a directory of other things \(run, x\)"
+    ):
+        (tmp_path / "dir with spaces/x").touch()
+        sweep((tmp_path / "dir with spaces").rename("elsewhere again"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(b2.FileError, match="empty holds no sweep: it is empty"):
+        b2.open_sweep("empty")
     with pytest.raises(b2.FileError, match=r"file/run.zarr could not be made: .*give another store="):
         sweep("file/run.zarr")
     with pytest.raises(b2.FileError, match=r"is no directory of a store: .*too long"):

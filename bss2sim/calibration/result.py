@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,7 @@ class Calibration:
         >>> calibration = b2.calibrate(b2.EmulatedChip(seed=7), b2.NeuronCalibTarget())
         >>> calibration.to_netcdf("chip7.nc")  # doctest: +SKIP
         """
-        # the file that a link leads to is replaced, not the link
-        where = Path(os.path.realpath(_as_path(path)))
-        if where.is_dir():
-            raise FileError(f"the calibration cannot be written to {where}: it is a directory; name a file in it")
+        where = file_to_write(path)
         dataset = self.to_dataset()
         dataset.attrs["checksum"] = checksum(dataset)
         try:
@@ -151,7 +149,8 @@ class Calibration:
                     raise ValueError("a label or an attribute does not come back from a netCDF file as it is")
                 os.replace(written, where)
         except OSError as error:
-            raise FileError(f"the calibration cannot be written to {where}: {error}") from error
+            # not the name of the temporary file
+            raise FileError(f"the calibration cannot be written to {where}: {error.strerror or error}") from error
         # each netCDF library has its own kinds of errors for names and labels it cannot hold
         except Exception as error:
             raise FileError(
@@ -162,6 +161,25 @@ class Calibration:
     def _dims(self) -> str:
         """Leading dims, for a message."""
         return ", ".join(map(repr, self.success.dims[:-1])) or "none"
+
+
+def file_to_write(path: Any) -> Path:
+    """Return where a calibration is to be written.
+
+    Raises
+    ------
+    FileError
+        If there can be no file of that name.
+    """
+    # the file that a link leads to is replaced, not the link
+    where = Path(os.path.realpath(_as_path(path)))
+    if where.is_dir():
+        raise FileError(f"the calibration cannot be written to {where}: it is a directory; name a file in it")
+    if not where.parent.is_dir():
+        raise FileError(
+            f"the calibration cannot be written to {where}: there is no directory {where.parent}; make it first"
+        )
+    return where
 
 
 def _as_path(path: Any) -> Path:
@@ -196,7 +214,15 @@ def _read(path: Path) -> xr.Dataset:
     try:
         return xr.load_dataset(path)
     except Exception as error:  # each netCDF library has its own kinds of errors for damaged files
-        raise FileError(f"{path} is damaged or no netCDF file: {type(error).__name__}: {error}") from error
+        raise FileError(f"{path} {why_unreadable(error, 'netCDF file')}") from error
+
+
+def why_unreadable(error: BaseException, kind: str) -> str:
+    """Say why a file cannot be read; what libraries say of damaged ones is no help, and many lines."""
+    if isinstance(error, PermissionError | IsADirectoryError):
+        return f"cannot be read: {error.strerror}"
+    lacking = kind == "netCDF file" and not any(find_spec(name) for name in ("h5netcdf", "netCDF4"))
+    return f"is damaged, or no {kind}" + lacking * "; files of netCDF 4 need pip install 'bss2sim[netcdf]'"
 
 
 @refuse_unknown_keywords

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bss2sim.errors import ParameterError, suggestion
+from bss2sim.errors import Bss2SimError, ParameterError, suggestion
 
 from .parser import make_parser
 
@@ -58,7 +60,9 @@ def calibrate_command(words: Sequence[str]) -> None:
 
     # only now: --help answers at once
     from bss2sim import EmulatedChip, calibrate
+    from bss2sim.calibration.result import file_to_write
 
+    file_to_write(options.output)  # before what takes long
     target, chip = _read_targets(options.targets, dict(map(_setting, options.set)))
     if options.chip_seed is not None:
         chip = EmulatedChip(seed=options.chip_seed)
@@ -81,6 +85,18 @@ def _setting(text: str) -> tuple[str, Any]:
         return name.strip(), value.strip()  # a text without quotes
 
 
+@contextmanager
+def _naming(given: dict[str, Any]) -> Iterator[None]:
+    """Name the option --set in an error that begins with its target."""
+    try:
+        yield
+    except Bss2SimError as error:
+        name = re.split(r"\W", str(error), maxsplit=1)[0]
+        if name not in given:
+            raise
+        raise type(error)(f"--set {name}: {error}") from error
+
+
 def _read_targets(path: Path | None, given: dict[str, Any]) -> tuple[Any, Any]:
     """Return the target, and the chip if the file names one."""
     from bss2sim import EmulatedChip, NeuronCalibTarget
@@ -88,22 +104,27 @@ def _read_targets(path: Path | None, given: dict[str, Any]) -> tuple[Any, Any]:
     from .settings import Settings
     from .specification import OPTIONS, TABLES, read_neurons
 
-    known = list(inspect.signature(NeuronCalibTarget).parameters)
-    for name in given:
+    known = inspect.signature(NeuronCalibTarget).parameters
+    for name, value in given.items():
         if name not in known:
             raise ParameterError(f"--set {name}: there is no such target{suggestion(name, known)}")
+        if isinstance(value, str) and not isinstance(known[name].default, str):
+            raise ParameterError(f"--set {name}={value}: must be a number, or a list of them as [1, 2]; got a text")
     if path is None:
-        return NeuronCalibTarget(**given), None
+        with _naming(given):
+            return NeuronCalibTarget(**given), None
     settings = Settings.read(path)
     if "neurons" not in settings:
         settings.check_keys(known)
         values = {key: settings.values(key) for key in settings.content}
-        return settings.make(NeuronCalibTarget, **{**values, **given}), None
+        with settings.naming(), _naming(given):
+            return NeuronCalibTarget(**{**values, **given}), None
     settings.check_keys((*OPTIONS, *TABLES))
     table, chip = settings.table("neurons"), None
     target = table.make(NeuronCalibTarget.from_populations, [read_neurons(table)])
     if given:
-        target = target.replace(**given)
+        with _naming(given):
+            target = target.replace(**given)
     if "chip" in settings and "seed" in settings.table("chip"):
         chip = settings.table("chip").make(EmulatedChip, settings.table("chip").values("seed"))
     return target, chip

@@ -150,18 +150,37 @@ class Settings:
         return xr.DataArray(array, {dim: array}, (dim,))
 
     @contextmanager
-    def naming(self, *kinds: type[Bss2SimError]) -> Iterator[None]:
-        """Name the file, and the line of the key that an error is about; an error of any kind if none is given."""
+    def naming(self, *kinds: type[Bss2SimError], key: str | None = None) -> Iterator[None]:
+        """Name the file, and the line of the key that an error is about.
+
+        Parameters
+        ----------
+        *kinds
+            Kinds of errors; of any kind if none is given.
+        key : str, optional
+            What it is about; found in its text if it is not given.
+        """
         try:
             yield
         except Bss2SimError as error:
-            if (kinds and not isinstance(error, kinds)) or str(error).startswith(f"{self.path}"):
+            # one that begins with a file or an option has been named
+            if (kinds and not isinstance(error, kinds)) or str(error).startswith((f"{self.path}", "--")):
                 raise
-            words = re.findall(r"\w+", str(error))
-            key = next((word for word in words if word in self.content), None)
-            keys = (*self.keys, key) if key else self.keys
+            keys = (*self.keys, key) if key else (*self.keys, *self._about(str(error)))
             where = f", line {line_of(self.lines, keys)}: {'.'.join(keys)}" if keys else ""
             raise type(error)(f"{self.path}{where}: {error}") from error
+
+    def _about(self, text: str) -> Keys:
+        """Return the key of this table that a message is about; what it begins with may be a key of a table in it."""
+        # chunks['level'] is chunks.level
+        words = re.findall(r"\w+(?:\.\w+)*", re.sub(r"\['(\w+)'\]", r".\1", text))
+        tables = {key: value for key, value in self.content.items() if isinstance(value, dict)}
+        for word in words:
+            first, _, rest = word.partition(".")
+            if first in self.content:
+                return (first, rest) if rest in tables.get(first, {}) else (first,)
+        within = [key for key, value in tables.items() if words and words[0] in value]
+        return (within[0], words[0]) if len(within) == 1 else ()
 
     def make(self, kind: Callable[..., Any], *given: Any, **arguments: Any) -> Any:
         """Call what makes something of this table, whose errors get file, line and key."""

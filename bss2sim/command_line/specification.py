@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 import bss2sim as b2
-from bss2sim.errors import MissingDependencyError, choose
+from bss2sim.calibration.result import why_unreadable
+from bss2sim.errors import MissingDependencyError, choose, first_few
 
 from .settings import Settings
 
@@ -76,8 +77,8 @@ def _read_array(table: Settings) -> Any:
             table.refuse("variable", "a .npy file has one array, without a name")
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as reason:
-            table.refuse("file", f"{path} cannot be read: {reason}")
+        except (OSError, ValueError, EOFError) as reason:
+            table.refuse("file", f"{path} {why_unreadable(reason, 'file of NumPy')}")
     if path.suffix not in (".nc", ".zarr"):
         table.refuse("file", f"must end in .npy, .nc or .zarr; got {path.name!r}")
     try:
@@ -85,14 +86,16 @@ def _read_array(table: Settings) -> Any:
     except ImportError as reason:
         raise MissingDependencyError(f"{path} cannot be read: {reason}") from reason
     except (OSError, ValueError, KeyError) as reason:
-        table.refuse("file", f"{path} cannot be read: {reason}")
+        table.refuse(
+            "file", f"{path} {why_unreadable(reason, 'Zarr store' if path.suffix == '.zarr' else 'netCDF file')}"
+        )
     if name is None and "spike_time" in dataset:
         return dataset
     names = [str(variable) for variable in dataset.data_vars]
     if name is None and len(names) != 1:
-        table.refuse("file", f"has {len(names)} variables; give variable=, one of {', '.join(names)}")
+        table.refuse("file", f"has {len(names)} variables; give variable=, one of {first_few(names)}")
     if name is not None and name not in names:
-        table.refuse("variable", f"{path} has no variable {name!r}; it has {', '.join(names)}")
+        table.refuse("variable", f"{path} has no variable {name!r}; it has {first_few(names)}")
     return dataset[name or names[0]]
 
 
@@ -102,7 +105,14 @@ def _inputs(table: Settings, dt: float) -> Any:
     if ("file" in table) == ("random" in table):
         table.refuse(None, "give either `file`, or `random` with inputs, rate, duration (and batch, seed)")
     if "file" in table:
-        return _read_array(table)
+        inputs = _read_array(table)
+        if isinstance(inputs, xr.DataArray) and "time" not in inputs.dims:
+            table.refuse(
+                "variable" if "variable" in table else "file",
+                f"{inputs.name or table.file('file')} has dims ({', '.join(map(str, inputs.dims))}), and no `time`; inputs are an "
+                'array with `time`, or the spikes of a run that recorded "sparse" ones: counts and first spikes do not say when',
+            )
+        return inputs
     random = table.table("random")
     random.check_keys(("inputs", "rate", "duration", "batch", "seed"))
     rate, duration = (random.get(key, float, needed=True) for key in ("rate", "duration"))
@@ -169,7 +179,8 @@ def _chip(table: Settings) -> dict[str, Any]:
     arguments["chip"] = table.make(b2.EmulatedChip, table.values("seed"), variation=table.content.get("variation", 1.0))
     if "calibration" in table:
         path = table.file("calibration")
-        arguments["calibration"] = table.make(b2.load_calibration, path)
+        with table.naming(key="calibration"):
+            arguments["calibration"] = b2.load_calibration(path)
     if "run" in table:
         arguments["run"] = table.values("run")
     if "effects" in table:

@@ -74,7 +74,8 @@ def sweep_command(words: Sequence[str]) -> None:
     # only now: --help answers at once
     from contextlib import ExitStack
 
-    from bss2sim import set_options, sweep
+    from bss2sim import open_sweep, set_options
+    from bss2sim.sweeps.fill import fill_store
 
     from .settings import Settings
     from .specification import read_specification
@@ -86,11 +87,14 @@ def sweep_command(words: Sequence[str]) -> None:
         if options.scheduler is not None:
             client = stack.enter_context(connect(options.scheduler))
             stack.enter_context(client.as_current())
-        with Settings.read(options.spec).naming(ParameterError, InputError):
-            run = sweep(**arguments, store=options.store, progress=not options.quiet)
+        with Settings.read(options.spec).naming(DeviceError, InputError, MissingDependencyError, ParameterError):
+            chunks = arguments.pop("chunks", None)
+            computed = fill_store(options.store, arguments, chunks=chunks, progress=not options.quiet)
+    run = open_sweep(options.store)
     if not options.quiet:
+        done = f"written:   {options.store}" if computed else f"finished:  {options.store}, nothing was left to do"
         sizes = ", ".join(f"{dim} {size}" for dim, size in run.sizes.items())
-        print(f"written:   {options.store}\nvariables: {', '.join(map(str, run.data_vars))}\nsizes:     {sizes}")
+        print(f"{done}\nvariables: {', '.join(map(str, run.data_vars))}\nsizes:     {sizes}")
 
 
 def connect(address: str) -> Any:

@@ -75,7 +75,7 @@ def read_call(arguments: Mapping[str, Any]) -> Call:
     neurons, synapse, chip, run = (arguments.get(name) for name in ("neurons", "synapse", "chip", "run"))
     if isinstance(neurons, Population):
         for name, value in neurons._arguments().items():
-            _map_arrays(("neurons", name), value, call.parts.__setitem__)
+            call.parts |= _arrays(("neurons", name), value)
     call.fixed["inputs"] = inputs = _labelled_inputs(arguments["inputs"], synapse)
     found: dict[Path, Any] = {
         ("inputs",): inputs,
@@ -114,6 +114,18 @@ def _labelled_inputs(inputs: Any, synapse: Any) -> Any:
     return inputs
 
 
+def _arrays(path: Path, value: Any) -> dict[Path, xr.DataArray]:
+    """Return every labelled array in an argument of neurons by its path."""
+    found: dict[Path, xr.DataArray] = {}
+
+    def note(path: Path, array: xr.DataArray) -> xr.DataArray:
+        found[path] = array
+        return array
+
+    _map_arrays(path, value, note)
+    return found
+
+
 def _map_arrays(path: Path, value: Any, act: Callable[[Path, xr.DataArray], Any]) -> Any:
     """Call ``act(path, array)`` for every labelled array in an argument of neurons; return it with the results."""
     if isinstance(value, xr.DataArray):
@@ -135,6 +147,11 @@ def _with_parameters(neurons: Population, parts: Mapping[Path, xr.DataArray]) ->
         if name in names
     }
     return neurons.replace(**changes)
+
+
+def is_read(path: Path, on_chip: bool) -> bool:
+    """Whether a run reads an argument: of a :class:`bss2sim.Parameter` one of its two values."""
+    return (path[2:3] not in (("hardware",), ("model",))) or path[2] == ("hardware" if on_chip else "model")
 
 
 def take_trials(array: xr.DataArray | xr.Dataset, where: Mapping[Hashable, slice]) -> xr.DataArray | xr.Dataset:

@@ -51,6 +51,11 @@ class Grid:
         ends = zip(self.chunks.items(), self._ends.values(), index, strict=True)
         return {dim: slice(end[k] - chunks[k], end[k]) for (dim, chunks), end, k in ends}
 
+    def trials(self, index: Index) -> np.ndarray:
+        """Return the numbers of the trials of a block among all, axes as the dims."""
+        shape = tuple(map(sum, self.chunks.values()))
+        return np.arange(math.prod(shape)).reshape(shape)[tuple(self.where(index).values())]
+
     def along(self, dims: tuple[Hashable, ...], index: Index) -> Index:
         """Return the number of the chunk of a block along some dims; 0 along dims that are not cut."""
         place = dict(zip(self.chunks, index, strict=True))

@@ -17,7 +17,7 @@ from ..hardware.chip import EmulatedChip
 from ..neuron import Population
 from ..options import check_threads
 from ..variables import create_dataset
-from .call import Call, Path, take_trials, trial_dims
+from .call import Call, Path, is_read, take_trials, trial_dims
 
 NO_TRIAL = (
     "no_trial"  # a dim of the inputs without entries: with it a run is checked and labelled, and simulates nothing
@@ -112,7 +112,9 @@ def lay_out(call: Call) -> Layout:
     shrunk = Call({**fixed, "device": "cpu"}, _one_trial(call))  # without trials the run needs no GPU
     arguments = shrunk.with_parts(shrunk.parts)
     if isinstance(arguments["inputs"], xr.DataArray | xr.Dataset):
-        arguments["inputs"] = _without_trials(arguments["inputs"])
+        arguments["inputs"] = _without_trials(
+            arguments["inputs"], "neuron" if arguments.get("synapse") is None else "input"
+        )
     with without_warnings():  # every block warns of its own
         result = simulate(**{**arguments, "threads": 1})
     attrs = {**result.attrs, **where}
@@ -163,9 +165,12 @@ def _read_calibration(call: Call, fixed: dict[str, Any]) -> dict[str, str]:
 
 
 def _all_trials(call: Call) -> Trials:
-    """Return the trial dims of all arguments with their lengths and labels."""
+    """Return the trial dims of all arguments that the run reads, with their lengths and labels."""
     trials = Trials()
+    on_chip = call.fixed.get("chip") is not None
     for path, part in call.parts.items():
+        if not is_read(path, on_chip):
+            continue
         dims = trial_dims(part)
         name = path[1] if path[0] == "neurons" else path[0]
         trials.add(str(name), {dim: part.sizes[dim] for dim in dims}, labels_of(part, dims))
@@ -196,7 +201,7 @@ def _usual(neurons: Population, path: Path) -> Any:
     return value
 
 
-def _without_trials(inputs: Any) -> Any:
+def _without_trials(inputs: Any, axis: str) -> Any:
     """Return inputs of no trial with the dims, the length and the dtype of others."""
     if isinstance(inputs, xr.Dataset):
         if "spike" not in inputs.dims:
@@ -208,5 +213,7 @@ def _without_trials(inputs: Any) -> Any:
     own = trial_dims(inputs)
     shape = [1 if dim in own else inputs.sizes[dim] for dim in inputs.dims]
     coords = {"time": inputs.coords["time"].variable} if "time" in inputs.coords and "time" in inputs.dims else {}
-    zeros = np.zeros((*shape, 0), inputs.dtype)
-    return xr.DataArray(xr.Variable((*inputs.dims, NO_TRIAL), zeros), coords)
+    # without these dims they are refused, in words that do not name ours
+    more = {NO_TRIAL: 0} if {"time", axis} <= {*inputs.dims} else {}
+    zeros = np.zeros((*shape, *more.values()), inputs.dtype)
+    return xr.DataArray(xr.Variable((*inputs.dims, *more), zeros), coords)

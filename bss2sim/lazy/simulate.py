@@ -36,7 +36,8 @@ def simulate_lazily(**arguments: Any) -> xr.Dataset:
     if layout.is_sparse:
         raise ParameterError(
             "the number of sparse spikes of a lazy run is not known before it is computed; record spikes='dense', 'count', 'first' "
-            "or None, or stream the run into a file with sweep(..., store=), which keeps sparse spikes"
+            "or None, stream the run into a file with sweep(..., store=), which keeps sparse spikes, or call .compute() on the "
+            "chunked arguments"
         )
     grid = unite(layout.trials, layout.call.chunks, whole_dims(layout))
     return layout.dataset(block_arrays(layout, grid))

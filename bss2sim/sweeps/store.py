@@ -12,57 +12,23 @@ written under another name and renamed, as Zarr does with chunks: a process that
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import itertools
 import json
-import math
 import os
 import shutil
-import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from ..errors import FileError, MissingDependencyError
+from ..errors import FileError, ParameterError, first_few
 from ..lazy.grid import Grid, Index
-from ..lazy.layout import Layout
+from .files import file_digest, write_json
+from .spikes import write_spikes
 
 KIND, FORMAT = "bss2sim sweep", 1
-SPARSE = ("spike_time", "spike_neuron", "spike_batch")
 RECORDS = Path("sweep") / "blocks"
-
-
-def require_zarr() -> None:
-    """Refuse to go on without zarr."""
-    try:
-        import zarr  # noqa: F401  # only whether it is there
-    except ImportError as reason:
-        raise MissingDependencyError("sweeps need zarr; install it with pip install 'bss2sim[dask,zarr]'") from reason
-
-
-def file_digest(path: Path) -> str:
-    """Return the BLAKE2b digest of a file; empty if there is none, as of a chunk of zeros, which Zarr does not write."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True)
@@ -108,8 +74,8 @@ class Store:
         """Where the sparse spikes of a block are."""
         return self.path / "spikes" / f"{self.number(index):06d}"
 
-    def write(self, index: Index, arrays: Mapping[str, np.ndarray], row: np.ndarray) -> None:
-        """Write a block, and then its record; `row` is the number of each of its trials in the whole sweep.
+    def write(self, index: Index, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write a block, and then its record.
 
         Raises
         ------
@@ -131,7 +97,8 @@ class Store:
                 file = Path(name, "c", *map(str, place))
                 files[file.as_posix()] = file_digest(self.path / file)
             if self.sparse:
-                files |= self._write_spikes(index, arrays, row)
+                written = write_spikes(self.spikes(index), arrays, self.grid.trials(index).reshape(-1))
+                files |= {file.relative_to(self.path).as_posix(): file_digest(file) for file in written}
             write_json(self.record(index), files)
         except OSError as reason:
             raise FileError(
@@ -139,22 +106,9 @@ class Store:
                 "make room, and run the same sweep again to go on"
             ) from reason
 
-    def _write_spikes(self, index: Index, arrays: Mapping[str, np.ndarray], row: np.ndarray) -> dict[str, str]:
-        """Write the sparse spikes of a block; return the digests of the files."""
-        import zarr
-
-        folder, files = self.spikes(index), {}
-        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
-        for name in SPARSE:
-            values = row[arrays[name]] if name == "spike_batch" else arrays[name]
-            array = zarr.create_array(
-                str(folder / name), shape=values.shape, dtype=values.dtype, chunks=(max(1, values.size),),
-                compressors=_codecs(),
-            )  # fmt: skip
-            array[...] = values
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            files[file.relative_to(self.path).as_posix()] = file_digest(file)
-        return files
+    def is_complete(self) -> bool:
+        """Whether every block has its record."""
+        return all(self.record(index).exists() for index in self.grid)
 
     def missing(self) -> tuple[list[Index], dict[Index, str]]:
         """Return the blocks that are not finished, and of those that were and are damaged what is wrong with them."""
@@ -206,117 +160,11 @@ class Store:
 
     def clean(self) -> None:
         """Remove what writes that were cut off have left."""
-        for partial in self.path.rglob("*.partial"):
-            partial.unlink(missing_ok=True)
-        _remove_unfinished(self.path)
-
-    def dataset(self) -> xr.Dataset:
-        """Open the sweep; variables are dask arrays with a chunk for each block."""
-        with warnings.catch_warnings():
-            _ignore_types_of_labels()
-            found = xr.open_zarr(self.path, chunks={}, consolidated=True)
-        found.attrs = {k: np.array(v) if isinstance(v, list) else v for k, v in found.attrs.items()}
-        labels = {name: label.load() for name, label in found.coords.items()}
-        # texts that were objects come back as numpy's texts of any length
-        labels = {name: label.astype(object) if label.dtype.kind == "T" else label for name, label in labels.items()}
-        found = found.assign_coords(labels)
-        if self.sparse:
-            found = found.assign(self._ragged(found["row_size"].values))
-        return found[self.order]
-
-    def _ragged(self, row_size: np.ndarray) -> dict[str, xr.Variable]:
-        """Return the sparse spikes in the order of the trials, whatever the blocks: dask arrays of the runs of trials in each."""
-        import dask.array as da
-        import zarr
-
-        counts = row_size.reshape(-1)
-        trial = np.arange(counts.size).reshape(row_size.shape)
-        runs = []  # first trial, block, and where its spikes are there
-        for index in self.grid:
-            own = trial[tuple(self.grid.where(index).values())].reshape(-1)
-            end = np.cumsum(counts[own])
-            cuts = [0, *(np.flatnonzero(np.diff(own) != 1) + 1).tolist(), own.size]
-            for first, last in itertools.pairwise(cuts):
-                low, high = int(end[first] - counts[own[first]]), int(end[last - 1])
-                if high > low:
-                    runs.append((int(own[first]), index, slice(low, high)))
-        runs.sort(key=lambda run: run[0])
-        found = {}
-        for name, label in self.sparse.items():
-            parts: dict[Index, Any] = {}
-            for _, index, _ in runs:
-                if index not in parts:
-                    array = zarr.open_array(str(self.spikes(index) / name), mode="r")
-                    parts[index] = da.from_array(array, chunks=array.shape, name=f"{name}-{self.path}-{index}")
-            pieces = [parts[index][where] for _, index, where in runs] or [da.empty(0, dtype=label["dtype"])]
-            found[name] = xr.Variable(("spike",), da.concatenate(pieces), label["attrs"])
-        return found
-
-
-def _codecs() -> list[Any]:
-    """Compression, and a checksum that every reader of Zarr checks."""
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
-    return [ZstdCodec(level=1), Crc32cCodec()]
-
-
-def _remove_unfinished(path: Path) -> None:
-    """Remove directories of stores whose making was cut off."""
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _ignore_types_of_labels() -> None:
-    """Ignore that texts of fixed length are no part of the Zarr specification yet, nor consolidated metadata."""
-    warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification")
-    warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-
-
-def create_store(path: Path, layout: Layout, grid: Grid, fingerprint: dict[str, str], parts: dict[str, str]) -> Store:
-    """Make the directory of a sweep with all labels and without any block, at once or not at all."""
-    import dask.array as da
-    import zarr
-
-    dense = layout.dense()
-    lengths = {dim: chunks[0] for dim, chunks in grid.chunks.items()}
-    arrays, encoding = {}, {}
-    for name, (dims, dtype, _) in dense.items():
-        shape = tuple(layout.sizes[dim] for dim in dims)
-        arrays[name] = da.empty(shape, dtype=dtype, chunks=-1)
-        chunks = tuple(max(1, lengths.get(dim, layout.sizes[dim])) for dim in dims)
-        encoding[name] = {"chunks": chunks, "compressors": _codecs()}
-    sparse = {
-        name: {"dtype": str(dtype), "attrs": attrs}
-        for name, (_, dtype, attrs) in layout.variables.items()
-        if name in SPARSE
-    }
-    empty = layout.dataset(arrays)
-    place = path.resolve()  # of a link what it points to
-    partial = place.with_name(f".{place.name}.{os.getpid()}.new")
-    try:
-        _remove_unfinished(place)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            _ignore_types_of_labels()
-            empty.to_zarr(partial, compute=False, encoding=encoding, zarr_format=3, consolidated=True)
-        files = sorted(file for file in partial.rglob("*") if file.is_file())
-        metadata = {file.relative_to(partial).as_posix(): file_digest(file) for file in files}
-        content = {
-            "kind": KIND, "format": FORMAT, "fingerprint": fingerprint, "parts": parts, "metadata": metadata,
-            "chunks": [[str(dim), list(chunks)] for dim, chunks in grid.chunks.items()],
-            "variables": {name: list(map(str, dims)) for name, (dims, _, _) in dense.items()}, "sparse": sparse,
-            "order": list(layout.variables),
-        }  # fmt: skip
-        group = zarr.open_group(str(partial), mode="r+")
-        group.create_group("sweep", attributes=content)
-        if layout.is_sparse:
-            group.create_group("spikes")
-        (partial / RECORDS).mkdir()
-        partial.rename(place)  # an empty directory gives way
-    except OSError as reason:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise FileError(f"{path} could not be made: {reason}; give another store=, or make it possible") from reason
-    return open_store(path)
+        for partial in list(self.path.rglob("*.partial")):
+            if partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                partial.unlink(missing_ok=True)
 
 
 def open_store(path: Path) -> Store:
@@ -329,9 +177,7 @@ def open_store(path: Path) -> Store:
     """
     description = path / "sweep" / "zarr.json"
     if not description.exists():
-        raise FileError(
-            f"{path} holds no sweep: it has no {description.relative_to(path).as_posix()}; give another store="
-        )
+        raise FileError(f"{path} holds no sweep: {_what_it_is(path)}; give another store=")
     try:
         content = json.loads(description.read_text(encoding="utf-8"))["attributes"]
         if content["kind"] != KIND or content["format"] != FORMAT:
@@ -350,7 +196,26 @@ def open_store(path: Path) -> Store:
         raise FileError(f"{description} is damaged: {reason!r}; give another store=") from reason
 
 
-def trial_numbers(sizes: Mapping[Hashable, int], where: Mapping[Hashable, slice]) -> np.ndarray:
-    """Return the numbers of the trials of a block among all, in its order."""
-    numbers = np.arange(math.prod(sizes.values())).reshape(tuple(sizes.values()))
-    return numbers[tuple(where[dim] for dim in sizes)].reshape(-1)
+def _what_it_is(path: Path) -> str:
+    """Say what there is in place of a sweep."""
+    if not path.is_dir():
+        return "it is a file, and a store is a directory" if path.exists() else "there is no such directory"
+    found = sorted(entry.name for entry in path.iterdir())
+    if {"zarr.json", ".zgroup", ".zarray"} & {*found}:
+        return "it is a Zarr store of something else, without sweep/zarr.json"
+    return f"it is a directory of other things ({first_few(found, 3)})" if found else "it is empty"
+
+
+def as_path(store: Any) -> Path:
+    """Return the directory of a store; an error if it cannot be one."""
+    if not isinstance(store, str | os.PathLike):
+        raise ParameterError(f"store must be the path of a directory; got {type(store).__name__}")
+    text = os.fspath(store)
+    if not isinstance(text, str) or "://" in text or not text or "\0" in text:
+        raise ParameterError(f"store must be a directory on a disk that all workers share; got {text!r}")
+    path = Path(text).expanduser()
+    try:
+        path.exists()
+    except OSError as reason:
+        raise FileError(f"{path} is no directory of a store: {reason}") from reason
+    return path
