@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from bss2sim.errors import InputError, refuse_unknown_keywords
 from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
-from bss2sim.spike_statistics import check_trials, count_spikes, population_size
-from bss2sim.trial_selection import listed_neurons
+from bss2sim.spike_statistics import check_trials, count_spikes, neurons_of
+from bss2sim.trial_selection import listed_neurons, with_neuron_dim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,13 +70,14 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
     # The population, not this trial, sets the range: trials drawn beside each other have the same axes.
-    size = max(population_size(run), int(run.spike_neuron.max()) + 1 if run.sizes["spike"] else 1)
+    there = np.append(neurons_of(run), run.spike_neuron.values) if run.sizes["spike"] else neurons_of(run)
+    lowest, highest = (int(there.min()), int(there.max())) if there.size else (0, 0)
 
     ax = axes_or_new(ax)
     # As high as a row, but never too small to be seen: ticks of a large population overlap their neighbours.
-    row = ax.bbox.height / ax.figure.dpi * 72 / (size + 1)
+    row = ax.bbox.height / ax.figure.dpi * 72 / (highest - lowest + 2)
     ax.plot(time, neuron, "|", color="black", markersize=float(np.clip(0.8 * row, 4, 15)), markeredgewidth=1.0)
-    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(-0.7, size - 0.3))
+    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(lowest - 0.7, highest + 0.7))
     time_range(ax, run, time)
     whole_numbers(ax.yaxis)
     return ax
@@ -130,7 +131,7 @@ def traces(
     3
     """
     _need(run, ("membrane",), "traces", "membrane; record it with Recording(membrane=True)")
-    membrane = run.membrane
+    membrane = with_neuron_dim(run.membrane)
     axis = "sample_time" if "sample_time" in membrane.dims else "time"
     if axis not in membrane.dims or "neuron" not in membrane.dims:
         raise InputError(f"traces: the membrane must have dims time and neuron; got {membrane.dims}")
@@ -138,7 +139,7 @@ def traces(
     trial = _trial(membrane.isel({axis: 0, "neuron": 0}, drop=True), batch, "traces")
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()
     membrane = membrane.isel(dict(zip(trial_dims, map(int, where), strict=True)), drop=True)
-    label = run.neuron.values if "neuron" in run.coords else np.arange(run.sizes["neuron"])
+    label = membrane.neuron.values if "neuron" in membrane.coords else np.arange(membrane.sizes["neuron"])
     chosen = label[:_TRACE_SHOWN] if neuron is None else listed_neurons("traces", neuron)
     missing = [index for index in chosen if index not in label]
     if missing:
