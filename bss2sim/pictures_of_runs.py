@@ -84,7 +84,7 @@ class PicturesOfRuns:
         ax : Axes, optional
             Where to draw; a new figure by default.
         neuron : int or sequence of int, optional
-            Labels of the neurons; the first three recorded ones by default.
+            Labels of the neurons; the first three recorded ones by default, and the title says of how many.
         threshold : float, optional
             Potential at which a dotted line is drawn [unit of the membrane]. If the run has a trial dim of that name, its
             label instead, and no line.
@@ -122,7 +122,7 @@ class PicturesOfRuns:
             trial, threshold = {**trial, "threshold": threshold}, None
         place, title = self._one_trial("traces", membrane, dims, trial)
         ax = plot.traces(run, ax, neuron, _flat_index(membrane, place), threshold=threshold)
-        ax.set_title(title, fontsize="medium")
+        ax.set_title(", ".join(text for text in (title, plot.shown_of(membrane, neuron)) if text), fontsize="medium")
         return ax
 
     def rates(self, ax: Axes | None = None, *, neuron: int | Sequence[int] | None = None, **trial: Any) -> Axes:

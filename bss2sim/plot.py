@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bss2sim.errors import InputError, refuse_unknown_keywords
-from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
+from bss2sim.plot_axes import axes_or_new, legend_above, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
 from bss2sim.spike_statistics import check_trials, count_spikes, neurons_of
 from bss2sim.trial_selection import listed_neurons, with_neuron_dim
@@ -110,6 +110,7 @@ def traces(
     Returns
     -------
     Axes
+        The title says so if not all neurons that were recorded are drawn, and none were named.
 
     Raises
     ------
@@ -162,11 +163,18 @@ def traces(
         ax.plot(time, potential, color=colour, linestyle=style, linewidth=1.3, label=f"neuron {index}")
     if threshold is not None:
         ax.axhline(threshold, color="0.4", linestyle=":", linewidth=1.2, label="threshold")
-    ax.set(xlabel="Time [us]", ylabel=f"Membrane [{membrane.attrs.get('units', 'unit of threshold')}]")
+    ax.set(xlabel="Time [us]", ylabel=f"Membrane potential [{membrane.attrs.get('units') or 'a.u.'}]")
+    if note := shown_of(membrane, neuron):
+        ax.set_title(note, fontsize="medium")
     time_range(ax, run, time)
-    # below the threshold line, which is near the top
-    ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), fontsize="small", framealpha=0.9, edgecolor="none")
+    legend_above(ax, 4)
     return ax
+
+
+def shown_of(membrane: xr.DataArray, neuron: object) -> str:
+    """Say that traces are not drawn of all neurons, if none were named; else nothing."""
+    size = membrane.sizes["neuron"]
+    return f"{_TRACE_SHOWN} of {size} neurons" if neuron is None and size > _TRACE_SHOWN else ""
 
 
 @refuse_unknown_keywords
