@@ -115,7 +115,7 @@ def traces(
     Raises
     ------
     InputError
-        If `run` has no membrane, no such neuron or no such trial, or a threshold is to be drawn for a chip.
+        If `run` has no membrane, no such neuron or no such trial, or `threshold` is no number or of a chip.
     MissingDependencyError
         If matplotlib is not installed.
     UnknownKeywordError
@@ -155,6 +155,10 @@ def traces(
             "draw a line where it belongs with ax.axhline"
         )
 
+    if threshold is not None and (
+        isinstance(threshold, bool | np.bool_) or not isinstance(threshold, int | float | np.number)
+    ):
+        raise InputError(f"traces: threshold must be one number [unit of the membrane]; got {threshold!r}")
     ax = axes_or_new(ax)
     time = membrane[axis].values * 1e6
     for number, index in enumerate(chosen):

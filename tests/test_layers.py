@@ -12,7 +12,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept"],
+    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept", "plausibility"],
     ["coordinates", "variables", "kernels.*"],
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],

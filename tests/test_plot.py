@@ -164,6 +164,9 @@ def test_traces__refuses(run):
         traces(run.isel(time=0))
     with pytest.raises(b2.InputError, match="batch"):
         traces(run, batch=2)
+    for wrong in (True, "high", [1.0]):
+        with pytest.raises(b2.InputError, match=r"traces: threshold must be one number \[unit of the membrane\]; got"):
+            traces(run, threshold=wrong)
     with pytest.raises(b2.InputError, match="membrane=True"):
         traces(xr.Dataset())
 
