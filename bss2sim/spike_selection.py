@@ -65,12 +65,14 @@ def select(function: str, run: xr.Dataset, indexers: Mapping[Hashable, Any], app
     # row_size itself carries which trial is which
     shape = run.row_size.shape
     rest = rest.assign(row_size=(run.row_size.dims, np.arange(run.row_size.size).reshape(shape)))
-    if "neuron" in rest.dims:
-        rest = rest.assign({_LABEL: ("neuron", _labels(function, run, rest))})
+    label = _labels(function, run, rest) if "neuron" in rest.dims else None
+    if label is not None:
+        rest = rest.assign({_LABEL: ("neuron", label)})
     chosen = _apply(function, rest, others, apply)
     kept = None
-    if _LABEL in chosen:
-        if "neuron" in others:
+    if label is not None:
+        # other names than "neuron" may select along it: an index over another coordinate
+        if "neuron" in others or not np.array_equal(chosen[_LABEL].values, label):
             kept = _kept_neurons(function, run, chosen[_LABEL])
         chosen = chosen.drop_vars(_LABEL)
     trial = chosen.row_size

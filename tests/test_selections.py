@@ -203,6 +203,12 @@ def test_sel__follows_new_dims_and_several_levels(run):
     np.testing.assert_array_equal(flat.bss2.sel(gain=0.1).spike_neuron, [0, 1, 3])
 
 
+def test_sel__by_another_index_along_neuron(run):
+    placed = run.assign_coords(quadrant=("neuron", [0, 0, 1, 1])).drop_indexes("neuron").set_xindex("quadrant")
+    found = placed.bss2.sel(quadrant=1)
+    assert found.attrs["selected_neuron"] == "[2, 3]" and found.spike_neuron.values.tolist() == [2, 3]
+
+
 def test_isel__of_spikes_counts_the_rows_anew(run):
     late = run.bss2.isel(spike=run.spike_time > 4e-6)
     np.testing.assert_array_equal(late.row_size, [[2, 1], [0, 1], [0, 2]])
