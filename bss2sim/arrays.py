@@ -68,6 +68,8 @@ def as_seconds(what: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as reason:
         raise ParameterError(f"{what} must be a number of seconds above 0; got {value!r}") from reason
+    if isinstance(value, str | bytes):
+        raise ParameterError(f"{what} must be a number of seconds above 0; got the text {value!r}")
     if isinstance(value, bool | np.bool_) or not (np.isfinite(number) and number > 0):
         raise ParameterError(f"{what} must be finite and above 0 s; got {value!r} s")
     return number

@@ -48,9 +48,19 @@ class DeviceError(Bss2SimError, OSError):
     """A device cannot be used: there is none, or its memory is too small."""
 
 
+# What neurons are counted by: populations have a size, arrays of their spikes do not say it and need n_neuron.
+_ALSO_CALLED = {
+    "size": ("n_neuron",), "n_neuron": ("size",), "n_neurons": ("n_neuron", "size"), "num_neurons": ("n_neuron", "size"),
+    "in_size": ("n_input",), "n_inputs": ("n_input",), "out_size": ("size",), "n_output": ("size",),
+}  # fmt: skip
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the nearest known name, else ``; known: ...``."""
     known = list(known)
+    for other in _ALSO_CALLED.get(name, ()):
+        if other in known:
+            return f"; did you mean {other!r}?"
     begins = [other for other in known if len(name) > 1 and other.startswith(name)]
     near = begins if len(begins) == 1 else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"

@@ -9,6 +9,7 @@ import numpy as np
 from .arrays import as_seconds
 from .errors import InputError, ParameterError
 from .inputs import SNAP, Drive
+from .plausibility import warn_of_long_time
 
 MOST_STEPS = 1e15  # k * dt stays a distinct float64 for every row k
 
@@ -57,6 +58,8 @@ def extent(drive: Drive, duration: Any, dt: float, begin: float, step: int, inte
             raise ParameterError(
                 f"the spikes reach to {reach} s, the state is already at {begin} s; give duration= [s]"
             )
+    else:
+        warn_of_long_time("duration", as_seconds("duration", duration))
     length = as_seconds("duration", duration)
     ratio = length / dt
     nearest = np.rint(ratio)

@@ -18,6 +18,9 @@ from .variables import RESERVED_DIMS, create_dataset
 SNAP = 1e-6  # a ratio of times this close to a whole number, relative, is that number
 
 
+_SELECT = "Select trials of a run with .bss2.sel(), which takes their spikes along, as xarray's .sel() does not"
+
+
 @dataclass
 class Drive:
     """Input of a run as the kernels see it.
@@ -202,12 +205,14 @@ def read_sparse(spikes: xr.Dataset, n_input: int) -> Drive:
         row_size = np.array([n_spike], dtype=np.int64)
     if (row_size < 0).any() or row_size.sum() != n_spike:
         raise InputError(
-            f"row_size must be at least 0 and sum to the number of spikes, {n_spike}; it sums to {row_size.sum()}"
+            f"row_size must be at least 0 and sum to the number of spikes, {n_spike}; it sums to {row_size.sum()}. {_SELECT}"
         )
     pointer = np.concatenate([[0], np.cumsum(row_size)]).astype(np.int64)
     trial = np.repeat(np.arange(row_size.size), row_size)
     if "spike_batch" in spikes and not np.array_equal(_spike_array(spikes, "spike_batch", "iu"), trial):
-        raise InputError("spike_batch and row_size disagree: spikes must be sorted by trial, row_size[k] of trial k")
+        raise InputError(
+            f"spike_batch and row_size disagree: spikes must be sorted by trial, row_size[k] of trial k. {_SELECT}"
+        )
     _check_spikes(time, source, trial, n_input)
     return Drive(
         "sparse", sizes, labels, time=time, source=source.astype(np.int32), pointer=pointer, attrs=dict(spikes.attrs)

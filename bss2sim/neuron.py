@@ -49,6 +49,11 @@ class IAFNeuron(Population):
     UnknownKeywordError
         If an argument does not exist.
 
+    Warns
+    -----
+    UserWarning
+        If `reset` is not below `threshold`, or a time is so long that it was meant in another unit.
+
     Notes
     -----
     {notes}
@@ -126,6 +131,11 @@ class LIFNeuron(Population):
     UnknownKeywordError
         If an argument does not exist.
 
+    Warns
+    -----
+    UserWarning
+        If `reset` is not below `threshold`, or a time is so long that it was meant in another unit.
+
     Notes
     -----
     {notes}
@@ -197,6 +207,11 @@ class LINeuron(Population):
         wants them, or the MADC is not told which one to record.
     UnknownKeywordError
         If an argument does not exist.
+
+    Warns
+    -----
+    UserWarning
+        If a time is so long that it was meant in another unit.
 
     Notes
     -----

@@ -90,9 +90,10 @@ class PicturesOfCalibrations:
         return axes
 
     def residuals(self, quantity: str = "threshold", ax: Axes | None = None, **entry: Any) -> Axes:
-        """Draw how far circuits are from the target, over the 2 x 256 grid of circuits; failed ones are crossed out.
+        """Draw how far circuits are from the target, where they are: strokes over the columns, one lane for each of the two rows.
 
-        The range of the colours is that of the circuits that did not fail; the colour bar has arrows if others are beyond.
+        The range of a lane is that of the circuits that did not fail. Those that failed are crosses, at the edge of the lane if
+        they are beyond; the legend counts them.
 
         Parameters
         ----------
@@ -122,8 +123,8 @@ class PicturesOfCalibrations:
         >>> import bss2sim as b2
         >>> calibration = b2.calibrate(b2.EmulatedChip(seed=7), b2.NeuronCalibTarget())
         >>> ax = calibration.bss2.residuals("tau_syn", synaptic_input="inhibitory")
-        >>> ax.get_title(), ax.images[0].get_array().shape
-        ('synaptic_input inhibitory', (2, 256))
+        >>> ax.get_title(), len(ax.collections[0].get_segments())
+        ('synaptic_input inhibitory', 512)
         """
         calibration = self._calibration("residuals")
         there = [str(name).removeprefix(_RESIDUAL) for name in calibration.data_vars if str(name).startswith(_RESIDUAL)]

@@ -11,8 +11,8 @@ import xarray as xr
 from bss2sim import plot
 from bss2sim.errors import InputError
 from bss2sim.plot_statistics import draw_first_spikes, draw_intervals, draw_rates
-from bss2sim.spike_statistics import check_sparse, first_spikes, intervals, population_size, rates
-from bss2sim.trial_selection import describe_some, first_unless_chosen, neuron_labels, positions
+from bss2sim.spike_statistics import check_sparse, first_spikes, intervals, neurons_of, rates
+from bss2sim.trial_selection import describe_some, first_unless_chosen, neuron_labels, positions, with_neuron_dim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ class PicturesOfRuns:
         check_sparse("raster", run)
         place, title = self._one_trial("raster", run.row_size, run.row_size.dims, trial)
         flat = _flat_index(run.row_size, place)
-        label = neuron_labels("raster", neuron, np.arange(population_size(run)))
+        label = neuron_labels("raster", neuron, neurons_of(run))
         if neuron is not None:
             run = run.isel(spike=np.isin(run.spike_neuron.values, label))
         ax = plot.raster(run, ax, batch=flat)
@@ -84,7 +84,7 @@ class PicturesOfRuns:
         ax : Axes, optional
             Where to draw; a new figure by default.
         neuron : int or sequence of int, optional
-            Labels of the neurons; the first three recorded ones by default.
+            Labels of the neurons; the first three recorded ones by default, and the title says of how many.
         threshold : float, optional
             Potential at which a dotted line is drawn [unit of the membrane]. If the run has a trial dim of that name, its
             label instead, and no line.
@@ -116,13 +116,13 @@ class PicturesOfRuns:
         run = self._dataset
         if "membrane" not in run:
             plot.traces(run)  # which says what is missing
-        membrane = run.membrane
+        membrane = with_neuron_dim(run.membrane)
         dims = [dim for dim in membrane.dims if dim not in ("time", "sample_time", "neuron")]
         if "threshold" in dims and threshold is not None:
             trial, threshold = {**trial, "threshold": threshold}, None
         place, title = self._one_trial("traces", membrane, dims, trial)
         ax = plot.traces(run, ax, neuron, _flat_index(membrane, place), threshold=threshold)
-        ax.set_title(title, fontsize="medium")
+        ax.set_title(", ".join(text for text in (title, plot.shown_of(membrane, neuron)) if text), fontsize="medium")
         return ax
 
     def rates(self, ax: Axes | None = None, *, neuron: int | Sequence[int] | None = None, **trial: Any) -> Axes:
@@ -208,7 +208,7 @@ class PicturesOfRuns:
         wanted = np.zeros(row_size.shape, bool)
         wanted[tuple(place.get(dim, slice(None)) for dim in row_size.dims)] = True
         mine = wanted.ravel()[interval.interval_batch.values]
-        label = neuron_labels("isi", neuron, np.arange(population_size(run)))
+        label = neuron_labels("isi", neuron, neurons_of(run))
         mine &= np.isin(interval.interval_neuron.values, label)
         ax = draw_intervals(interval[mine], ax)
         ax.set_title(describe_some(row_size, row_size.dims, place), fontsize="medium")
@@ -267,6 +267,7 @@ class PicturesOfRuns:
         self, function: str, array: xr.DataArray, neuron: Any, trial: dict[str, Any]
     ) -> tuple[xr.DataArray, str]:
         """Return the chosen trials and neurons of an array (..., neuron), and words that name the trials."""
+        array = with_neuron_dim(array)
         dims = [dim for dim in array.dims if dim != "neuron"]
         place = positions(function, array, dims, trial, ("ax", "neuron"))
         title = describe_some(array, dims, place)

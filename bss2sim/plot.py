@@ -14,10 +14,10 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bss2sim.errors import InputError, refuse_unknown_keywords
-from bss2sim.plot_axes import axes_or_new, time_range, whole_numbers
+from bss2sim.plot_axes import axes_or_new, legend_above, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
-from bss2sim.spike_statistics import check_trials, count_spikes, population_size
-from bss2sim.trial_selection import listed_neurons
+from bss2sim.spike_statistics import check_trials, count_spikes, neurons_of
+from bss2sim.trial_selection import listed_neurons, with_neuron_dim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,13 +70,14 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
     # The population, not this trial, sets the range: trials drawn beside each other have the same axes.
-    size = max(population_size(run), int(run.spike_neuron.max()) + 1 if run.sizes["spike"] else 1)
+    there = np.append(neurons_of(run), run.spike_neuron.values) if run.sizes["spike"] else neurons_of(run)
+    lowest, highest = (int(there.min()), int(there.max())) if there.size else (0, 0)
 
     ax = axes_or_new(ax)
     # As high as a row, but never too small to be seen: ticks of a large population overlap their neighbours.
-    row = ax.bbox.height / ax.figure.dpi * 72 / (size + 1)
+    row = ax.bbox.height / ax.figure.dpi * 72 / (highest - lowest + 2)
     ax.plot(time, neuron, "|", color="black", markersize=float(np.clip(0.8 * row, 4, 15)), markeredgewidth=1.0)
-    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(-0.7, size - 0.3))
+    ax.set(xlabel="Time [us]", ylabel="Neuron", ylim=(lowest - 0.7, highest + 0.7))
     time_range(ax, run, time)
     whole_numbers(ax.yaxis)
     return ax
@@ -109,11 +110,12 @@ def traces(
     Returns
     -------
     Axes
+        The title says so if not all neurons that were recorded are drawn, and none were named.
 
     Raises
     ------
     InputError
-        If `run` has no membrane, no such neuron or no such trial, or a threshold is to be drawn for a chip.
+        If `run` has no membrane, no such neuron or no such trial, or `threshold` is no number or of a chip.
     MissingDependencyError
         If matplotlib is not installed.
     UnknownKeywordError
@@ -130,7 +132,7 @@ def traces(
     3
     """
     _need(run, ("membrane",), "traces", "membrane; record it with Recording(membrane=True)")
-    membrane = run.membrane
+    membrane = with_neuron_dim(run.membrane)
     axis = "sample_time" if "sample_time" in membrane.dims else "time"
     if axis not in membrane.dims or "neuron" not in membrane.dims:
         raise InputError(f"traces: the membrane must have dims time and neuron; got {membrane.dims}")
@@ -138,7 +140,7 @@ def traces(
     trial = _trial(membrane.isel({axis: 0, "neuron": 0}, drop=True), batch, "traces")
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()
     membrane = membrane.isel(dict(zip(trial_dims, map(int, where), strict=True)), drop=True)
-    label = run.neuron.values if "neuron" in run.coords else np.arange(run.sizes["neuron"])
+    label = membrane.neuron.values if "neuron" in membrane.coords else np.arange(membrane.sizes["neuron"])
     chosen = label[:_TRACE_SHOWN] if neuron is None else listed_neurons("traces", neuron)
     missing = [index for index in chosen if index not in label]
     if missing:
@@ -153,6 +155,10 @@ def traces(
             "draw a line where it belongs with ax.axhline"
         )
 
+    if threshold is not None and (
+        isinstance(threshold, bool | np.bool_) or not isinstance(threshold, int | float | np.number)
+    ):
+        raise InputError(f"traces: threshold must be one number [unit of the membrane]; got {threshold!r}")
     ax = axes_or_new(ax)
     time = membrane[axis].values * 1e6
     for number, index in enumerate(chosen):
@@ -161,11 +167,18 @@ def traces(
         ax.plot(time, potential, color=colour, linestyle=style, linewidth=1.3, label=f"neuron {index}")
     if threshold is not None:
         ax.axhline(threshold, color="0.4", linestyle=":", linewidth=1.2, label="threshold")
-    ax.set(xlabel="Time [us]", ylabel=f"Membrane [{membrane.attrs.get('units', 'unit of threshold')}]")
+    ax.set(xlabel="Time [us]", ylabel=f"Membrane potential [{membrane.attrs.get('units') or 'a.u.'}]")
+    if note := shown_of(membrane, neuron):
+        ax.set_title(note, fontsize="medium")
     time_range(ax, run, time)
-    # below the threshold line, which is near the top
-    ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), fontsize="small", framealpha=0.9, edgecolor="none")
+    legend_above(ax, 4)
     return ax
+
+
+def shown_of(membrane: xr.DataArray, neuron: object) -> str:
+    """Say that traces are not drawn of all neurons, if none were named; else nothing."""
+    size = membrane.sizes["neuron"]
+    return f"{_TRACE_SHOWN} of {size} neurons" if neuron is None and size > _TRACE_SHOWN else ""
 
 
 @refuse_unknown_keywords

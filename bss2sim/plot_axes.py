@@ -47,6 +47,21 @@ def time_range(ax: Axes, run: xr.Dataset, time: np.ndarray) -> None:
     ax.set_xlim(start, start + length if length else time.max(initial=start + 1.0))
 
 
+def legend_above(ax: Axes, columns: int) -> None:
+    """Put a legend inside the Axes, and raise the upper limit so that it stands above what is drawn."""
+    legend = ax.legend(
+        loc="upper center", ncols=columns, fontsize="small", frameon=False, borderaxespad=0.2, columnspacing=1.2
+    )
+    if not ax.get_autoscaley_on():
+        return  # the limits are the caller's
+    ax.autoscale_view(scalex=False)
+    rows = -(-len(legend.get_texts()) // columns)
+    points = rows * float(legend.get_texts()[0].get_fontsize()) * 1.5 + 6
+    share = min(points / 72 * ax.figure.dpi / ax.bbox.height, 0.5)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, bottom + (top - bottom) / (1 - share), auto=None)
+
+
 def whole_numbers(axis: Axis) -> None:
     """Put ticks of an axis of neurons on whole numbers only, even if there is one neuron."""
     from matplotlib.ticker import MaxNLocator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from bss2sim.plot_axes import axes_or_new, shown, time_range, whole_numbers
+from bss2sim.plot_axes import axes_or_new, legend_above, shown, time_range, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,15 +22,27 @@ def draw_rates(rate: xr.DataArray, ax: Axes | None) -> Axes:
     value = value.reshape(-1, rate.sizes["neuron"])
     label = _labels(rate)
     ax = axes_or_new(ax)
-    size = float(np.clip(200 / max(label.size, 1), 2, 6))
+    # room of a neuron in points: bars of neighbours leave a gap, as long as the ink can be seen
+    room = ax.bbox.width / ax.figure.dpi * 72 / (np.ptp(label) + 1 if label.size else 1)
     if len(value) > 1:
-        ax.vlines(label, value.min(0), value.max(0), color=_GREY, linewidth=size / 2, label="lowest to highest trial")
-    ax.plot(label, value.mean(0), "o", color="black", markersize=size, label=f"mean of {len(value)} trials")
+        width = float(np.clip(0.6 * room, 0.3, 3))
+        grey = _GREY if room > 2 else "0.4"  # thin lines look paler than they are
+        ax.vlines(label, value.min(0), value.max(0), color=grey, linewidth=width, label="lowest to highest trial")
+    size = float(np.clip(1.5 * room, 2, 6))
+    ax.plot(
+        label,
+        value.mean(0),
+        "o",
+        color="black",
+        markersize=size,
+        markeredgewidth=0,
+        label=f"mean of {len(value)} trials",
+    )
     ax.set(xlabel="Neuron", ylabel=f"Rate{unit}")
-    ax.set_ylim(bottom=0)
-    whole_numbers(ax.xaxis)
     if len(value) > 1:
-        ax.legend(fontsize="small")
+        legend_above(ax, 2)
+    ax.set_ylim(bottom=0, auto=None)
+    whole_numbers(ax.xaxis)
     return ax
 
 
@@ -72,8 +84,8 @@ def draw_first_spikes(first: xr.DataArray, run: xr.Dataset, ax: Axes | None) -> 
     name = f"median of {len(value)} trials" if several else "first spike"
     ax.plot(median[fires], label[fires], "o", color="black", markersize=size, label=name)
     ax.set(xlabel=f"Time of the first spike{unit}", ylabel="Neuron")
-    if not fires.all():
-        ax.set_title(f"{int((~fires).sum())} of {label.size} neurons silent", fontsize="medium")
+    silent = "" if fires.all() else f"{int((~fires).sum())} of {label.size} neurons silent"
+    ax.set_title(silent, fontsize="medium")
     if label.size:
         ax.set_ylim(label.min() - 0.7, label.max() + 0.7)
     time_range(ax, run, value[~np.isnan(value)])

@@ -10,10 +10,11 @@ import xarray as xr
 
 from .arrays import as_whole, is_chunked
 from .chip_arguments import DEFAULTS, HIGHEST_CODE, check_chip_arguments, place_neurons, structure_of
-from .errors import ParameterError, suggestion
+from .errors import ParameterError, suggestion, without_warnings
 from .kept import Kept
 from .parameter_pair import Parameter
-from .parameter_values import check_holdoff, labelled, public, public_pair, same_value, short, split_pair
+from .parameter_values import SECONDS, check_holdoff, labelled, public, public_pair, same_value, short, split_pair
+from .plausibility import warn_of_long_time, warn_of_restless
 from .trace_values import TRACE_ARGUMENTS, trace_values
 
 MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
@@ -29,6 +30,22 @@ def _checked(name: str, value: Any, size: int, what: str) -> Values:
     if any(isinstance(part, Parameter) for part in pair):
         raise ParameterError(f"{what} is a pair of Parameter; give one Parameter whose values are pairs")
     return tuple(labelled(name, part, size, what) for part in pair)
+
+
+def _warn(given: dict[str, Values], values: dict[str, Values], which: str) -> None:
+    """Warn of given arguments, among all values of a world, that are allowed and hardly ever meant."""
+    for name in SECONDS:
+        for value in given.get(name, ()):
+            if not is_chunked(value):
+                warn_of_long_time(f"{name}{which}", value.values)
+    if "threshold" not in values or not {"reset", "threshold"} & set(given):
+        return
+    reset, threshold = values["reset"][0], values["threshold"][0]
+    if is_chunked(reset, threshold) or reset.values.max(initial=-np.inf) < threshold.values.min(initial=np.inf):
+        return
+    # without labels, which are compared when a run is made
+    one, other = xr.broadcast(xr.DataArray(reset.variable), xr.DataArray(threshold.variable))
+    warn_of_restless(one.values, other.values, which)
 
 
 class Population:
@@ -76,6 +93,8 @@ class Population:
             check_holdoff(parameters, "")
             if hardware:
                 check_holdoff({**parameters, **hardware}, ".hardware")
+        _warn(parameters, parameters, "")
+        _warn(hardware, {**parameters, **hardware}, ".hardware")
 
     def _check_dims(self) -> None:
         """Refuse dims of one name and different lengths."""
@@ -273,4 +292,5 @@ class Population:
 
 def _rebuild(kind: type[Population], size: int, parameters: dict[str, Any]) -> Population:
     """Unpickle."""
-    return kind(size, **parameters)  # type: ignore[call-arg]  # every subclass takes its own parameters
+    with without_warnings():  # its caller was warned
+        return kind(size, **parameters)  # type: ignore[call-arg]  # every subclass takes its own parameters

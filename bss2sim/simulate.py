@@ -24,6 +24,7 @@ from .options import get_options, thread_count
 from .outputs import Outputs, make_outputs
 from .parameters import add_sweeps, read_parameters
 from .plan import Plan
+from .plausibility import warn_of_long_step
 from .recording import Recording
 from .request import check_dtype, check_record, on_grid
 from .state import fresh_state, read_start, read_state, write_state
@@ -139,8 +140,9 @@ def simulate(
     Warns
     -----
     UserWarning
-        On a chip: if weights saturate, circuits of the population could not be calibrated, the calibration was made for
-        another chip, or the buffer of the CADC is too small for the run.
+        If `dt` or `duration` is so long that it was meant in another unit. On a chip: if weights saturate, circuits of the
+        population could not be calibrated, the calibration was made for another chip, the buffer of the CADC is too small for
+        the run, or the input spikes were recorded on circuits that the population has, too.
 
     Examples
     --------
@@ -195,6 +197,7 @@ def simulate(
     record = check_record(record, neurons)
     integrator = choose("integrator", integrator, ("exact", "euler"))
     dt = as_seconds("dt", dt)
+    warn_of_long_step(dt)
     if not isinstance(return_state, bool | np.bool_):
         raise ParameterError(f"return_state must be True or False; got {return_state!r}")
     begin, step = read_start(state, integrator, dt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import xarray as xr
 from bss2sim.errors import InputError, ParameterError, first_few, refuse_unknown_keywords
 from bss2sim.variables import LABEL_ATTRS
 
-_SPARSE = ("spike_time", "spike_neuron", "spike_batch", "row_size")
+SPARSE = ("spike_time", "spike_neuron", "spike_batch", "row_size")
+SELECTED = "selected_neuron"  # attribute that says whose spikes a selection of neurons left
 
 
 def population_size(run: xr.Dataset) -> int:
@@ -19,6 +21,13 @@ def population_size(run: xr.Dataset) -> int:
         return int(run.attrs["n_neuron"])
     found = int(run.spike_neuron.max()) + 1 if run.sizes.get("spike") else 0
     return int(run.sizes.get("neuron", found))
+
+
+def neurons_of(run: xr.Dataset) -> np.ndarray:
+    """Return the neurons whose sparse spikes a run has, silent ones too: all, or those that ``bss2.sel`` left."""
+    if SELECTED in run.attrs:
+        return np.array(json.loads(run.attrs[SELECTED]), np.int64)
+    return np.arange(population_size(run))
 
 
 @refuse_unknown_keywords
@@ -70,7 +79,8 @@ def count_spikes(run: xr.Dataset, n_neuron: int | None = None) -> xr.DataArray:
         if found > size:
             raise InputError(f"count_spikes: neuron {found - 1} spiked, but there are {size} neurons")
         place = run.spike_batch.values * size + neuron
-        count = _by_neuron(run, np.bincount(place, minlength=run.row_size.size * size), size)
+        label = neurons_of(run) if n_neuron is None else np.arange(n_neuron)
+        count = _by_neuron(run, np.bincount(place, minlength=run.row_size.size * size), size, label)
     else:
         raise InputError(
             f"count_spikes: the run has no spikes to count, only {first_few(run.data_vars) or 'nothing'}; "
@@ -149,7 +159,7 @@ def intervals(run: xr.Dataset) -> xr.DataArray:
     (array([4., 1.]), array([0, 0], dtype=int32))
     """
     check_sparse("intervals", run)
-    time, neuron, trial = (run[name].values for name in _SPARSE[:3])
+    time, neuron, trial = (run[name].values for name in SPARSE[:3])
     order = np.lexsort((time, neuron, trial))
     time, neuron, trial = time[order], neuron[order], trial[order]
     same = (neuron[1:] == neuron[:-1]) & (trial[1:] == trial[:-1])
@@ -197,17 +207,20 @@ def first_spikes(run: xr.Dataset) -> xr.DataArray:
         raise InputError(f"first_spikes: neuron {neuron.max()} spiked, but there are {size} neurons")
     time = np.full(run.row_size.size * size, np.inf)
     np.minimum.at(time, run.spike_batch.values * size + neuron, run.spike_time.values)
-    first = _by_neuron(run, np.where(np.isinf(time), np.nan, time), size)
+    first = _by_neuron(run, np.where(np.isinf(time), np.nan, time), size, neurons_of(run))
     first.attrs = dict(LABEL_ATTRS["first_spike"])
     return first.rename("first_spike")
 
 
-def _by_neuron(run: xr.Dataset, values: np.ndarray, size: int) -> xr.DataArray:
-    """Label values of each trial and neuron, flat, with the coordinates of the trials."""
-    coords: dict[Any, Any] = dict(run.row_size.coords)
-    if "neuron" in run.coords and np.array_equal(run.neuron.values, np.arange(size)):
+def _by_neuron(run: xr.Dataset, values: np.ndarray, size: int, label: np.ndarray) -> xr.DataArray:
+    """Label values of each trial and of `size` neurons, flat, with the coordinates of the trials; keep those of `label`."""
+    coords: dict[Any, Any] = {name: coord for name, coord in run.row_size.coords.items() if name != "neuron"}
+    if "neuron" in run.coords and np.array_equal(run.neuron.values, label):
         coords["neuron"] = run.neuron
-    return xr.DataArray(values.reshape(*run.row_size.shape, size), coords, (*run.row_size.dims, "neuron"))
+    elif not np.array_equal(label, np.arange(size)):
+        coords["neuron"] = ("neuron", label, LABEL_ATTRS["neuron"])
+    values = values.reshape(*run.row_size.shape, size)
+    return xr.DataArray(values[..., label], coords, (*run.row_size.dims, "neuron"))
 
 
 def _check_dataset(function: str, run: object) -> None:
@@ -220,7 +233,7 @@ def check_sparse(function: str, run: object, remedy: str = 'Recording(spikes="sp
     """Refuse what has no sparse spikes."""
     _check_dataset(function, run)
     assert isinstance(run, xr.Dataset)
-    if any(name not in run for name in _SPARSE):
+    if any(name not in run for name in SPARSE):
         raise InputError(
             f"{function}: the run has no sparse spikes, only {first_few(run.data_vars) or 'nothing'}; "
             f"record them with {remedy}"
@@ -229,11 +242,11 @@ def check_sparse(function: str, run: object, remedy: str = 'Recording(spikes="sp
 
 
 def check_trials(function: str, run: xr.Dataset) -> None:
-    """Refuse sparse spikes of other trials than those of row_size, to which ``.isel(batch=1)`` leaves all spikes.
+    """Refuse sparse spikes of other trials than those of row_size, to which xarray's ``.isel(batch=1)`` leaves all spikes.
 
     A trial may have fewer spikes than its row_size says: ``.isel(spike=...)`` chooses among them.
     """
-    for name in _SPARSE[:3]:
+    for name in SPARSE[:3]:
         if run[name].dims != ("spike",):
             raise InputError(
                 f"{function}: {name} must have the dim spike alone; got {run[name].dims}. Put runs together with "
@@ -243,7 +256,7 @@ def check_trials(function: str, run: xr.Dataset) -> None:
     found = np.bincount(trial, minlength=rows.size)
     if found.size > rows.size or (found > rows).any():
         raise InputError(
-            f"{function}: spikes and row_size are of other trials: selections along {first_few(run.row_size.dims) or 'trials'} "
-            "leave spikes as they are. Take all trials, and select in what comes back, or by a keyword of the picture; or take "
-            "their spikes out and number them anew with sparse_spikes()"
+            f"{function}: spikes and row_size are of other trials: .sel() and .isel() along "
+            f"{first_few(run.row_size.dims) or 'trials'} leave spikes as they are. Select in the whole run with .bss2.sel() or "
+            ".bss2.isel(), which take the spikes along"
         )

@@ -111,6 +111,12 @@ def describe_some(array: xr.DataArray, dims: Iterable[Hashable], place: Mapping[
     return ", ".join(word for word in words if word)
 
 
+def with_neuron_dim(array: xr.DataArray) -> xr.DataArray:
+    """Return an array of one neuron, of which a selection left the label alone, with its dim."""
+    single = "neuron" not in array.dims and "neuron" in array.coords
+    return array.expand_dims("neuron", -1) if single else array
+
+
 def neuron_labels(function: str, neuron: Any, there: np.ndarray) -> np.ndarray:
     """Return the labels of neurons that were asked for, all that are there if none; InputError if one is not."""
     if neuron is None:

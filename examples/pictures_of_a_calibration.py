@@ -3,7 +3,7 @@ Pictures of a calibration
 =========================
 
 A calibration shows what its circuits were like before it and are after it, and how far each is from the target, where it is on
-the chip: two rows of 256 circuits, in four quadrants. Circuits that could not be calibrated are crossed out.
+the chip: two rows of 256 circuits, in four quadrants. Crosses are circuits that could not be calibrated.
 """
 
 import warnings
@@ -23,7 +23,7 @@ print(calibration)
 calibration.bss2.histograms()
 
 # %%
-fig, axes = plt.subplots(3, 1, figsize=(9, 6.5), layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(9, 8), layout="constrained")
 calibration.bss2.residuals("threshold", axes[0])
 calibration.bss2.residuals("tau_syn", axes[1], synaptic_input="inhibitory")
 calibration.bss2.residuals("synaptic_strength", axes[2])

@@ -103,8 +103,11 @@ def test_traces__draws_the_trial_and_the_neurons_that_the_keywords_name(run):
     np.testing.assert_allclose(second.get_ydata(), expected.isel(neuron=3))
     np.testing.assert_allclose(threshold.get_ydata(), 90)
     assert texts(ax) == ["neuron 0", "neuron 3", "threshold"] and ax.get_title() == "batch 11, gain 0.3 LSB"
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time [us]", "Membrane [unit of threshold]")
-    assert len(run.bss2.traces().get_lines()) == 3, "the first three neurons"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Time [us]", "Membrane potential [a.u.]")
+    ax = run.bss2.traces()
+    assert len(ax.get_lines()) == 3 and ax.get_title() == "batch 10, gain 0.1 LSB, 3 of 4 neurons"
+    assert run.bss2.traces(neuron=[0, 1]).get_title() == "batch 10, gain 0.1 LSB"
+    assert run.isel(neuron=[0, 1, 2]).drop_dims("spike").bss2.traces().get_title() == "batch 10, gain 0.1 LSB"
 
 
 def test_traces__threshold_may_be_a_trial_dim(run):
@@ -117,7 +120,7 @@ def test_traces__threshold_may_be_a_trial_dim(run):
 
 def test_traces__has_the_unit_of_the_membrane(run):
     run["membrane"].attrs["units"] = "LSB"  # as that of a chip
-    assert run.bss2.traces().get_ylabel() == "Membrane [LSB]"
+    assert run.bss2.traces().get_ylabel() == "Membrane potential [LSB]"
 
 
 def test_rates__are_means_over_the_trials_that_are_left(run):
@@ -139,6 +142,38 @@ def test_rates__of_one_trial_and_of_some_neurons(run):
     np.testing.assert_array_equal(line.get_xdata(), [2, 0])
     np.testing.assert_allclose(line.get_ydata(), [20, 60])
     assert not ax.collections and ax.get_legend() is None
+
+
+def test_rates__of_many_neurons_do_not_touch():
+    rng = np.random.default_rng(1)
+    n = 512
+    many = b2.sparse_spikes(rng.uniform(0, DURATION, 4 * n), rng.integers(0, n, 4 * n), rng.integers(0, 3, 4 * n),
+                            n_batch=3, n_neuron=n, duration=DURATION)  # fmt: skip
+    ax = many.bss2.rates()
+    room = ax.bbox.width / ax.figure.dpi * 72 / n  # points a neuron has
+    assert ax.collections[0].get_linewidth()[0] < room
+    few = many.bss2.rates(neuron=[3, 4])
+    assert few.collections[0].get_linewidth()[0] == 3 and few.get_lines()[0].get_markersize() == 6
+
+
+@pytest.mark.parametrize("draw", ["rates", "traces"])
+def test_legends__stand_above_what_is_drawn(run, draw):
+    figure, ax = plt.subplots(figsize=(5, 3))
+    for _ in range(2):  # a second time into the same Axes
+        getattr(run.bss2, draw)(ax)
+        figure.canvas.draw()
+        legend = ax.get_legend().get_window_extent()
+        highest = max(ax.transData.transform((0, line.get_ydata().max()))[1] for line in ax.get_lines())
+        assert highest < legend.y0 < legend.y1 <= ax.bbox.y1
+    top = ax.get_ylim()[1]
+    ax.set_ylim(-7, 2 * top)  # limits of the caller stay
+    run.bss2.traces(ax)
+    assert ax.get_ylim() == (-7, 2 * top)
+
+
+def test_titles__of_an_earlier_picture_in_the_same_axes_go(run):
+    ax = run.bss2.first_spikes(batch=11)
+    assert run.bss2.first_spikes(ax, batch=10, neuron=0).get_title() == "batch 10, all 3 of gain"
 
 
 def test_isi__counts_the_intervals_of_the_trials_and_neurons_that_are_left(run):
@@ -290,30 +325,33 @@ def test_rates__refuse_a_run_without_spikes(run):
         run[["membrane"]].bss2.rates()
 
 
-def grey(image):
-    """Lightness of the colours of an image at the ends and the middle of its range."""
-    low, high = image.get_clim()
-    colours = image.cmap(image.norm([low, (low + high) / 2, high]))
-    return colours[:, :3] @ [0.299, 0.587, 0.114]
+def strokes(ax):
+    """Return (column, zero, residual) of every stroke of a picture of residuals."""
+    ends = np.array(ax.collections[0].get_segments())
+    np.testing.assert_array_equal(ends[:, 0, 0], ends[:, 1, 0])
+    return ends[:, 0, 0], ends[:, 0, 1], ends[:, 1, 1] - ends[:, 0, 1]
 
 
 def test_residuals__are_where_the_circuits_are(calibration):
     ax = calibration.bss2.residuals("reset")
-    (image,) = ax.get_images()
-    residual = calibration.residual.residual_reset
-    grid = np.asarray(image.get_array())
-    assert grid.shape == (2, 256)
-    for circuit in (0, 37, 255, 256, 293, 511):
-        assert grid[circuit // 256, circuit % 256] == residual.values[circuit]
-    low, high = image.get_clim()
-    assert -low == high == abs(residual).max()
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("Column", "Row", "")
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["0, top", "1, bottom"]
-    assert ax.get_ylim()[0] > ax.get_ylim()[1], "row 0 is the top"
-    (bar,) = [other for other in ax.figure.axes if other is not ax]
-    assert bar.get_ylabel() == "reset: achieved\nless target [LSB]"
-    light = grey(image)
-    assert light[0] + 0.2 < light[1] < light[2] - 0.2, "negative, zero and positive differ in grey"
+    column, zero, height = strokes(ax)
+    residual = calibration.residual.residual_reset.values
+    np.testing.assert_array_equal(column, np.tile(np.arange(256), 2))
+    np.testing.assert_allclose(height, residual, atol=1e-12)
+    most = abs(residual).max()
+    assert (zero[:256] == 0).all() and len(set(zero[256:])) == 1 and zero[511] < -2 * most, "the lanes do not touch"
+    assert ax.get_ylim()[0] < zero[511] - most and ax.get_ylim()[1] > most
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("Column", "reset: achieved\nless target [LSB]", "")
+    assert [(text.get_text(), text.get_position()[1]) for text in ax.texts] == [
+        ("row 0, top", 0),
+        ("row 1, bottom", zero[511]),
+    ]
+    ticks = [(text.get_text(), place) for text, place in zip(ax.get_yticklabels(), ax.get_yticks(), strict=True)]
+    top, bottom = ticks[: len(ticks) // 2], ticks[len(ticks) // 2 :]
+    assert len(top) >= 3 and [float(text) for text, _ in top] == pytest.approx([place for _, place in top])
+    assert [text for text, _ in top] == [text for text, _ in bottom]
+    assert [place - zero[511] for _, place in bottom] == pytest.approx([place for _, place in top])
+    assert ax.get_legend() is None
 
 
 def test_residuals__of_synaptic_inputs_and_of_quadrants(calibration):
@@ -321,17 +359,18 @@ def test_residuals__of_synaptic_inputs_and_of_quadrants(calibration):
         calibration.bss2.residuals("tau_syn", **chosen) for chosen in ({}, {"synaptic_input": "inhibitory"})
     )
     tau = calibration.residual.residual_tau_syn.values * 1e6
-    np.testing.assert_allclose(np.ravel(excitatory.get_images()[0].get_array()), tau[0])
-    np.testing.assert_allclose(np.ravel(inhibitory.get_images()[0].get_array()), tau[1])
+    np.testing.assert_allclose(strokes(excitatory)[2], tau[0], atol=1e-12)
+    np.testing.assert_allclose(strokes(inhibitory)[2], tau[1], atol=1e-12)
     assert excitatory.get_title() == "synaptic_input excitatory"
     assert inhibitory.get_title() == "synaptic_input inhibitory"
-    assert "[us]" in next(other.get_ylabel() for other in inhibitory.figure.axes if other is not inhibitory)
-    image = np.asarray(calibration.bss2.residuals("synapse_dac").get_images()[0].get_array())
+    assert inhibitory.get_ylabel() == "tau_syn: achieved\nless target [us]"
+    height = strokes(calibration.bss2.residuals("synapse_dac"))[2].reshape(2, 256)
     dac = calibration.residual.residual_synapse_dac.values
-    np.testing.assert_array_equal(image[:, [0, 127, 128, 255]], [dac[[0, 0, 1, 1]], dac[[2, 2, 3, 3]]])
+    expected = [dac[[0, 0, 1, 1]], dac[[2, 2, 3, 3]]]
+    np.testing.assert_allclose(height[:, [0, 127, 128, 255]], expected, atol=1e-12)
 
 
-def test_residuals__cross_out_circuits_that_failed(chip):
+def test_residuals__of_circuits_that_failed_are_crosses(chip):
     threshold = np.full(512, 125.0)
     threshold[[3, 300]] = 215.0
     with pytest.warns(UserWarning):
@@ -339,20 +378,37 @@ def test_residuals__cross_out_circuits_that_failed(chip):
             chip, b2.NeuronCalibTarget(threshold=threshold, leak=80, reset=np.where(threshold > 200, 12, 70))
         )
     ax = failed.bss2.residuals("reset")
-    (cross, *_) = ax.get_lines()
-    assert sorted(zip(cross.get_xdata(), cross.get_ydata(), strict=True)) == [(3, 0), (44, 1)]
-    assert texts(ax) == ["2 failed"]
+    (cross,) = (line for line in ax.get_lines() if line.get_marker() == "x")
+    assert cross.get_xdata().tolist() == [3, 44]
+    assert (cross.get_ydata() > ax.texts[1].get_position()[1] / 2).tolist() == [True, False], "one in each lane"
+    assert texts(ax)[0].startswith("2 failed") and len(strokes(ax)[0]) == 510
     good = failed.residual.residual_reset.values[failed.success.values]
-    assert ax.get_images()[0].get_clim()[1] == abs(good).max(), "failed circuits do not set the range"
+    assert abs(strokes(ax)[2]).max() == pytest.approx(abs(good).max())
 
 
-@pytest.mark.parametrize(("failed", "extend"), [(50.0, "both"), (-50.0, "both"), (1.0, "neither"), (np.nan, "neither")])
-def test_residuals__colour_bar_says_whether_failed_circuits_are_beyond(failed, extend):
+@pytest.mark.parametrize(
+    ("failed", "drawn", "label"),
+    [
+        (50.0, 2.3, "1 failed, 1 of them beyond"),
+        (-50.0, -2.3, "1 failed, 1 of them beyond"),
+        (1.0, 1.0, "1 failed"),
+        (np.nan, 0, "1 failed"),
+    ],
+)
+def test_residuals__beyond_the_others_are_at_the_edge_and_counted(failed, drawn, label):
     value, success = np.zeros(512), np.ones(512, bool)
     value[[3, 5]], success[3] = (failed, 2.0), False
     residual = xr.DataArray(value, {"atomic_neuron": np.arange(512)}, "atomic_neuron")
-    (image,) = draw_residuals(residual, success, "reset", None).get_images()
-    assert image.colorbar.extend == extend and image.get_clim() == (-2.0, 2.0)
+    ax = draw_residuals(residual, success, "reset", None)
+    (cross,) = (line for line in ax.get_lines() if line.get_marker() == "x")
+    assert cross.get_ydata() == pytest.approx([drawn]) and texts(ax) == [label]
+    assert abs(drawn) < ax.get_ylim()[1] <= 2.5
+
+
+def test_residuals__of_zero_have_a_range():
+    residual = xr.DataArray(np.zeros(512), {"atomic_neuron": np.arange(512)}, "atomic_neuron")
+    ax = draw_residuals(residual, np.ones(512, bool), "reset", None)
+    assert ax.get_ylim()[1] > 0.5 and "-0" not in [text.get_text() for text in ax.get_yticklabels()]
 
 
 def test_residuals__refuse(calibration):

@@ -523,3 +523,17 @@ def _is_silent():
     from bss2sim import errors
 
     return errors._silent.get()
+
+
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [
+        (lambda: b2.IAFNeuron(n_neuron=3), "size"),
+        (lambda: b2.LIFNeuron(n_neurons=3), "size"),
+        (lambda: b2.sparse_spikes([1e-6], [0], size=3), "n_neuron"),
+        (lambda: b2.runs.count_spikes(b2.sparse_spikes([1e-6], [0]), size=3), "n_neuron"),
+    ],
+)
+def test_unknown_keywords__of_the_number_of_neurons(call, wanted):
+    with pytest.raises(b2.UnknownKeywordError, match=rf"; did you mean '{wanted}'\?$"):
+        call()

@@ -342,6 +342,25 @@ def test_layers__chain_by_their_spikes(chip):
     assert not set(first.atomic_neuron.values.tolist()) & set(second.atomic_neuron.values.tolist())
 
 
+def test_layers__on_the_same_circuits_are_warned_of(chip):
+    first = run(NEURONS.replace(placement_constraint=list(range(N))), chip=chip)
+    second = NEURONS.replace(placement_constraint=[N - 1, *range(100, 99 + N)])
+    synapse = b2.Synapse(np.full((N, N), 30.0))
+    message = (
+        rf"^the input spikes were recorded on circuit {N - 1} of this chip, on which these neurons are placed, too; .* Place "
+        r"both with share_chip\(\) before they run; if the chip is configured anew between the two, nothing is wrong$"
+    )
+    with pytest.warns(UserWarning, match=message) as found:
+        run(second, first, synapse=synapse, chip=chip)
+    assert len(found) == 1
+    with pytest.warns(UserWarning, match=r"recorded on circuits 0, 1, 2, 3 and \d+ more of this chip"):
+        run(NEURONS, first.bss2.isel(batch=[0]), synapse=synapse, chip=chip)
+    run(second, first, synapse=synapse, chip=b2.EmulatedChip(seed=8))  # another chip
+    other = first.assign_attrs(chip_configuration="{}")
+    run(second, other, synapse=synapse, chip=chip)
+    run(second, first.drop_vars("atomic_neuron"), synapse=synapse, chip=chip)
+
+
 @pytest.mark.filterwarnings("ignore:calibration failed")  # of circuits that are not used
 def test_calibration__of_another_chip_or_with_failures_is_told(chip, calibration):
     with pytest.warns(UserWarning, match="made for the chip of seed 7, this is the chip of seed 8"):

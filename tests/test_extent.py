@@ -1,5 +1,7 @@
 """How long a run is."""
 
+import warnings
+
 import pytest
 
 from bss2sim.errors import InputError, ParameterError
@@ -57,3 +59,13 @@ def test_extent__is_rows_and_the_end(drive, duration, begin, step, expected):
 def test_extent__refuses(drive, duration, options, error, message):
     with pytest.raises(error, match=message):
         extent(drive, duration, US, **{"begin": 0.0, "step": 0, "integrator": "exact", **options})
+
+
+def test_extent__of_seconds_is_warned_of():
+    with pytest.warns(UserWarning, match=r"^duration is 50 s, .* times are in seconds: for 50 us give duration=50e-6$"):
+        assert extent(sparse(), 50.0, US, 0.0, 0, "exact")[1] == 50.0
+    with pytest.raises(ParameterError, match="duration must be a number of seconds above 0; got the text '1e-5'"):
+        extent(sparse(), "1e-5", US, 0.0, 0, "exact")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        extent(sparse(duration=50.0), None, US, 0.0, 0, "exact")  # what the spikes say

@@ -1,6 +1,7 @@
 """The names of hxtorch, the command that runs scripts with them, and the small parts beside the modules."""
 
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -132,12 +133,28 @@ def test_command__says_how_it_is_used(capsys):
     assert capsys.readouterr().err.startswith("the name of a module after -m")
 
 
+MISSING = 'bss2sim.hxtorch needs {}: python -m pip install "bss2sim[torch]", in a checkout ".[torch]"'
+
+
 def test_import__says_what_is_missing():
     code = (
         "import sys; sys.modules['networkx'] = None\ntry:\n import bss2sim.hxtorch\nexcept ImportError as e: print(e)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.strip() == "bss2sim.hxtorch needs networkx: python -m pip install 'bss2sim[torch]'"
+    assert done.stdout.strip() == MISSING.format("networkx")
+    code = "import sys; sys.modules['torch'] = None\ntry:\n import bss2sim.torch\nexcept ImportError as e: print(e)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == MISSING.format("PyTorch").replace("hxtorch", "torch")
+
+
+@pytest.mark.parametrize("command", [["-m", "bss2sim.hxtorch", "script.py"], ["-mbss2sim.hxtorch"]])
+def test_command__without_pytorch_says_so_in_one_line(tmp_path, command):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('hidden', name='torch')\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(b2.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", MISSING.format("torch") + "\n")
 
 
 def test_halco__coordinates_are_those_of_the_package():

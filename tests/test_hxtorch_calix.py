@@ -380,7 +380,7 @@ def test_placement__of_numbered_neurons():
         placement.id2logicalneuron([7, 10])
     with pytest.raises(ValueError, match=r"circuit 0 of .* is used already"):
         placement.register_id(11, shape, shape.place(0))
-    with pytest.raises(ValueError, match="but only 0 of SingleCompartmentNeuron"):
+    with pytest.raises(ValueError, match=": 0 of SingleCompartmentNeuron"):
         placement.register_id(12, SingleCompartmentNeuron(256, True), None) or placement.register_id(
             [13, 14], SingleCompartmentNeuron(256, True)
         )

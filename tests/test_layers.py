@@ -12,7 +12,7 @@ PACKAGE = Path(bss2sim.__file__).parent
 
 # From the bottom up. `name.*` stands for a package and everything in it.
 LAYERS = [
-    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept"],
+    ["errors", "accessor_registration", "arrays", "options", "threads", "memory", "kept", "plausibility"],
     ["coordinates", "variables", "kernels.*"],
     ["hardware.coordinates", "hardware.registers"],
     ["hardware.*"],
@@ -64,7 +64,7 @@ LAYERS = [
         "worlds",
     ],
     ["alignment.*"],
-    ["runs", "spike_statistics", "trial_selection", "sweeps.*"],
+    ["runs", "spike_selection", "spike_statistics", "trial_selection", "sweeps.*"],
     ["convert.*", "sbi.*"],
     ["torch.*"],
     ["hxtorch.*"],
@@ -78,6 +78,7 @@ LAYERS = [
         "plot_distributions",
         "plot_residuals",
         "plot_statistics",
+        "selections",
     ],
     ["digits", "digits_report", "versions"],
     ["command_line.*"],

@@ -48,18 +48,16 @@ def test_first_fit__is_the_first_that_fits(size, flag, used, n_neuron):
             taken |= {circuit.enum for circuit in neuron.atomic_neurons}
             wanted.append(neuron)
     if len(wanted) < n_neuron:
-        with pytest.raises(
-            ParameterError, match=f"n_neuron is {n_neuron}, but only {len(wanted)} of .* {len(used)} of"
-        ):
+        with pytest.raises(ParameterError, match=f"no room for {n_neuron} neurons: {len(wanted)} of .* {len(used)} of"):
             place(shape, n_neuron, used=used)
     else:
         assert place(shape, n_neuron, used=used) == wanted[:n_neuron]
 
 
 def test_first_fit__says_how_many_fit():
-    with pytest.raises(ParameterError, match=r"n_neuron is 257, but only 255 of SingleCompartmentNeuron\(2\) fit"):
+    with pytest.raises(ParameterError, match=r"no room for 257 neurons: 255 of SingleCompartmentNeuron\(2\) fit"):
         place(TWO, 257, used=[17])
-    with pytest.raises(ParameterError, match=r"only 0 of .* 512 of them used before"):
+    with pytest.raises(ParameterError, match=r"for 1 neurons: 0 of .* 512 of them used before"):
         place(ONE, 1, used=range(512))
 
 

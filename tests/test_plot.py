@@ -130,12 +130,13 @@ def test_traces__draws_labelled_lines_with_units(run):
     np.testing.assert_allclose(second.get_ydata(), [11, 13, 15, 17, 19])
     np.testing.assert_allclose(threshold.get_ydata(), 12.0)
     assert ax.get_xlabel() == "Time [us]"
-    assert ax.get_ylabel() == "Membrane [LSB]"
+    assert ax.get_ylabel() == "Membrane potential [LSB]"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["neuron 4", "neuron 7", "threshold"]
 
 
 def test_traces__can_be_told_apart_in_grey(run):
     wide = xr.concat([run.assign_coords(neuron=[2 * part, 2 * part + 1]) for part in range(2)], "neuron")
+    assert traces(wide).get_title() == "3 of 4 neurons" and traces(run).get_title() == ""
     lines = traces(wide, neuron=[0, 1, 2, 3]).get_lines()
     grey = [float(np.dot(matplotlib.colors.to_rgb(line.get_color()), [0.299, 0.587, 0.114])) for line in lines]
     assert min(np.diff(sorted(grey))) > 0.1
@@ -163,6 +164,9 @@ def test_traces__refuses(run):
         traces(run.isel(time=0))
     with pytest.raises(b2.InputError, match="batch"):
         traces(run, batch=2)
+    for wrong in (True, "high", [1.0]):
+        with pytest.raises(b2.InputError, match=r"traces: threshold must be one number \[unit of the membrane\]; got"):
+            traces(run, threshold=wrong)
     with pytest.raises(b2.InputError, match="membrane=True"):
         traces(xr.Dataset())
 

@@ -75,7 +75,7 @@ GM = xr.DataArray([400, 500], dims="gm")
     [
         ([b2.IAFNeuron(1), 3], "share_chip takes IAFNeuron, LIFNeuron and LINeuron, one argument for each; got int as popul"),
         ([[b2.IAFNeuron(1)]], "share_chip takes .*; got list as population 0"),
-        ([b2.IAFNeuron(500), b2.LINeuron(13)], r"population 1 \(LINeuron\): n_neuron is 13, but only 12"),
+        ([b2.IAFNeuron(500), b2.LINeuron(13)], r"population 1 \(LINeuron\): there is no room for 13 neurons: 12 of"),
         ([b2.LINeuron(2, placement_constraint=[3, 4]), b2.IAFNeuron(1), b2.IAFNeuron(1, placement_constraint=[4])],
          r"population 0 \(LINeuron\) and population 2 \(IAFNeuron\) both have AtomicNeuronOnDLS\(4\) in their placement_con"),
         ([b2.IAFNeuron(1), b2.LINeuron(1, i_synin_gm=400)],
@@ -147,10 +147,10 @@ def test_from_populations__takes_codes_of_the_population():
          r"population 0 and population 1 both have AtomicNeuronOnDLS\(1\) in their placement_constraint"),
         ([b2.IAFNeuron(1), b2.IAFNeuron(1, i_synin_gm=400)], "population 0 asks for 500, population 1 for 400"),
         ((b2.IAFNeuron(2), [[0], [1]]), r"population 1 is no population, list has none of leak, .*in a list"),
-        ([b2.IAFNeuron(512), b2.IAFNeuron(1)], "population 1: n_neuron is 1, but only 0"),
+        ([b2.IAFNeuron(512), b2.IAFNeuron(1)], "population 1: there is no room for 1 neurons: 0 of"),
         ([(b2.IAFNeuron(1), [0], 3)], r"populations must be pairs \(population, circuits\) or populations: too many values"),
         (3, r"populations must be pairs \(population, circuits\) or populations: 'int' object is not iterable"),
-        ([b2.IAFNeuron(1, threshold=b2.Parameter(1.0, 300.0))], "threshold must be 0 to 255 LSB; got 300 LSB; atomic_neuron 0"),
+        ([b2.IAFNeuron(1, threshold=300.0)], "threshold must be 0 to 255 LSB; got 300 LSB; atomic_neuron 0"),
     ],
 )  # fmt: skip
 def test_from_populations__refuses(populations, message):

@@ -1,5 +1,6 @@
 """What bss2sim.torch refuses, and what it says then."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -71,6 +72,13 @@ def compressed():
         ),
         (lambda: iaf(JUMPS, dt=0.0), b2.ParameterError, r"dt must be finite and above 0 s; got 0.0 s"),
         (lambda: iaf(JUMPS, dt="1 us"), b2.ParameterError, r"dt must be a number; got '1 us'"),
+        (lambda: iaf(JUMPS, dt="1e-6"), b2.ParameterError, r"dt must be a number; got '1e-6'"),
+        (lambda: iaf(JUMPS, dt=True), b2.ParameterError, r"dt must be a number, not True or False; got True"),
+        (lambda: iaf(JUMPS, checkpoint=True), b2.ParameterError, r"checkpoint must be a number, not True or False; got True"),
+        (lambda: iaf(JUMPS, threshold=True), b2.ParameterError, r"threshold must be a number, not True or False; got True"),
+        (lambda: iaf(JUMPS, reset=[1, True, 1]), b2.ParameterError, r"reset must be a number, not True or False; got \[1, True"),
+        (lambda: iaf(JUMPS, reset=torch.ones(3).bool()), b2.ParameterError, r"reset must be a number, not True or False"),
+        (lambda: iaf(JUMPS, reset=np.ones(3, bool)), b2.ParameterError, r"reset must be a number, not True or False; got array"),
         (lambda: iaf(JUMPS, alpha=-1), b2.ParameterError, r"alpha must be finite and above 0; got -1.0"),
         (lambda: iaf(JUMPS, checkpoint=0), b2.ParameterError, r"checkpoint must be at least 1 step, or None; got 0"),
         (lambda: iaf(JUMPS, checkpoint=2.5), b2.ParameterError, r"checkpoint must be a number of steps, or None; got 2.5"),

@@ -76,3 +76,18 @@ def test_text__says_what_it_is():
         "duration=5e-05, sample_time=(2 values), slope_floor=0.01, trainable=('tau_mem',))"
     )
     assert repr(IAFExact(2, 1, duration=1.0)).endswith("duration=1, slope_floor=0.01)")
+
+
+def test_dtype__of_a_module_is_that_of_its_weights():
+    layer = IAFExact(
+        3, n_input=2, duration=50e-6, sample_time=[1e-6, 3e-6], tau_syn=(5e-6, 7e-6), dtype=torch.float64
+    ).float()
+    assert layer.weight.dtype == torch.float32
+    assert layer.sample_time.tolist() == [1e-6, 3e-6] and layer.tau_inh.item() == 7e-6
+
+
+def test_module__warns_of_what_is_hardly_ever_meant():
+    with pytest.warns(UserWarning, match=r"^tau_inh is 7 s, "):
+        IAFExact(3, n_input=2, duration=50e-6, tau_syn=(5e-6, 7.0))
+    with pytest.warns(UserWarning, match=r"^duration is 50 s, .* give duration=50e-6$"):
+        IAFExact(3, n_input=2, duration=50.0)

@@ -101,3 +101,33 @@ def test_reset_parameters__draws_anew():
     without = LI(3)
     without.reset_parameters()
     assert without.weight is None
+
+
+@pytest.mark.parametrize(
+    "change", [lambda layer: layer.float(), lambda layer: layer.to(torch.float32), lambda layer: layer.half()]
+)
+def test_dtype__of_a_module_is_that_of_its_weights(change):
+    layer = IAF(7, n_input=7, tau_mem=10e-6, trainable=("tau_syn",), dtype=torch.float64)
+    layer.tau_syn.grad = torch.tensor(0.1, dtype=torch.float64)
+    assert change(layer) is layer and layer.weight.dtype in (torch.float32, torch.float16)
+    assert layer.tau_mem.dtype == layer.tau_syn.dtype == layer.tau_syn.grad.dtype == torch.float64
+    assert (layer.tau_mem.item(), layer.tau_syn.item(), layer.tau_syn.grad.item()) == (10e-6, 10e-6, 0.1), (
+        "no digit is lost"
+    )
+    assert isinstance(layer.tau_syn, torch.nn.Parameter) and layer.tau_syn.requires_grad
+    assert layer.double().weight.dtype == torch.float64
+    assert layer.to("meta").tau_mem.device.type == "meta", "other changes reach all"
+
+
+def test_module__warns_of_what_is_hardly_ever_meant():
+    with pytest.warns(
+        UserWarning, match=r"^tau_mem is 10 s, .* times are in seconds: for 10 us give tau_mem=10e-6$"
+    ) as found:
+        IAF(2, tau_mem=10.0)
+    assert [warning.filename for warning in found] == [__file__]
+    with pytest.warns(UserWarning, match=r"^dt is 1 s, "):
+        LI(2, dt=1.0)
+    with pytest.warns(
+        UserWarning, match=r"1 of 2 neurons have reset 80 and threshold 1, and fire again without any input"
+    ):
+        LIF(2, threshold=torch.tensor([125.0, 1.0]))

@@ -18,6 +18,7 @@ from ..hardware.coordinates import N_COLUMN
 from ..inputs import read_inputs
 from ..neuron import Population
 from ..options import thread_count
+from ..plausibility import warn_of_long_step
 from ..recording import Recording
 from ..synapse import Synapse
 from .configured import Prepared, prepare
@@ -29,6 +30,7 @@ from .laid_out import CIRCUIT_FACTORS, Experiment, circuit_rows
 from .observe import observe
 from .request import STARTS, check_chip, check_counts, chip_recording
 from .result import label_experiment
+from .shared_circuits import warn_of_shared_circuits
 from .synapses import ChipSynapses
 
 
@@ -67,12 +69,14 @@ def run_on_chip(
     factors = effect_factors(effects)
     start = choose("start", start, STARTS)
     dt = as_seconds("dt", dt)
+    warn_of_long_step(dt)
     runs = as_run(run)
     drive = read_inputs(inputs, synapse, neurons.size, dt, 0.0, ())
     check_counts(inputs, drive)
     n_time, finish = extent(drive, duration, dt, 0.0, 0, "exact")
 
     prepared = prepare(neurons, chip, calibration, factors, runs)
+    warn_of_shared_circuits(inputs, prepared.placement, chip)
     parameters = prepared.parameters
     if start == "carried" and "batch" in parameters.dims:
         raise ParameterError(

@@ -50,8 +50,8 @@ def _first_fit(structure: SingleCompartmentNeuron, n_neuron: int, owner: np.ndar
     if len(placed) < n_neuron:
         before = int(np.count_nonzero(owner == _USED_BEFORE))
         raise ParameterError(
-            f"n_neuron is {n_neuron}, but only {len(placed)} of {structure!r} fit on the chip: it has 512 circuits, {before} of "
-            "them used before; take fewer or smaller neurons, or free circuits"
+            f"there is no room for {n_neuron} neurons: {len(placed)} of {structure!r} fit on the chip, which has 512 circuits, "
+            f"{before} of them used before; take fewer or smaller neurons, or free circuits"
         )
     return placed
 

@@ -4,15 +4,20 @@ Change ``import hxtorch.snn as hxsnn`` to ``import bss2sim.hxtorch as hxsnn``; o
 ``python -m bss2sim.hxtorch script.py``, or call :func:`install` first. The extra ``torch`` brings what it needs.
 """
 
+import sys as _sys
+
 from bss2sim.errors import MissingDependencyError
 
 try:
     import networkx as _networkx  # noqa: F401  # only whether it is there
     import torch as _torch  # noqa: F401  # the same
 except ImportError as reason:
-    raise MissingDependencyError(
-        f"bss2sim.hxtorch needs {reason.name}: python -m pip install 'bss2sim[torch]'"
-    ) from reason
+    _text = f'bss2sim.hxtorch needs {reason.name}: python -m pip install "bss2sim[torch]", in a checkout ".[torch]"'
+    # `python -m bss2sim.hxtorch` comes here before its own file is read, and calls itself "-m" until then
+    if _sys.argv[:1] == ["-m"] and any(word.endswith("bss2sim.hxtorch") for word in _sys.orig_argv):
+        print(_text, file=_sys.stderr)
+        raise SystemExit(2) from None
+    raise MissingDependencyError(_text) from reason
 
 from . import backend as backend
 from . import datasets as datasets

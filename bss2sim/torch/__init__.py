@@ -8,7 +8,9 @@ from bss2sim.errors import MissingDependencyError
 try:
     import torch as _torch  # noqa: F401  # only whether it is there
 except ImportError as reason:  # pragma: no cover  # tests run with PyTorch; one starts a process that hides it
-    raise MissingDependencyError("bss2sim.torch needs PyTorch: python -m pip install 'bss2sim[torch]'") from reason
+    raise MissingDependencyError(
+        'bss2sim.torch needs PyTorch: python -m pip install "bss2sim[torch]", in a checkout ".[torch]"'
+    ) from reason
 
 from .exact import ExactObservables, iaf_exact, li_exact
 from .exact_modules import IAFExact, LIExact

@@ -170,6 +170,7 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
     InputError
         If it is on another device.
     """
+    refuse_bool(name, value)
     if isinstance(value, Tensor):
         check_device(name, value)
         if value.is_complex():
@@ -187,6 +188,16 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
             f"{name} must be one number, or one for each of the {n_neuron} neurons; got the shape {_shape(value)}"
         )
     return value
+
+
+def refuse_bool(name: str, value: Any) -> None:
+    """Refuse True and False, alone or in a tensor, array or list, where a number is meant; PyTorch takes them for 1 and 0."""
+    if isinstance(value, Tensor | np.ndarray):
+        truth = value.dtype in (torch.bool, np.bool_)
+    else:
+        truth = any(isinstance(one, bool | np.bool_) for one in (value if isinstance(value, list | tuple) else [value]))
+    if truth:
+        raise ParameterError(f"{name} must be a number, not True or False; got {value!r}")
 
 
 def check_holdoff(holdoff_time: np.ndarray, refractory_time: np.ndarray) -> None:
@@ -222,6 +233,9 @@ def check_positive(name: str, value: Any, unit: str = "") -> float:
     ParameterError
         If it is not.
     """
+    refuse_bool(name, value)
+    if isinstance(value, str | bytes):
+        raise ParameterError(f"{name} must be a number; got {value!r}")
     try:
         number = float(value)
     except (TypeError, ValueError) as reason:
@@ -241,6 +255,7 @@ def check_checkpoint(value: Any) -> int:
     """
     if value is None:
         return 0
+    refuse_bool("checkpoint", value)
     try:
         number = operator.index(value)
     except TypeError as reason:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bss2sim.errors import InputError, ParameterError, refuse_unknown_keywords, warn
 
-from .arguments import check_device, check_positive, read_parameter, read_weight, refuse_forward_mode
+from .arguments import check_device, check_positive, read_parameter, read_weight, refuse_bool, refuse_forward_mode
 from .exact_operators import exact_events
 from .spikes import Spikes
 
@@ -97,6 +97,7 @@ def read_samples(sample_time: Any) -> Tensor:
         return torch.empty(0, dtype=torch.float64)
     if isinstance(sample_time, Tensor) and sample_time.requires_grad:
         raise ParameterError("sample_time gets no gradient; pass sample_time.detach()")
+    refuse_bool("sample_time", sample_time)
     try:
         times = torch.as_tensor(sample_time, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as reason:
@@ -178,6 +179,7 @@ def check_slope_floor(value: Any) -> float:
     ParameterError
         If it is none.
     """
+    refuse_bool("slope_floor", value)
     try:
         number = float(value)
     except (TypeError, ValueError) as reason:

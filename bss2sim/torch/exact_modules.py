@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bss2sim.errors import refuse_unknown_keywords
+from bss2sim.plausibility import warn_of_long_time
 
 from .arguments import check_positive
 from .exact import ExactObservables, check_samples, check_slope_floor, iaf_exact, li_exact, read_samples, split_tau_syn
@@ -28,6 +29,7 @@ class _Exact(Neurons):
             {**given, "tau_syn": exc, "tau_inh": inh, "n_input": check_count("n_input", given["n_input"])}
         )
         self.duration = check_positive("duration", given["duration"], " s")
+        warn_of_long_time("duration", self.duration)
         self.register_buffer("sample_time", read_samples(given["sample_time"]).detach().clone())
 
     def _settings(self) -> list[str]:

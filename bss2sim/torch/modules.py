@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bss2sim.errors import InputError, refuse_unknown_keywords
+from bss2sim.plausibility import warn_of_long_step
 
 from .arguments import check_checkpoint, check_positive
 from .functional import Observables, Traces, iaf, li, lif
@@ -24,6 +25,7 @@ class _Stepped(Neurons):
         """Take the arguments of the constructor."""
         self._set_neurons(given)
         self.dt = check_positive("dt", given["dt"], " s")
+        warn_of_long_step(self.dt)
         self.alpha = check_positive("alpha", given.get("alpha", 1.0))
         self.checkpoint = given["checkpoint"]
         check_checkpoint(self.checkpoint)

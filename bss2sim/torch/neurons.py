@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from bss2sim.errors import ParameterError, choose
-from bss2sim.parameter_values import check_range
+from bss2sim.parameter_values import SECONDS, check_range
+from bss2sim.plausibility import warn_of_long_time, warn_of_restless
 
 from .arguments import check_holdoff, read_parameter
 
@@ -54,12 +55,16 @@ class Neurons(torch.nn.Module):
             check_range(
                 name, name.replace("inh", "syn"), value.numpy(), ("neuron",)[: value.dim()]
             )  # tau_inh is as tau_syn
+            if name.replace("inh", "syn") in SECONDS:
+                warn_of_long_time(name, value.numpy())
             if name in self.trainable:
                 self.register_parameter(name, torch.nn.Parameter(value))
             else:
                 self.register_buffer(name, value)
         if "holdoff_time" in self._names:
             check_holdoff(*(getattr(self, name).detach().numpy() for name in ("holdoff_time", "refractory_time")))
+        if "threshold" in self._names:
+            warn_of_restless(*(getattr(self, name).detach().numpy() for name in ("reset", "threshold")))
         if self.n_input is None:
             if given["dtype"] is not None:
                 raise ParameterError("dtype is that of the weights; give n_input too, or leave it out")
@@ -70,6 +75,22 @@ class Neurons(torch.nn.Module):
                 raise ParameterError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}")
             self.weight = torch.nn.Parameter(torch.empty(self.n_input, self.size, dtype=dtype))
             self.reset_parameters()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Apply what ``.to()``, ``.float()`` and the like do: weights take another dtype, what is float64 for good does not."""
+        tensors = [tensor for name, tensor in (*self._parameters.items(), *self._buffers.items()) if name != "weight"]
+        kept = {id(tensor) for tensor in tensors}
+        kept |= {
+            id(tensor.grad) for tensor in tensors if tensor is not None and tensor.is_leaf and tensor.grad is not None
+        }
+
+        def changed(tensor: Tensor) -> Tensor:
+            found = fn(tensor)
+            if id(tensor) not in kept or found.dtype == tensor.dtype:
+                return found
+            return tensor.detach().to(found.device)  # not found.to(): it has lost digits
+
+        return super()._apply(changed, recurse)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew, uniform between -b and b = (threshold - reset) / sqrt(n_input); 1 / sqrt(n_input) for LI."""
