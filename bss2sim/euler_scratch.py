@@ -45,7 +45,8 @@ def borrow(
 ) -> Iterator[list[Scratch]]:
     """Lend n sets: floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins (``kernels.euler``).
 
-    `emits`: spikes are put out one by one. `sizes` are those of the lists of input spikes if the weights are packed. No two runs ever hold the same set.
+    `emits`: spikes are put out one by one. `sizes` are those of the lists of input spikes if the weights are packed. No two runs
+    ever hold the same set.
     """
     key = (dtype.char, tile, n_input, emits, sizes)
     if key not in _idle and len(_idle) >= _MOST_SHAPES:

@@ -70,7 +70,8 @@ def run_euler(
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
-    tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive` (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
+    tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive` (step, sign, BLOCK), or
+    with packed weights (sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
@@ -86,7 +87,7 @@ def run_euler(
         p = parameter_row[trial]
         q = state_row[trial]
         # Lanes beyond the last neuron have threshold = reset = k_mem = 0: whatever an earlier task left in `drive` and
-        # `integers`, v is 0 or NaN there and never fires. Masks of spikes are read 64 neurons at a time.
+        # `integers`, v is 0 or NaN there and never fires. Spikes are read 64 neurons at a time.
         clear_row(floats, 0, floats.size)
         clear_row(marks, 0, marks.size)
         copy_row(floats, _V, old_membrane, q * n_neuron + low, n)
@@ -259,7 +260,7 @@ def run_euler(
                                 spike_neuron[n_found] = m
                             n_found += 1
         n_spike[task] = n_found - start
-        # NaN and infinity never leave a current: no pass over the inputs is needed. A finite number less itself is 0, others are NaN.
+        # NaN and infinity never leave a current: no pass over the inputs is needed. They alone are not 0 less themselves.
         v = load_lanes(floats, _V)
         rest = v - v
         for g in range(0, n, width):
