@@ -69,9 +69,9 @@ def run_euler(
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
-    spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
-    tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive` (step, sign, BLOCK), or
-    with packed weights (sign, step, neuron of the group).
+    spikes as (step, neuron) if `emits`, then `spikes` is empty. Scratch, see ``euler_scratch``: `traces` (membrane and two
+    currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive`
+    (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
