@@ -20,10 +20,10 @@ Scratch = tuple[np.ndarray, ...]
 _MOST_IDLE = 64 * 2**20  # bytes of the sets of one shape that wait for a run
 _MOST_SHAPES = 4
 
-_idle: dict[tuple[str, int, int, ListSizes | None], list[Scratch]] = {}
+_idle: dict[tuple[str, int, int, bool, ListSizes | None], list[Scratch]] = {}
 
 
-def _make(dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> Scratch:
+def _make(dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSizes | None) -> Scratch:
     """Make a set, in the order of the kernel's arguments; without packed weights the index alone is read."""
     lists = (np.empty(max(n_input, 1), np.int32), np.empty(0, dtype), *(np.empty(0, np.int64) for _ in range(4)))
     if sizes is not None:
@@ -32,19 +32,23 @@ def _make(dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> 
         memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
         memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
         memory.empty((N_TRACE * min(tile, TILE) * BLOCK,), dtype),
-        memory.empty((tile * BLOCK,), np.uint8),
+        memory.empty((0 if emits else tile * BLOCK,), np.uint8),
+        memory.empty((tile * BLOCK // 64 if emits else 0,), np.uint64),
         memory.zeros((tile * DRIVE_ROW,), dtype),
         *lists,
     )
 
 
 @contextmanager
-def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> Iterator[list[Scratch]]:
-    """Lend n sets: floats, integers, traces, fired, drive, index, grade, count, order, lists, bins (``kernels.euler``).
+def borrow(
+    n: int, dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSizes | None
+) -> Iterator[list[Scratch]]:
+    """Lend n sets: floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins (``kernels.euler``).
 
-    `sizes` are those of the lists of input spikes if the weights are packed. No two runs ever hold the same set.
+    `emits`: spikes are put out one by one. `sizes` are those of the lists of input spikes if the weights are packed. No two runs
+    ever hold the same set.
     """
-    key = (dtype.char, tile, n_input, sizes)
+    key = (dtype.char, tile, n_input, emits, sizes)
     if key not in _idle and len(_idle) >= _MOST_SHAPES:
         _idle.pop(next(iter(_idle)), None)  # the oldest shape
     idle = _idle.setdefault(key, [])
@@ -53,7 +57,7 @@ def borrow(n: int, dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | 
         try:
             sets.append(idle.pop())  # one step, so no other thread gets the same set
         except IndexError:
-            sets.append(_make(dtype, tile, n_input, sizes))
+            sets.append(_make(dtype, tile, n_input, emits, sizes))
     try:
         yield sets
     finally:

@@ -283,6 +283,20 @@ def test_simulate__message_for_spikes_without_synapse_names_it():
         b2.simulate(b2.IAFNeuron(3), xr.DataArray(np.zeros((4, 3)), dims=("time", "input")))
 
 
+@pytest.mark.parametrize("tau_syn", [10e-6, (10e-6, 5e-6)])
+@pytest.mark.parametrize("neuron", [0, 37])
+def test_simulate__names_the_neuron_whose_current_grows_too_large(neuron, tau_syn):
+    weight = np.zeros((2, 40), np.float32)
+    weight[:, neuron] = -3e38
+    weight[:, 38] = 3e38  # named only if no neuron before it is too large
+    spikes = np.zeros((5, 3, 2), bool)
+    spikes[1, 1] = True
+    spikes[0, 2] = True
+    neurons = b2.IAFNeuron(40, tau_syn=tau_syn)
+    with pytest.raises(b2.InputError, match=f"batch 1, neuron {neuron} is no longer finite in float32: .* too large"):
+        b2.simulate(neurons, spikes, synapse=b2.Synapse(weight), integrator="euler")
+
+
 @pytest.mark.parametrize("value", [NAN, INF])
 @pytest.mark.parametrize("integrator", ["exact", "euler"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

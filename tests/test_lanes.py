@@ -10,7 +10,7 @@ from numba import config
 
 import bss2sim as b2
 from bss2sim.kernels.jit import kernel
-from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
+from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes, store_marks
 from bss2sim.kernels.vector import clear_row, copy_row, count_bits, trailing_zeros, without_lowest
 from bss2sim.memory import LINE
 
@@ -83,6 +83,22 @@ def test_select_takes_lane_by_lane(dtype, numbers):
     with np.errstate(invalid="ignore"):
         _choose(a, b, c, out)
     np.testing.assert_array_equal(out, np.where((a > b) & (c > a) | (b >= c), a, np.asarray(3, dtype)))
+
+
+@kernel
+def _mark(a, b, marks):
+    for k in range(0, a.size, LINE // a.itemsize):
+        store_marks(marks, k, load_lanes(a, k) > load_lanes(b, k))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_marks_are_a_bit_a_lane(dtype, numbers):
+    a, b = numbers(dtype), numbers(dtype)
+    marks = np.full(a.size // 64 + 1, 2**64 - 1, np.uint64)
+    with np.errstate(invalid="ignore"):
+        _mark(a, b, marks)
+    want = [sum(2**k for k in range(64) if a[first + k] > b[first + k]) for first in range(0, a.size, 64)]
+    assert marks.tolist() == [*want, 2**64 - 1]
 
 
 @kernel

@@ -15,7 +15,7 @@ import numpy as np
 from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED
 from .gather import gather_dense, gather_events
 from .jit import kernel, rule
-from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
+from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes, store_marks, stream_lanes
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -26,7 +26,7 @@ from .membrane import (
 )
 from .packed import gather_packed, list_dense, list_events
 from .scalars import larger, smaller
-from .vector import LINE, clear_row, copy_row, nonzero_mask, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
@@ -57,7 +57,7 @@ def run_euler(
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, traces, fired, drive, index, grade, count, order, lists, bins,
+    floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
@@ -69,8 +69,9 @@ def run_euler(
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
-    spikes as (step, neuron) if `emits`. Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the
-    tile, BLOCK), `drive` (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
+    spikes as (step, neuron) if `emits`, then `spikes` is empty. Scratch, see ``euler_scratch``: `traces` (membrane and two
+    currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive`
+    (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
     """
     width = LINE // floats.itemsize
     n_block = (n_neuron + block - 1) // block
@@ -86,9 +87,9 @@ def run_euler(
         p = parameter_row[trial]
         q = state_row[trial]
         # Lanes beyond the last neuron have threshold = reset = k_mem = 0: whatever an earlier task left in `drive` and
-        # `integers`, v is 0 or NaN there and never fires. Masks of spikes are read 64 neurons at a time.
+        # `integers`, v is 0 or NaN there and never fires. Spikes are read 64 neurons at a time.
         clear_row(floats, 0, floats.size)
-        clear_row(fired, 0, fired.size)
+        clear_row(marks, 0, marks.size)
         copy_row(floats, _V, old_membrane, q * n_neuron + low, n)
         copy_row(floats, _I, old_current, q * n_neuron + low, n)
         copy_row(floats, _K_MEM, k_mem, p * n_neuron + low, n)
@@ -102,10 +103,10 @@ def run_euler(
             copy_row(floats, _THRESHOLD, threshold, p * n_neuron + low, n)
             copy_row(floats, _RESET, reset, p * n_neuron + low, n)
             for j in range(n):
-                integers[_BUSY + j] = old_busy[q, low + j] - 1
-                integers[_N_REF + j] = n_refractory[p, low + j]
+                put_element(integers, _BUSY + j, element(old_busy, q * n_neuron + low + j) - 1)
+                put_element(integers, _N_REF + j, element(n_refractory, p * n_neuron + low + j))
                 if n_holdoff is not None:
-                    integers[_N_HOLD + j] = n_holdoff[p, low + j]
+                    put_element(integers, _N_HOLD + j, element(n_holdoff, p * n_neuron + low + j))
         event = 0
         last_event = 0
         if event_step is not None:
@@ -207,7 +208,10 @@ def run_euler(
                         else:
                             v, busy, fires = euler_fire(v, threshold_g, reset_g, step, busy, n_ref_g)
                         step = step + next_step
-                        store_lanes(fired, t * BLOCK + g, fires)
+                        if emits:
+                            store_marks(marks, t * BLOCK + g, fires)
+                        else:
+                            store_lanes(fired, t * BLOCK + g, fires)
                     out = (trial * n_time + t_first + t) * n_recorded + low + g
                     if membrane.size:
                         _put(membrane, out, v, traces, t * BLOCK + g, direct, how)
@@ -237,28 +241,46 @@ def run_euler(
                                 current, 2 * out + n_recorded, traces, (2 * tile + t) * BLOCK, selected, low, n, how)  # fmt: skip
                         else:
                             record_row(current, out, traces, (tile + t) * BLOCK, selected, low, n, how)
-                if threshold is not None:
+                if spikes.size:
                     if spike_mask is not None:
                         for j in range(n):
                             fired[t * BLOCK + j] = fired[t * BLOCK + j] & spike_mask[p, low + j]
-                    if spikes.size:
-                        record_row(spikes, out, fired, t * BLOCK, selected, low, n, how)
-                    if emits:
-                        for k in range(0, n, 64):
-                            mask = nonzero_mask(fired, t * BLOCK + k)
-                            while mask != 0:
-                                if n_found < spike_step.size:
-                                    spike_step[n_found] = t_first + t
-                                    spike_neuron[n_found] = low + k + trailing_zeros(mask)
-                                mask = without_lowest(mask)
-                                n_found += 1
+                    record_row(spikes, out, fired, t * BLOCK, selected, low, n, how)
+                if emits:
+                    for k in range(0, n, 64):
+                        mask = element(marks, (t * BLOCK + k) // 64)
+                        while mask != 0:
+                            m = low + k + trailing_zeros(mask)
+                            mask = without_lowest(mask)
+                            if spike_mask is not None:
+                                if not spike_mask[p, m]:
+                                    continue
+                            if n_found < spike_step.size:
+                                spike_step[n_found] = t_first + t
+                                spike_neuron[n_found] = m
+                            n_found += 1
         n_spike[task] = n_found - start
-        for j in range(n):
-            finite = math.isfinite(floats[_V + j]) and math.isfinite(floats[_I + j])
+        # NaN and infinity never leave a current: no pass over the inputs is needed. They alone are not 0 less themselves.
+        v = load_lanes(floats, _V)
+        rest = v - v
+        for g in range(0, n, width):
+            v = load_lanes(floats, _V + g)
+            i = load_lanes(floats, _I + g)
+            rest = rest + ((v - v) + (i - i))
             if k_inh is not None:
-                finite = finite and math.isfinite(floats[_J + j])
-            if not finite and status[0] == 0:  # NaN and infinity never leave a current: no pass over the inputs needed
-                status[0], status[1], status[2] = NOT_FINITE, trial, low + j
+                i_inh = load_lanes(floats, _J + g)
+                rest = rest + (i_inh - i_inh)
+        store_lanes(floats, _K_MEM, rest)
+        is_finite = True
+        for j in range(width):
+            is_finite = is_finite and floats[_K_MEM + j] == 0
+        if not is_finite and status[0] == 0:
+            for j in range(n - 1, -1, -1):
+                finite = math.isfinite(floats[_V + j]) and math.isfinite(floats[_I + j])
+                if k_inh is not None:
+                    finite = finite and math.isfinite(floats[_J + j])
+                if not finite:
+                    status[0], status[1], status[2] = NOT_FINITE, trial, low + j
         if keeps:
             copy_row(new_membrane, trial * n_neuron + low, floats, _V, n)
             copy_row(new_current, trial * n_neuron + low, floats, _I, n)

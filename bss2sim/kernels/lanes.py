@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba import config, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.arrayobj import make_array
 
 from .vector import LINE, address_of, as_nontemporal
 
@@ -124,6 +125,21 @@ def store_lanes(typingctx, array, offset, value):
 
 
 @intrinsic
+def store_marks(typingctx, array, offset, condition):
+    """Write a condition to an array of uint64, a bit a lane, from a bit on that starts a byte; lane 0 is the lowest bit."""
+    if array.dtype != types.uint64 or not isinstance(condition.dtype, types.Boolean):
+        return None
+
+    def codegen(context, builder, signature, args):
+        byte, bits = ir.IntType(8).as_pointer(), ir.IntType(condition.count)
+        start = builder.bitcast(make_array(signature.args[0])(context, builder, args[0]).data, byte)
+        start = builder.gep(start, [builder.lshr(args[1], ir.Constant(ir.IntType(64), 3))])
+        builder.store(builder.bitcast(args[2], bits), builder.bitcast(start, bits.as_pointer()), align=1)
+
+    return types.void(array, types.int64, condition), codegen
+
+
+@intrinsic
 def stream_lanes(typingctx, array, offset, value):
     """Write lanes past the caches to a contiguous array, from an element that starts a line of memory."""
     signature = types.void(array, types.int64, value)
@@ -187,6 +203,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def store_lanes(array, offset, value):  # replaces the intrinsic
         """Write lanes to an array."""
         array[offset : offset + value.size] = value
+
+    def store_marks(array, offset, condition):  # replaces the intrinsic
+        """Write a condition as bits."""
+        array.view(np.uint8)[offset // 8 : (offset + condition.size) // 8] = np.packbits(condition, bitorder="little")
 
     stream_lanes = store_lanes  # replaces the intrinsic
 

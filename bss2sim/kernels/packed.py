@@ -72,7 +72,7 @@ def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, cou
             mask = nonzero_mask(spikes, offset + first)
             n_spike = count_bits(mask)
             for _ in range(0, n_spike, AT_ONCE):
-                # As many as most masks hold, without a branch that depends on them; what is not a spike adds nothing, and
+                # Several without a branch that depends on them; what is not a spike adds nothing, and
                 # where it does not belong to this step it is written over later.
                 for _ in range(AT_ONCE):
                     put_element(index, to, select(mask != 0, (first + trailing_zeros(mask)) * width, filler))

@@ -5,6 +5,7 @@ describes under "Customizing the compiler", are:
 
 * Passes over features that kernels do not use: closures, ``with``, array expressions, ``literal_unroll``, ``raise``.
   A pass that another version of Numba does not have is not missed; one that it adds is run.
+* The end of the life of every variable: nothing is counted, so nothing has to be done there. Nor are lifetimes analysed.
 * The search for the signature of an operator, which Numba repeats when it infers types and when it writes code for every
   occurrence of ``a + b`` (through a hundred candidates) and for every literal number in place of an operand.
 * Most of the work of LLVM, see :mod:`bss2sim.kernels.library`.
@@ -21,7 +22,11 @@ from typing import Any
 
 from numba.core import types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.typed_passes import NativeLowering
+from numba.core.compiler_machinery import register_pass
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
+from numba.core.typed_passes import NativeLowering, PreLowerStripPhis
+from numba.core.untyped_passes import ReconstructSSA
 from numba.extending import models, register_model
 from numba.np import linalg
 
@@ -35,6 +40,7 @@ LEFT_OUT = frozenset(
         "generic_rewrites",
         "inline_closure_likes",
         "inline_overloads",
+        "ir_legalization",  # the ends of variables
         "literal_unroll",
         "LiteralPropagation",
         "make_function_op_code_to_jit_function",
@@ -110,10 +116,41 @@ def load_without_blas() -> None:
             linalg.ensure_blas = ensure_blas
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Reconstruct(ReconstructSSA):
+    """Static single assignment, without the analysis of generators and lifetimes after it."""
+
+    _name = "kernel_reconstruct_ssa"
+
+    def run_pass(self, state: Any) -> bool:
+        """Rewrite one function."""
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        self._patch_locals(state)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _StripPhis(PreLowerStripPhis):
+    """The end of static single assignment, without the analysis of generators and lifetimes after it."""
+
+    _name = "kernel_strip_phis"
+
+    def run_pass(self, state: Any) -> bool:
+        """Rewrite one function."""
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
 class KernelCompiler(CompilerBase):
     """The compiler of kernels."""
 
-    _replaced: dict[Any, Any] = {NativeLowering: KernelLowering}
+    _replaced: dict[Any, Any] = {
+        NativeLowering: KernelLowering,
+        PreLowerStripPhis: _StripPhis,
+        ReconstructSSA: _Reconstruct,
+    }
 
     def __init__(self, typingctx: Any, targetctx: Any, *others: Any) -> None:
         super().__init__(typingctx, targetctx, *others)
