@@ -35,9 +35,9 @@ def _checked(name: str, value: Any, size: int, what: str) -> Values:
 def _warn(given: dict[str, Values], values: dict[str, Values], which: str) -> None:
     """Warn of given arguments, among all values of a world, that are allowed and hardly ever meant."""
     for name in SECONDS:
-        for value in given.get(name, ()):
-            if not is_chunked(value):
-                warn_of_long_time(f"{name}{which}", value.values)
+        known = [np.ravel(value.values) for value in given.get(name, ()) if not is_chunked(value)]
+        if known:
+            warn_of_long_time(f"{name}{which}", np.concatenate(known))
     if "threshold" not in values or not {"reset", "threshold"} & set(given):
         return
     reset, threshold = values["reset"][0], values["threshold"][0]
@@ -45,7 +45,8 @@ def _warn(given: dict[str, Values], values: dict[str, Values], which: str) -> No
         return
     # without labels, which are compared when a run is made
     one, other = xr.broadcast(xr.DataArray(reset.variable), xr.DataArray(threshold.variable))
-    warn_of_restless(one.values, other.values, which)
+    counted = "neurons" if set(one.dims) <= {"neuron"} else "entries of a sweep"
+    warn_of_restless(one.values, other.values, which, counted)
 
 
 class Population:

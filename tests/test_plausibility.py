@@ -37,6 +37,9 @@ def test_times__of_pairs_and_of_the_chip_are_warned_of():
         b2.IAFNeuron(1, refractory_time=2.0, holdoff_time=1.0)
     with pytest.warns(UserWarning, match=r"^tau_syn is 8 s, "):
         b2.LINeuron(1, tau_syn=(5e-6, 8.0))
+    with pytest.warns(UserWarning, match=r"^tau_syn is 5 s, ") as found:
+        b2.LINeuron(1, tau_syn=(5.0, 8.0))
+    assert len(found) == 1, "of a pair too"
     with pytest.warns(UserWarning, match=r"^tau_mem\.hardware is 10 s, .* give tau_mem\.hardware=10e-6$"):
         b2.IAFNeuron(1, tau_mem=b2.Parameter(model=1e-5, hardware=10.0))
 
@@ -61,7 +64,7 @@ def test_reset__that_is_not_below_the_threshold_is_warned_of(kind):
         kind(3, reset=125.0, threshold=80.0)
     assert [str(warning.message) for warning in found] == [
         "reset must be below threshold for a neuron to rest: the neurons have reset 125 and threshold 80, and fire again "
-        "without any input as soon as the refractory period ends"
+        "without any input as soon as the refractory period ends; each has a default, so give both, in one unit"
     ]
     assert found[0].filename == __file__
     with pytest.warns(
@@ -73,7 +76,7 @@ def test_reset__that_is_not_below_the_threshold_is_warned_of(kind):
 def test_reset__of_sweeps_and_of_the_chip():
     threshold = xr.DataArray([100.0, 125.0], dims="threshold")
     reset = xr.DataArray([[80.0, 110.0, 80.0]], dims=("goal", "neuron"))
-    with pytest.warns(UserWarning, match=r"1 of 6 neurons have reset 110 and threshold 100"):
+    with pytest.warns(UserWarning, match=r"1 of 6 entries of a sweep have reset 110 and threshold 100"):
         b2.IAFNeuron(3, threshold=threshold, reset=reset)
     with pytest.warns(
         UserWarning, match=r"^reset\.hardware must be below threshold\.hardware .* reset 125 and threshold 90"
@@ -109,3 +112,47 @@ def test_warn_of_restless__of_no_neurons():
         warnings.simplefilter("error")
         warn_of_restless([], [])
         warn_of_restless([80.0, 1.0], [125.0, 2.0])
+
+
+TAU = xr.DataArray([1e-5, 1e-4, 1e-3], dims="tau")
+
+
+def test_lazy_runs__warn_once_and_of_what_was_given():
+    dask = pytest.importorskip("dask")
+    count, jumps = b2.Recording("count"), np.ones((5, 1, 2))
+    with pytest.warns(UserWarning, match=r"^dt is 1 s, ") as found:
+        b2.simulate(b2.IAFNeuron(2, tau_mem=TAU.chunk(tau=1)), jumps, dt=1.0, record=count).compute()
+    assert [warning.filename for warning in found] == [__file__], "not in each block"
+    spikes, synapse = b2.sparse_spikes([1e-6], [0], n_neuron=1), b2.Synapse(np.ones((1, 2)))
+    with pytest.warns(UserWarning, match=r"^duration is 2 s, ") as found:
+        b2.simulate(b2.IAFNeuron(2, tau_mem=TAU.chunk()), spikes, synapse=synapse, duration=2.0, record=count)
+    assert [warning.filename for warning in found] == [__file__]
+    with pytest.warns(UserWarning, match="reset must be below"):
+        restless = b2.IAFNeuron(2, reset=130.0, tau_mem=TAU)
+    high = b2.IAFNeuron(2, reset=200.0, threshold=xr.DataArray([300.0, 400.0], dims="level").chunk())
+    bad = b2.IAFNeuron(2, threshold=xr.DataArray([70.0, 100.0], dims="level").chunk(level=1))
+    with warnings.catch_warnings(), dask.config.set(scheduler="synchronous"):
+        warnings.simplefilter("error")
+        b2.simulate(restless, xr.DataArray(jumps, dims=("time", "batch", "neuron")).chunk(), record=count).compute()
+        b2.simulate(high, jumps, record=count).compute()  # no default stands for a chunked threshold
+        lazy = b2.simulate(bad, jumps, record=count)
+    with pytest.warns(UserWarning, match="the neurons have reset 80 and threshold 70") as found:
+        lazy.compute(scheduler="synchronous")
+    assert len(found) == 1, "in the one block that has it"
+
+
+def test_sweep__warns_once(tmp_path):
+    pytest.importorskip("zarr")
+    with pytest.warns(UserWarning, match="reset must be below"):
+        restless = b2.IAFNeuron(2, reset=130.0, tau_mem=TAU)
+    with pytest.warns(UserWarning, match=r"^dt is 1 s, ") as found:
+        b2.sweep(
+            restless,
+            np.ones((5, 1, 2)),
+            dt=1.0,
+            record=b2.Recording("count"),
+            store=tmp_path / "run.zarr",
+            chunks={"tau": 1},
+            progress=False,
+        )
+    assert [warning.filename for warning in found] == [__file__]

@@ -11,6 +11,7 @@ import xarray as xr
 
 from ..errors import Bss2SimError
 from ..options import set_options
+from ..plausibility import told
 from .call import Call, Path
 from .layout import Layout
 
@@ -38,6 +39,8 @@ class Runner:
         On a chip: numbers of the batch entries.
     cache : bool
         Whether compiled kernels are kept on disk.
+    new_neurons : bool
+        Whether parameters of the neurons were chunked: nobody has seen their values before.
     """
 
     fixed: dict[str, Any]
@@ -45,6 +48,7 @@ class Runner:
     variables: dict[str, tuple[Hashable, ...]]
     batch: np.ndarray | None
     cache: bool
+    new_neurons: bool
 
     def run(self, where: Mapping[Hashable, slice], name: str, pieces: Sequence[Any]) -> xr.Dataset:
         """Run the trials of a block.
@@ -69,7 +73,10 @@ class Runner:
                 part = part.assign_coords(batch=self.batch[where["batch"]])
             parts[path] = part
         try:
-            result = simulate(**Call(self.fixed).with_parts(parts))
+            with told(not self.new_neurons):
+                arguments = Call(self.fixed).with_parts(parts)
+            with told():  # where the blocks were made
+                result = simulate(**arguments)
         except Bss2SimError as error:
             error.add_note(f"This was in the block with {name}, whose entries are counted from its start.")
             raise
@@ -92,4 +99,5 @@ def make_runner(layout: Layout, cache: bool) -> Runner:
         fixed["threads"] = 1
     dims = {path: tuple(part.dims) for path, part in layout.call.parts.items()}
     variables = {name: of_variable for name, (of_variable, _, _) in layout.variables.items()}
-    return Runner(fixed, dims, variables, layout.batch, cache)
+    new_neurons = any(path[0] == "neurons" for path in layout.call.chunks)
+    return Runner(fixed, dims, variables, layout.batch, cache, new_neurons)

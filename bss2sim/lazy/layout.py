@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..arrays import is_chunked
+from ..arrays import as_seconds, is_chunked
 from ..broadcasting import Trials, labels_of
 from ..device import check_device, chip_device
 from ..errors import ParameterError, without_warnings
 from ..hardware.chip import EmulatedChip
 from ..neuron import Population
 from ..options import check_threads
+from ..plausibility import told, warn_of_long_step, warn_of_long_time
 from ..variables import create_dataset
 from .call import Call, Path, is_read, take_trials, trial_dims
 
@@ -110,13 +111,18 @@ def lay_out(call: Call) -> Layout:
     trials = _all_trials(call)
     check_threads(fixed.get("threads"))
     shrunk = Call({**fixed, "device": "cpu"}, _one_trial(call))  # without trials the run needs no GPU
-    arguments = shrunk.with_parts(shrunk.parts)
+    with told():  # defaults stand for chunked values
+        arguments = shrunk.with_parts(shrunk.parts)
     if isinstance(arguments["inputs"], xr.DataArray | xr.Dataset):
         arguments["inputs"] = _without_trials(
             arguments["inputs"], "neuron" if arguments.get("synapse") is None else "input"
         )
     with without_warnings():  # every block warns of its own
         result = simulate(**{**arguments, "threads": 1})
+    if "dt" in fixed:
+        warn_of_long_step(as_seconds("dt", fixed["dt"]))
+    if fixed.get("duration") is not None:
+        warn_of_long_time("duration", as_seconds("duration", fixed["duration"]))
     attrs = {**result.attrs, **where}
     if chip is not None:
         attrs |= chip.provenance
