@@ -9,10 +9,16 @@ import numpy as np
 import xarray as xr
 
 from bss2sim import plot
-from bss2sim.errors import InputError
 from bss2sim.plot_statistics import draw_first_spikes, draw_intervals, draw_rates
 from bss2sim.spike_statistics import check_sparse, first_spikes, intervals, neurons_of, rates
-from bss2sim.trial_selection import describe_some, first_unless_chosen, neuron_labels, positions, with_neuron_dim
+from bss2sim.trial_selection import (
+    describe_some,
+    first_unless_chosen,
+    neuron_labels,
+    positions,
+    refuse_nothing,
+    with_neuron_dim,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -259,6 +265,7 @@ class PicturesOfRuns:
         self, function: str, array: xr.DataArray, dims: Iterable[Hashable], trial: dict[str, Any]
     ) -> tuple[dict[Hashable, int], str]:
         """Return the position of one trial, and words that name it."""
+        refuse_nothing(function, array)
         known = ("ax", "neuron", "threshold") if function == "traces" else ("ax", "neuron")
         dims = list(dims)
         return first_unless_chosen(array, dims, positions(function, array, dims, trial, known))
@@ -275,8 +282,7 @@ class PicturesOfRuns:
         if neuron is not None:
             label = neuron_labels(function, neuron, there)
             array = array.assign_coords(neuron=there).sel(neuron=label)
-        if not array.size:
-            raise InputError(f"{function}: there is nothing to draw: {dict(array.sizes)}")
+        refuse_nothing(function, array)
         return array.isel(place), title
 
 

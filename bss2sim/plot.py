@@ -17,7 +17,7 @@ from bss2sim.errors import InputError, refuse_unknown_keywords
 from bss2sim.plot_axes import axes_or_new, legend_above, time_range, whole_numbers
 from bss2sim.plot_distributions import distributions
 from bss2sim.spike_statistics import check_trials, count_spikes, neurons_of
-from bss2sim.trial_selection import listed_neurons, with_neuron_dim
+from bss2sim.trial_selection import listed_neurons, refuse_nothing, with_neuron_dim
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +66,7 @@ def raster(run: xr.Dataset, ax: Axes | None = None, batch: int = 0) -> Axes:
     sparse = ("spike_time", "spike_neuron", "spike_batch", "row_size")
     _need(run, sparse, "raster", 'sparse spikes; record them with Recording(spikes="sparse")')
     check_trials("raster", run)
+    refuse_nothing("raster", run.row_size)
     trial = _trial(run.row_size, batch, "raster")
     mine = run.spike_batch.values == trial
     time, neuron = run.spike_time.values[mine] * 1e6, run.spike_neuron.values[mine]
@@ -136,6 +137,7 @@ def traces(
     axis = "sample_time" if "sample_time" in membrane.dims else "time"
     if axis not in membrane.dims or "neuron" not in membrane.dims:
         raise InputError(f"traces: the membrane must have dims time and neuron; got {membrane.dims}")
+    refuse_nothing("traces", membrane)
     trial_dims = [dim for dim in membrane.dims if dim not in (axis, "neuron")]
     trial = _trial(membrane.isel({axis: 0, "neuron": 0}, drop=True), batch, "traces")
     where = np.unravel_index(trial, [membrane.sizes[dim] for dim in trial_dims]) if trial_dims else ()

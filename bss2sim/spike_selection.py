@@ -84,7 +84,8 @@ def _check_dims(
     function: str, run: xr.Dataset, indexers: Mapping[Hashable, Any], more: tuple[Hashable, ...] = ()
 ) -> None:
     """Refuse names along which nothing can be selected."""
-    known = [*dict.fromkeys([*run.dims, *(run.xindexes if function == "sel" else ()), *more])]
+    options = ("method", "tolerance", "drop") if function == "sel" else ("drop",)
+    known = [*dict.fromkeys([*run.dims, *(run.xindexes if function == "sel" else ()), *more, *options])]
     for name in indexers:
         if name in run.dims or (function == "sel" and name in run.xindexes):
             continue
@@ -108,6 +109,8 @@ def _apply(function: str, run: xr.Dataset, indexers: Mapping[Hashable, Any], app
         return apply(run, indexers)
     except (KeyError, IndexError, ValueError, TypeError) as reason:
         text = str(reason.args[0]).rstrip(".") if reason.args else type(reason).__name__
+        if text in indexers:  # all that xarray says of a text where positions are meant
+            text = f"{text} has no labels, and {indexers[text]!r} is no position"
         there = [
             f"{dim}: {first_few(run[dim].values) if function == 'sel' and dim in run.coords else f'0 .. {run.sizes[dim] - 1}'}"
             for dim in indexers
@@ -154,6 +157,11 @@ def _kept_neurons(function: str, run: xr.Dataset, label: xr.DataArray) -> np.nda
         raise InputError(
             f"{function}: the spikes of neuron {lost[0]} are not there any more, an earlier selection left them out; select from "
             "the whole run"
+        )
+    if lost.size and "n_neuron" in run.attrs:
+        raise InputError(
+            f"{function}: {lost[0]} along dim neuron is no index in the population of {population_size(run)} neurons, by which "
+            "spikes are named; keep other names in a coordinate of their own along neuron"
         )
     return kept
 

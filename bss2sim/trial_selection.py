@@ -111,6 +111,12 @@ def describe_some(array: xr.DataArray, dims: Iterable[Hashable], place: Mapping[
     return ", ".join(word for word in words if word)
 
 
+def refuse_nothing(function: str, array: xr.DataArray) -> None:
+    """Refuse an array without entries, of which there is nothing to draw."""
+    if array.size == 0:
+        raise InputError(f"{function}: there is nothing to draw: {dict(array.sizes)}")
+
+
 def with_neuron_dim(array: xr.DataArray) -> xr.DataArray:
     """Return an array of one neuron, of which a selection left the label alone, with its dim."""
     single = "neuron" not in array.dims and "neuron" in array.coords

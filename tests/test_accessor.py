@@ -11,6 +11,7 @@ import xarray as xr
 
 import bss2sim as b2
 import bss2sim.accessor  # for Datasets made by hand
+from bss2sim import plot
 from bss2sim.plot_residuals import draw_residuals
 
 matplotlib.use("Agg")
@@ -312,6 +313,22 @@ def test_neurons__that_are_no_list_of_labels_are_refused(run, method):
 def test_methods__refuse_other_datasets(method, message):
     with pytest.raises(b2.InputError, match=message):
         getattr(xr.Dataset({"x": 0}).bss2, method)()
+
+
+@pytest.mark.parametrize("method", ["raster", "traces", "rates", "first_spikes"])
+def test_runs__of_no_trials_are_refused(run, method):
+    none = run.bss2.isel(batch=[])
+    with pytest.raises(b2.InputError, match=rf"^{method}: there is nothing to draw: .*'batch': 0"):
+        getattr(none.bss2, method)()
+    if hasattr(plot, method):
+        with pytest.raises(b2.InputError, match=rf"^{method}: there is nothing to draw: .*'batch': 0"):
+            getattr(plot, method)(none)
+
+
+def test_traces__of_no_neurons_are_refused(run):
+    for draw in (plot.traces, lambda none: none.bss2.traces()):
+        with pytest.raises(b2.InputError, match=r"^traces: there is nothing to draw: .*'neuron': 0"):
+            draw(run.bss2.isel(neuron=[]))
 
 
 @pytest.mark.parametrize("method", ["rates", "first_spikes"])

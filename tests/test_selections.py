@@ -182,6 +182,15 @@ def test_sel__of_recorded_neurons_takes_spikes_by_their_labels(run):
         unlabelled.isel(neuron=[1, 3]).bss2.isel(neuron=0)
 
 
+def test_sel__of_other_names_of_neurons_loses_no_spikes(run):
+    named = run.assign_coords(neuron=np.arange(NEURON) + 100)
+    np.testing.assert_array_equal(named.bss2.sel(batch=11).spike_neuron, run.bss2.sel(batch=11).spike_neuron)
+    with pytest.raises(
+        b2.InputError, match="sel: 101 along dim neuron is no index in the population of 4 neurons, by which"
+    ):
+        named.bss2.sel(neuron=101)
+
+
 def test_sel__is_the_input_of_the_next_layer(run):
     alone = b2.sparse_spikes(*zip(*TRIALS[3], strict=True), duration=5e-5)
     expected, found = (read_sparse(spikes, NEURON) for spikes in (alone, run.bss2.isel(batch=1, gain=1)))
@@ -235,6 +244,12 @@ def test_sel__without_sparse_spikes_is_that_of_xarray(run):
 def test_sel__refuses(run):
     with pytest.raises(b2.UnknownKeywordError, match="sel: the data has no dim 'bach'; did you mean 'batch'"):
         run.bss2.sel(bach=11)
+    with pytest.raises(b2.UnknownKeywordError, match="sel: the data has no dim 'methd'; did you mean 'method'"):
+        run.bss2.sel(batch=11, methd="nearest")
+    with pytest.raises(b2.UnknownKeywordError, match="isel: the data has no dim 'dropp'; did you mean 'drop'"):
+        run.bss2.isel(batch=1, dropp=True)
+    with pytest.raises(b2.InputError, match=r"^sel: batch has no labels, and 'a' is no position; .* batch: 0 \.\. 2$"):
+        run.drop_vars("batch").bss2.sel(batch="a")
     with pytest.raises(b2.UnknownKeywordError, match="sel: batch 11 was selected already, it is no dim any more"):
         run.bss2.sel(batch=11).bss2.sel(batch=11)
     placed = run.assign_coords(quadrant=("neuron", [0, 0, 1, 1]))
