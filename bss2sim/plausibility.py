@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -14,22 +14,41 @@ from bss2sim.errors import warn
 _LONG_STEP, _LONG_TIME = 0.1, 1.0  # [s]; of the chip, and of biology, nothing is so slow
 _FOREVER = 1e5  # [s]; a longer time constant is one that shall not end
 
-_told: ContextVar[bool] = ContextVar("told", default=False)
+
+class _Everything:
+    """What has every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+_told: ContextVar[tuple[Container[str], ...]] = ContextVar("told", default=())
 
 
 @contextmanager
-def told(yes: bool = True) -> Iterator[None]:
-    """Keep back the warnings of this module in this thread: the caller was told, or the values are none of the caller's."""
-    before = _told.set(yes or _told.get())
+def told(names: Container[str] = _Everything()) -> Iterator[None]:
+    """Keep back, in this thread, warnings of arguments of these names: the caller was told; a set remembers what is told now."""
+    before = _told.set((*_told.get(), names))
     try:
         yield
     finally:
         _told.reset(before)
 
 
+def _was_told(*names: str) -> bool:
+    """Whether warnings of arguments of these names together are kept back; remember them if not."""
+    known = _told.get()
+    if any(all(name in some for name in names) for some in known):
+        return True
+    for some in known:
+        if isinstance(some, set):
+            some.update(names)
+    return False
+
+
 def warn_of_long_step(dt: float) -> None:
     """Warn of a grid spacing [s] that was meant in another unit."""
-    if dt >= _LONG_STEP and not _told.get():
+    if dt >= _LONG_STEP and not _was_told("dt"):
         warn(_in_seconds("dt", dt))
 
 
@@ -37,7 +56,7 @@ def warn_of_long_time(name: str, value: ArrayLike) -> None:
     """Warn of a time of the neurons [s], one or (..., neuron), that was meant in another unit."""
     times = np.asarray(value)
     long = (times >= _LONG_TIME) & (times < _FOREVER)
-    if long.any() and not _told.get():
+    if long.any() and not _was_told(name.removesuffix(".hardware")):
         warn(_in_seconds(name, float(times[long].flat[0])))
 
 
@@ -56,7 +75,7 @@ def warn_of_restless(reset: ArrayLike, threshold: ArrayLike, which: str = "", co
     """
     one, other = np.broadcast_arrays(reset, threshold)
     bad = one >= other
-    if not bad.any() or _told.get():
+    if not bad.any() or _was_told("reset", "threshold"):
         return
     first = int(np.argmax(bad))
     low, high = float(other.flat[first]), float(one.flat[first])

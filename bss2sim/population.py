@@ -14,7 +14,7 @@ from .errors import ParameterError, suggestion, without_warnings
 from .kept import Kept
 from .parameter_pair import Parameter
 from .parameter_values import SECONDS, check_holdoff, labelled, public, public_pair, same_value, short, split_pair
-from .plausibility import warn_of_long_time, warn_of_restless
+from .plausibility import told, warn_of_long_time, warn_of_restless
 from .trace_values import TRACE_ARGUMENTS, trace_values
 
 MOST_KEPT = 16  # runs with the same dt, dtype and integrator take three values
@@ -193,7 +193,8 @@ class Population:
         """
         size = changes.pop("size", self.size)
         kind: Any = type(self)  # every subclass takes its own parameters
-        return kind(size, **{**self._arguments(), **changes})
+        with told(frozenset(self._names) - changes.keys()):
+            return kind(size, **{**self._arguments(), **changes})
 
     def hardware_value(self, name: str) -> Any:
         """Return the value of a parameter on the chip: of a :class:`bss2sim.Parameter` the one for hardware.

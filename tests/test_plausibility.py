@@ -94,6 +94,27 @@ def test_reset__is_warned_of_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert pickle.loads(pickle.dumps(restless)) == restless, "as workers get it"
+        assert restless.replace(tau_mem=5e-6).reset == 130.0, "nothing that was told has changed"
+        b2.share_chip(restless, b2.LINeuron(1))
+    with pytest.warns(UserWarning, match="reset 130 and threshold 90"):
+        restless.replace(threshold=90.0)
+    with pytest.warns(UserWarning, match=r"^tau_mem is 5 s") as found:
+        restless.replace(tau_mem=5.0)
+    assert len(found) == 1
+
+
+def test_reset__of_rows_of_a_prior_is_warned_of_once():
+    record = b2.Recording("count")
+    simulator = b2.sbi.simulator(
+        b2.IAFNeuron(2), np.ones((5, 1, 2)), ["threshold"], summary=lambda run: run.spike_count, record=record, dt=0.5
+    )
+    with (
+        pytest.warns(UserWarning, match="1 of 2 entries of a sweep have reset 80 and threshold 70"),
+        pytest.warns(UserWarning, match="^dt is 0.5 s") as found,
+    ):
+        simulator(np.array([[70.0], [100.0]]))
+        simulator(np.array([[60.0], [70.0]]))
+    assert [warning.filename for warning in found] == [__file__] * 2
 
 
 def test_reset__such_neurons_fire_as_the_warning_says():
@@ -129,11 +150,13 @@ def test_lazy_runs__warn_once_and_of_what_was_given():
     assert [warning.filename for warning in found] == [__file__]
     with pytest.warns(UserWarning, match="reset must be below"):
         restless = b2.IAFNeuron(2, reset=130.0, tau_mem=TAU)
+        chunked = b2.IAFNeuron(2, reset=130.0, tau_mem=TAU.chunk(tau=1))
     high = b2.IAFNeuron(2, reset=200.0, threshold=xr.DataArray([300.0, 400.0], dims="level").chunk())
     bad = b2.IAFNeuron(2, threshold=xr.DataArray([70.0, 100.0], dims="level").chunk(level=1))
     with warnings.catch_warnings(), dask.config.set(scheduler="synchronous"):
         warnings.simplefilter("error")
         b2.simulate(restless, xr.DataArray(jumps, dims=("time", "batch", "neuron")).chunk(), record=count).compute()
+        b2.simulate(chunked, jumps, record=count).compute()  # its threshold is not chunked
         b2.simulate(high, jumps, record=count).compute()  # no default stands for a chunked threshold
         lazy = b2.simulate(bad, jumps, record=count)
     with pytest.warns(UserWarning, match="the neurons have reset 80 and threshold 70") as found:

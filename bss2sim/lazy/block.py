@@ -39,8 +39,8 @@ class Runner:
         On a chip: numbers of the batch entries.
     cache : bool
         Whether compiled kernels are kept on disk.
-    new_neurons : bool
-        Whether parameters of the neurons were chunked: nobody has seen their values before.
+    told : frozenset of str
+        Parameters of the neurons that were not chunked: their values were seen before.
     """
 
     fixed: dict[str, Any]
@@ -48,7 +48,7 @@ class Runner:
     variables: dict[str, tuple[Hashable, ...]]
     batch: np.ndarray | None
     cache: bool
-    new_neurons: bool
+    told: frozenset[str]
 
     def run(self, where: Mapping[Hashable, slice], name: str, pieces: Sequence[Any]) -> xr.Dataset:
         """Run the trials of a block.
@@ -73,7 +73,7 @@ class Runner:
                 part = part.assign_coords(batch=self.batch[where["batch"]])
             parts[path] = part
         try:
-            with told(not self.new_neurons):
+            with told(self.told):
                 arguments = Call(self.fixed).with_parts(parts)
             with told():  # where the blocks were made
                 result = simulate(**arguments)
@@ -99,5 +99,6 @@ def make_runner(layout: Layout, cache: bool) -> Runner:
         fixed["threads"] = 1
     dims = {path: tuple(part.dims) for path, part in layout.call.parts.items()}
     variables = {name: of_variable for name, (of_variable, _, _) in layout.variables.items()}
-    new_neurons = any(path[0] == "neurons" for path in layout.call.chunks)
-    return Runner(fixed, dims, variables, layout.batch, cache, new_neurons)
+    chunked = {path[1] for path in layout.call.chunks if path[0] == "neurons"}
+    seen = frozenset(fixed["neurons"]._names) - chunked
+    return Runner(fixed, dims, variables, layout.batch, cache, seen)

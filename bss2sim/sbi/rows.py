@@ -15,6 +15,7 @@ from ..calibration.calibrate import calibrate
 from ..calibration.target import NeuronCalibTarget
 from ..errors import InputError, ParameterError, warn, without_warnings
 from ..neuron import Population
+from ..plausibility import told
 from ..recording import Recording
 from ..simulate import simulate
 from .parameters import DRAW, GAIN, scaled
@@ -35,6 +36,7 @@ class Rows:
     seed: int
     batch_size: int | None
     width: int = field(default=-1, init=False)
+    told: set[str] = field(default_factory=set, init=False)  # parameters whose odd values were warned of
 
     def try_once(self) -> None:
         """Simulate the neurons as they are, so that what is wrong with other arguments is an error, not a row of NaN."""
@@ -42,7 +44,7 @@ class Rows:
         if DRAW in dims:
             raise InputError(f"inputs have a dim {DRAW!r}, which is that of the rows of theta; rename it")
         usual = [1.0 if name == GAIN else getattr(self.neurons, name) for name in self.parameters]
-        with without_warnings():  # of rows that nobody asked for
+        with without_warnings(), told():  # of rows that nobody asked for
             try:
                 self.width = self._run(np.array([usual]), np.zeros(1, np.int64)).shape[1]
             except Misfit as reason:
@@ -135,7 +137,8 @@ class Rows:
         settings = dict(self.settings, record=self.record)
         if GAIN in columns:
             settings["synapse"] = scaled(settings["synapse"], columns.pop(GAIN))
-        neurons = self.neurons.replace(**columns)
+        with told(self.told):
+            neurons = self.neurons.replace(**columns)
         reached = np.ones(len(values), bool)
         if "chip" in settings:
             settings["run"] = xr.DataArray(numbers, dims=DRAW)
@@ -146,7 +149,9 @@ class Rows:
                 success = made.success.isel(atomic_neuron=somas)
                 reached = success.all([dim for dim in success.dims if dim != DRAW]).values & reached
                 settings["calibration"] = made.registers
-        found = summarise(self.summary, simulate(neurons, self.inputs, **settings), len(values))
+        with told(self.told):
+            result = simulate(neurons, self.inputs, **settings)
+        found = summarise(self.summary, result, len(values))
         if self.width not in (-1, found.shape[1]):
             raise Misfit(
                 f"summary returned {found.shape[1]} numbers a row, {self.width} before; their number must not change"
