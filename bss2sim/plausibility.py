@@ -35,8 +35,8 @@ def told(names: Container[str] = _Everything()) -> Iterator[None]:
         _told.reset(before)
 
 
-def _was_told(*names: str) -> bool:
-    """Whether warnings of arguments of these names together are kept back; remember them if not."""
+def was_told(*names: str) -> bool:
+    """Whether warnings of arguments of these names together are kept back; they are told from now on."""
     known = _told.get()
     if any(all(name in some for name in names) for some in known):
         return True
@@ -48,7 +48,7 @@ def _was_told(*names: str) -> bool:
 
 def warn_of_long_step(dt: float) -> None:
     """Warn of a grid spacing [s] that was meant in another unit."""
-    if dt >= _LONG_STEP and not _was_told("dt"):
+    if dt >= _LONG_STEP and not was_told("dt"):
         warn(_in_seconds("dt", dt))
 
 
@@ -56,7 +56,7 @@ def warn_of_long_time(name: str, value: ArrayLike) -> None:
     """Warn of a time of the neurons [s], one or (..., neuron), that was meant in another unit."""
     times = np.asarray(value)
     long = (times >= _LONG_TIME) & (times < _FOREVER)
-    if long.any() and not _was_told(name.removesuffix(".hardware")):
+    if long.any() and not was_told(name.removesuffix(".hardware")):
         warn(_in_seconds(name, float(times[long].flat[0])))
 
 
@@ -75,7 +75,7 @@ def warn_of_restless(reset: ArrayLike, threshold: ArrayLike, which: str = "", co
     """
     one, other = np.broadcast_arrays(reset, threshold)
     bad = one >= other
-    if not bad.any() or _was_told("reset", "threshold"):
+    if not bad.any() or was_told("reset", "threshold"):
         return
     first = int(np.argmax(bad))
     low, high = float(other.flat[first]), float(one.flat[first])

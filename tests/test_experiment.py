@@ -355,6 +355,14 @@ def test_layers__on_the_same_circuits_are_warned_of(chip):
     assert len(found) == 1
     with pytest.warns(UserWarning, match=r"recorded on circuits 0, 1, 2, 3 and \d+ more of this chip"):
         run(NEURONS, first.bss2.isel(batch=[0]), synapse=synapse, chip=chip)
+    swept = b2.Synapse(xr.DataArray(np.full((2, N, N), 30.0), dims=("set", "input", "neuron")).chunk(set=1))
+    with pytest.warns(UserWarning, match=message) as found:
+        lazy = run(second, first, synapse=swept, chip=chip, record=b2.Recording("count"))
+        one = lazy.isel(set=0).compute(scheduler="synchronous")
+    assert [warning.filename for warning in found] == [__file__], "of lazy runs, once"
+    with pytest.warns(UserWarning, match=message):
+        eager = run(second, first, synapse=synapse, chip=chip, record=b2.Recording("count"))
+    np.testing.assert_array_equal(one.spike_count, eager.spike_count)
     run(second, first, synapse=synapse, chip=b2.EmulatedChip(seed=8))  # another chip
     other = first.assign_attrs(chip_configuration="{}")
     run(second, other, synapse=synapse, chip=chip)

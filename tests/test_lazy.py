@@ -181,6 +181,15 @@ def test_lazy__noise_of_a_chip_does_not_depend_on_the_chunks(chip_run, chunks):
     xr.testing.assert_identical(lazy.compute(scheduler="synchronous"), eager)
 
 
+def test_lazy__input_may_be_a_run_with_all_that_it_recorded():
+    first = model(SPIKES, WEIGHT[0], 90.0, b2.Recording(membrane=True))
+    weight = xr.DataArray(np.full((2, 3, 3), 30.0), dims=("setting", "input", "neuron"))
+    eager = model(first, weight, 100.0)
+    assert eager.spike_count.sum() > 0
+    lazy = model(first, weight.chunk(setting=1), 100.0)
+    xr.testing.assert_identical(lazy.compute(scheduler="synchronous"), eager)
+
+
 @pytest.fixture(scope="module")
 def chip_run():
     neurons = b2.IAFNeuron(3, refractory_time=2e-6)

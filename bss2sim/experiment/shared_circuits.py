@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..errors import first_few, warn
 from ..hardware.chip import EmulatedChip
+from ..plausibility import was_told
 
 
 def warn_of_shared_circuits(inputs: Any, placement: Iterable[np.ndarray], chip: EmulatedChip) -> None:
@@ -23,7 +24,7 @@ def warn_of_shared_circuits(inputs: Any, placement: Iterable[np.ndarray], chip: 
     if any(name not in theirs or not np.array_equal(theirs[name], value) for name, value in ours.items()):
         return
     both = np.intersect1d(inputs.atomic_neuron.values, np.concatenate(list(placement)))
-    if both.size:
+    if both.size and not was_told("inputs"):
         warn(
             f"the input spikes were recorded on {'circuits' if both.size > 1 else 'circuit'} {first_few(both, 4)} of this chip, on "
             "which these neurons are placed, too; a chip cannot hold both at a time. Place both with share_chip() before they run; "

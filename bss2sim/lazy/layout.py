@@ -125,6 +125,10 @@ def lay_out(call: Call) -> Layout:
         warn_of_long_time("duration", as_seconds("duration", fixed["duration"]))
     attrs = {**result.attrs, **where}
     if chip is not None:
+        from ..experiment.shared_circuits import warn_of_shared_circuits
+
+        circuits = [[one.enum for one in neuron.atomic_neurons] for neuron in fixed["neurons"].place()]
+        warn_of_shared_circuits(fixed["inputs"], map(np.array, circuits), chip)
         attrs |= chip.provenance
         attrs["run"] = _plain(call.fixed.get("run", 0))
     variables = {
@@ -214,7 +218,8 @@ def _without_trials(inputs: Any, axis: str) -> Any:
             return inputs  # refused by what reads it
         dims = inputs["row_size"].dims if "row_size" in inputs else ()
         row_size = np.zeros((*(1 for _ in dims), 0), np.int64)
-        empty = inputs.isel(spike=slice(0)).drop_vars(["row_size", "spike_batch", *map(str, dims)], errors="ignore")
+        there = [name for name in ("spike_time", "spike_neuron") if name in inputs]  # what a run records besides has trials
+        empty = inputs[there].isel(spike=slice(0))
         return empty.assign(row_size=((*dims, NO_TRIAL), row_size))
     own = trial_dims(inputs)
     shape = [1 if dim in own else inputs.sizes[dim] for dim in inputs.dims]
