@@ -25,7 +25,8 @@ def draw_residuals(residual: xr.DataArray, success: np.ndarray, name: str, ax: A
     value, unit = shown(residual)
     column, row = enum_to_grid(residual.atomic_neuron.values)
     good = success & np.isfinite(value)
-    most = float(np.abs(value[good]).max(initial=0.0)) or 1.0  # failed circuits would hide the others
+    judged = good if good.any() else np.isfinite(value)  # failed circuits would hide the others
+    most = float(np.abs(value[judged]).max(initial=0.0)) or 1.0
     zero = -_LANE * most * row
     ax = axes_or_new(ax)
     ax.vlines(column[good], zero[good], (zero + value)[good], color=DARK, linewidth=1.0)

@@ -422,6 +422,12 @@ def test_residuals__beyond_the_others_are_at_the_edge_and_counted(failed, drawn,
     assert abs(drawn) < ax.get_ylim()[1] <= 2.5
 
 
+def test_residuals__of_circuits_that_all_failed_have_their_range():
+    residual = xr.DataArray(np.linspace(-50, 30, 512), {"atomic_neuron": np.arange(512)}, "atomic_neuron")
+    ax = draw_residuals(residual, np.zeros(512, bool), "reset", None)
+    assert texts(ax) == ["512 failed"] and 50 < ax.get_ylim()[1] < 70
+
+
 def test_residuals__of_zero_have_a_range():
     residual = xr.DataArray(np.zeros(512), {"atomic_neuron": np.arange(512)}, "atomic_neuron")
     ax = draw_residuals(residual, np.ones(512, bool), "reset", None)

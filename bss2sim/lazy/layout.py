@@ -218,7 +218,8 @@ def _without_trials(inputs: Any, axis: str) -> Any:
             return inputs  # refused by what reads it
         dims = inputs["row_size"].dims if "row_size" in inputs else ()
         row_size = np.zeros((*(1 for _ in dims), 0), np.int64)
-        there = [name for name in ("spike_time", "spike_neuron") if name in inputs]  # what a run records besides has trials
+        # what a run records besides has trials
+        there = [name for name in ("spike_time", "spike_neuron") if name in inputs]
         empty = inputs[there].isel(spike=slice(0))
         return empty.assign(row_size=((*dims, NO_TRIAL), row_size))
     own = trial_dims(inputs)
