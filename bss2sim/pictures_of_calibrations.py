@@ -92,8 +92,8 @@ class PicturesOfCalibrations:
     def residuals(self, quantity: str = "threshold", ax: Axes | None = None, **entry: Any) -> Axes:
         """Draw how far circuits are from the target, where they are: strokes over the columns, one lane for each of the two rows.
 
-        The range of a lane is that of the circuits that did not fail, if there are any. Those that failed are crosses, at the edge of the lane if
-        they are beyond; the legend counts them.
+        The range of a lane is that of the circuits that did not fail, if there are any. Those that failed are
+        crosses, at the edge of the lane if they are beyond; the legend counts them.
 
         Parameters
         ----------

@@ -217,7 +217,7 @@ class Population:
         Examples
         --------
         >>> import bss2sim as b2
-        >>> neurons = b2.IAFNeuron(4, threshold=b2.Parameter(model=1.0, hardware=125.0))
+        >>> neurons = b2.IAFNeuron(4, reset=b2.Parameter(0.0, 80.0), threshold=b2.Parameter(model=1.0, hardware=125.0))
         >>> neurons.hardware_value("threshold"), neurons.hardware_value("reset")
         (125.0, 80.0)
         """
