@@ -283,7 +283,7 @@ class NeuronCalibTarget:
         >>> target = NeuronCalibTarget.from_populations([(b2.IAFNeuron(2, threshold=100.0), [0, 1])])
         >>> target.threshold.values[:4]
         array([100., 100., 125., 125.])
-        >>> neurons = b2.IAFNeuron(2, threshold=b2.Parameter(model=1.0, hardware=110.0))
+        >>> neurons = b2.IAFNeuron(2, reset=b2.Parameter(0.0, 80.0), threshold=b2.Parameter(model=1.0, hardware=110.0))
         >>> NeuronCalibTarget.from_populations([neurons]).threshold.values[:4]
         array([110., 110., 125., 125.])
         """
