@@ -83,7 +83,7 @@ def advance(
             store_lanes(local, (2 * n_step + t) * width, i)
         if known is not None:
             i = load_lanes(known, known_at + t * known_stride)
-            prefetch_line(known, known_at + t * known_stride + width)  # of the next group
+            prefetch_line(known, known_at + t * known_stride + ahead)  # of the next group
         if jumps is not None:
             x = load_lanes(jumps, jump_at + t * jump_stride)
             if ahead > 0:
@@ -139,7 +139,7 @@ def retrace(
     spike_gradient, spike_at, spike_stride, membrane_gradient, membrane_at, membrane_stride,
     current_gradient, current_at, current_stride,
     threshold, leak, decays, sums, floats, local,
-    gradient, out_at, out_stride, how, rows,
+    gradient, out_at, out_stride, how, rows, ahead,
 ):  # fmt: skip
     """Take the steps of :func:`advance` backwards; `local` is what it wrote.
 
@@ -164,7 +164,7 @@ def retrace(
         t = n_step - 1 - back
         if membrane_gradient.size:
             g_v = g_v + load_lanes(membrane_gradient, membrane_at + t * membrane_stride)
-            prefetch_line(membrane_gradient, membrane_at + t * membrane_stride + width)  # of the next group
+            prefetch_line(membrane_gradient, membrane_at + t * membrane_stride + ahead)  # of the next group
         if current_gradient.size:
             g_i = g_i + load_lanes(current_gradient, current_at + t * current_stride)
         if threshold is not None:
@@ -173,7 +173,7 @@ def retrace(
                 s_reset = s_reset + select(cut, g_v, zero)
             g_v = select(cut, zero, g_v)
             if spike_gradient.size:
-                prefetch_line(spike_gradient, spike_at + t * spike_stride + width)  # of the next group
+                prefetch_line(spike_gradient, spike_at + t * spike_stride + ahead)  # of the next group
                 through = load_lanes(spike_gradient, spike_at + t * spike_stride) * load_lanes(local, t * width)
                 g_v = g_v + through
                 if sums is not None:
