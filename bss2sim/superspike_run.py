@@ -25,7 +25,9 @@ from .weights import pack
 INTERVAL, WEIGHTED_INTERVAL = 16, 128
 TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
-_BUNDLE = 8  # trials that a group of neurons takes in turn while the gradient of its weights is in the first-level cache
+_BUNDLE = (
+    8  # trials that a group of neurons takes in turn while the gradient of its weights is in the first-level cache
+)
 
 
 @dataclass(frozen=True)

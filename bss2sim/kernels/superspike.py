@@ -290,7 +290,9 @@ def run_backward(
                 )
                 to_jumps, out_at, out_stride, out_how = jump_gradient, here, n_flat, how
                 if packed is not None:
-                    gather_packed(packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None)
+                    gather_packed(
+                        packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None
+                    )
                 if g + width > n:  # rows of the last, narrow group pass through pads
                     if known is not None:
                         _copy_in(pads, 0, n_step, known, here, n_flat, n - g)
