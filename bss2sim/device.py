@@ -74,6 +74,15 @@ def require_cuda() -> None:
         )
 
 
+def lacks_cuda() -> str:
+    """Say why no GPU can be used; empty if one can."""
+    try:
+        require_cuda()
+    except (DeviceError, MissingDependencyError) as none:
+        return str(none).split(";")[0].replace("device='cuda'", "a GPU run")
+    return ""
+
+
 def simulated() -> bool:
     """Whether Numba runs kernels for CUDA as plain Python."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
@@ -102,10 +111,8 @@ def choose_device(
     )
     if here <= there:
         return "cpu", {"device": "cpu", "device_choice": reason}
-    try:
-        require_cuda()
-    except (DeviceError, MissingDependencyError) as none:
-        return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
+    if lacking := lacks_cuda():
+        return "cpu", {"device": "cpu", "device_choice": lacking}
     return "cuda", {"device": "cuda", "device_choice": reason}
 
 
