@@ -401,6 +401,10 @@ def test_help__the_example_runs(tmp_path):
             "error: --set threshold: threshold must",
         ),
         (["spec.toml", "--output", "c.nc", "--chip-seed", "1", "--set", "reset=nan"], "error: --set reset: reset must"),
+        (
+            ["--output", "c.nc", "--chip-seed", "1", "--set", "reset=80", "--set", "reset=90"],
+            "error: --set reset is given twice, as 80 and 90; leave one out",
+        ),
         (["--output", "no/c.nc", "--chip-seed", "1"], "no/c.nc: there is no directory"),
         (["--output", "c.nc", "--chip-seed", "1", "--method", "serch"], "did you mean 'search'"),
         (["--output", "c.nc", "--chip-seed", "-1"], "seed must be 0 to"),
