@@ -74,6 +74,15 @@ def require_cuda() -> None:
         )
 
 
+def lacks_cuda() -> str:
+    """Say why no GPU can be used; empty if one can."""
+    try:
+        require_cuda()
+    except (DeviceError, MissingDependencyError) as none:
+        return str(none).split(";")[0].replace("device='cuda'", "a GPU run")
+    return ""
+
+
 def simulated() -> bool:
     """Whether Numba runs kernels for CUDA as plain Python."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
@@ -97,13 +106,16 @@ def choose_device(
     here = work / (PROCESSOR_RATE[integrator] * threads)
     there = GPU_CALL + moved / COPY_RATE + work / GPU_RATE[integrator]
     reason = (
-        f"{work} neuron-steps: about {1e3 * here:.2g} ms on {threads} thread{'s' * (threads > 1)} of the processor, "
-        f"{1e3 * there:.2g} ms on a GPU that {moved} bytes go to and from (as measured on an H100)"
+        f"{work} neuron-steps: about {_milliseconds(here)} on {threads} thread{'s' * (threads > 1)} of the processor, "
+        f"{_milliseconds(there)} on a GPU that {moved} bytes go to and from (as measured on an H100)"
     )
     if here <= there:
         return "cpu", {"device": "cpu", "device_choice": reason}
-    try:
-        require_cuda()
-    except (DeviceError, MissingDependencyError) as none:
-        return "cpu", {"device": "cpu", "device_choice": str(none).split(";")[0].replace("device='cuda'", "a GPU run")}
+    if lacking := lacks_cuda():
+        return "cpu", {"device": "cpu", "device_choice": lacking}
     return "cuda", {"device": "cuda", "device_choice": reason}
+
+
+def _milliseconds(time: float) -> str:
+    """Name a time [s], with two digits."""
+    return f"{float(f'{1e3 * time:.2g}'):.15g} ms"

@@ -152,6 +152,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
     binary = array.dtype == bool
     if binary:
         array = array.view(np.uint8)
+        if array.max(initial=0) > 1:  # a mask of 0 and 255 that was viewed as bool
+            array = (array != 0).view(np.uint8)
     if array.dtype not in dtypes:
         array = array.astype(dtypes[-1])
     flat, at, stride = _flat_view(array)

@@ -64,7 +64,8 @@ def _block(size: int) -> np.ndarray:
 
 def empty(shape: tuple[int, ...], dtype: Any, place: int | None = None) -> np.ndarray:
     """Return an uninitialised C-contiguous array that starts on a cache line, or at a place 0 .. 6 of a page."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
+    # numpy's own whole numbers, as kernels return them without JIT, have no bit_length
+    size = int(math.prod(shape)) * np.dtype(dtype).itemsize
     if place is None:
         memory = _block(size + LINE)
         start = -memory.ctypes.data % LINE

@@ -23,7 +23,7 @@ def _freeze(what: str, value: Any) -> Any:
     if is_chunked(value):
         frozen = with_dims(what, value).copy()
         if frozen.dtype.kind not in "iuf":
-            raise ParameterError(f"{what} must be real numbers; got {frozen!r}")
+            raise ParameterError(f"{what} must be real numbers; got an array of {frozen.dtype}")
         return frozen
     if isinstance(value, xr.DataArray):
         frozen = value.copy(data=np.array(value.values))
@@ -32,7 +32,9 @@ def _freeze(what: str, value: Any) -> Any:
         array = np.array(as_array(what, value, "a number, an array or a DataArray", ParameterError))
         frozen = array.item() if array.ndim == 0 else array
     if array.dtype.kind not in "iuf":
-        raise ParameterError(f"{what} must be real numbers; got {value!r}")
+        raise ParameterError(
+            f"{what} must be real numbers; got {f'an array of {array.dtype}' if array.ndim else repr(value)}"
+        )
     array.setflags(write=False)
     return frozen
 

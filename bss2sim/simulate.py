@@ -94,7 +94,7 @@ def simulate(
         ``device="cuda"``, but for the readout of a chip.
     device : {"cpu", "cuda", "auto"}, optional
         Default from :class:`set_options`, "cpu" unless set. "cuda": an NVIDIA GPU, for large batches; needs an extra of the
-        package, see ``docs/cuda``. "auto": the GPU if the run is large enough and there is one; the attribute
+        package, see ``docs/cuda``. "auto": the one that is reckoned to be faster, if there is a GPU; the attribute
         `device_choice` of the result says why. Of a chip, circuits run on the GPU with "cuda" alone, and are read on the
         processor.
     chip : EmulatedChip, optional

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import memory
 from .errors import InputError
-from .euler_coefficients import EulerCoefficients, refuse_long, work_out
+from .euler_coefficients import refuse_long
 from .kernels import spike_gradient, superspike
-from .kernels.codes import BLOCK, FINE, STREAMED, WHOLE
+from .kernels.codes import BLOCK, FINE, ROWS, STREAMED, WHOLE
 from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL, N_SUM
 from .options import thread_count
 from .partition import partition
-from .spike_lists import list_sizes, make_lists
+from .spike_lists import ListSizes, list_sizes, make_lists
+from .superspike_coefficients import WorkedOut
 from .threads import run_chunks
-from .weights import pack, unpack
+from .weight_lots import Lots
+from .weights import pack
 
 # Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
 # group has to be there too: it is fetched once an interval.
 INTERVAL, WEIGHTED_INTERVAL = 16, 128
 TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
+_BUNDLE = (
+    8  # trials that a group of neurons takes in turn while the gradient of its weights is in the first-level cache
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class Training:
         Steps between kept states.
     parameters : dict of array, () or (neuron,)
         Float64, by name. Without ``threshold`` the neurons never fire, with ``leak`` they leak.
+    worked_out : WorkedOut
+        What :func:`work_out_once` returns for them.
     jumps, spikes : Rows, Spikes
         One of them: jumps of the current, or spikes through weights.
     measured_spikes, measured_membrane : Rows or None
@@ -94,18 +101,14 @@ class Training:
     alpha: float
     interval: int
     parameters: dict[str, np.ndarray]
+    worked_out: WorkedOut
     jumps: Rows | None = None
     spikes: Spikes | None = None
     measured_spikes: Rows | None = None
     measured_membrane: Rows | None = None
-    coefficients: EulerCoefficients = field(init=False)
 
     def __post_init__(self) -> None:
-        p = {name: np.broadcast_to(value, (1, self.n_neuron)) for name, value in self.parameters.items()}
-        p["spike_mask"] = np.ones((1, self.n_neuron), bool)
-        coefficients, most = work_out(p, self.dt, self.dtype, self.leaks, self.fires)
-        refuse_long(most, self.dt, self.n_time)
-        object.__setattr__(self, "coefficients", coefficients)
+        refuse_long(self.worked_out.most, self.dt, self.n_time)
 
     @property
     def fires(self) -> bool:
@@ -130,16 +133,6 @@ class Training:
     def kept_shape(self) -> tuple[int, int, int]:
         """Of the kept states."""
         return -(-self.n_time // self.interval), self.n_batch, self.n_neuron
-
-    def constants(self) -> tuple[np.ndarray | bool | None, ...]:
-        """Coefficients in the order of the kernels."""
-        c = self.coefficients
-
-        def row(array: np.ndarray | None) -> np.ndarray | None:
-            return None if array is None else np.ascontiguousarray(array).reshape(-1)
-
-        return (row(c.k_mem), row(c.k_syn), c.decays, row(c.threshold), row(c.reset), row(c.leak),
-                row(c.n_refractory), row(c.n_holdoff))  # fmt: skip
 
     def measured(self) -> tuple[np.ndarray | int | None, ...]:
         """Measured data in the order of the kernels."""
@@ -174,22 +167,32 @@ def _pieces(run: Training, threads: int) -> tuple[np.ndarray, np.ndarray, list[i
     return low, size, part.bounds, part.threads
 
 
-def _lists(run: Training, tile: int) -> list[np.ndarray]:
-    """Return scratch for the input spikes of a tile: drive, index, grade, count, order, lists, bins of the kernels."""
-    width = memory.LINE // run.dtype.itemsize
-    spikes = run.spikes
-    sizes = list_sizes(tile, 0) if spikes is None else list_sizes(tile, spikes.n_input, spikes.step, spikes.pointer)
-    return [memory.zeros((2 * tile * width,), run.dtype), *make_lists(sizes, run.dtype)]
-
-
-def _scratch(run: Training, tile: int) -> list[np.ndarray]:
-    """Return scratch of one thread: floats, integers, pads."""
+def _scratch(run: Training, tile: int, each: tuple[int, ...] = ()) -> list[np.ndarray]:
+    """Return scratch of one thread: floats and integers, of `each` trial if there are several at a time, pads, drive."""
     width = memory.LINE // run.dtype.itemsize
     return [
-        memory.zeros((N_FLOAT_ROW * BLOCK,), run.dtype),
-        memory.zeros((N_INTEGER_ROW * BLOCK,), run.counter),
+        memory.zeros((*each, N_FLOAT_ROW * BLOCK), run.dtype),
+        memory.zeros((*each, N_INTEGER_ROW * BLOCK), run.counter),
         memory.zeros((superspike.N_PAD * tile * width,), run.dtype),
+        memory.zeros((2 * tile * width,), run.dtype),
     ]
+
+
+def _lists(run: Training, tile: int, wanted: bool, each: tuple[int, ...] = ()) -> list[np.ndarray]:
+    """Return scratch for the input spikes of a tile, if `wanted`, of each trial: index, grade, count, order, lists, bins."""
+    spikes = run.spikes if wanted else None
+    sizes = list_sizes(tile, 0) if spikes is None else list_sizes(tile, spikes.n_input, spikes.step, spikes.pointer)
+    return [np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype)]
+
+
+def _step_lists(run: Training, tile: int, each: tuple[int, ...]) -> list[np.ndarray]:
+    """Return scratch for the gradient of weights: rows of that of the jumps, one of zeros; lists of the steps of inputs."""
+    assert run.spikes is not None
+    n_input, pointer = run.spikes.n_input, run.spikes.pointer
+    total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
+    sizes = ListSizes(n_input, total + ROWS * tile, tile)
+    rows = memory.zeros(((tile + 1) * (memory.LINE // run.dtype.itemsize),), run.dtype)
+    return [rows, *(np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype))]
 
 
 def _how(run: Training, *arrays: np.ndarray) -> int:
@@ -222,14 +225,14 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
     packed = None if run.spikes is None else pack(run.spikes.weight, f)
     low, size, bounds, threads = _pieces(run, thread_count())
     tile = min(TILE if run.spikes is None else WEIGHTED_TILE, max(run.n_time, 1))
-    sets = [(*_scratch(run, tile), *_lists(run, tile)) for _ in range(min(threads, len(bounds) - 1))]
+    sets = [(*_scratch(run, tile), *_lists(run, tile, True)) for _ in range(min(threads, len(bounds) - 1))]
     status = np.zeros((len(bounds) - 1, 3), np.int64)
 
     def work(chunk: int, worker: int) -> None:
         superspike.run_forward(
             bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
             None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
-            0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.constants(),
+            0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.worked_out.constants,
             kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
             spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *sets[worker],
         )  # fmt: skip
@@ -272,20 +275,22 @@ def run_backward(
     threads = thread_count()
     tile = max(1, min(run.interval, run.n_time))
     low, size, bounds, threads = _pieces(run, threads)
-    weight_gradient: list[np.ndarray] | None = None
+    lots: Lots | None = None
+    n_block = bundle = 1
     if of_weight:
         assert run.spikes is not None
         # Lots depend on the batch alone, so that the order of the sums does not depend on the threads.
         n_block = low.size // max(run.n_batch, 1)
         n_lot = min(_LOTS, run.n_batch)
         bounds = [run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)] if n_lot else [0]
-        width = memory.LINE // f.itemsize
-        shape = (-(-run.n_neuron // width) * (run.spikes.n_input + 1) * width,)
-        weight_gradient = [memory.zeros(shape, f) for _ in range(n_lot)]
-    width = memory.LINE // f.itemsize
+        bundle = max(1, min(_BUNDLE, -(-run.n_batch // max(n_lot, 1))))
+        lots = Lots(run.spikes.n_input, run.n_neuron, f)
+    each = (bundle,)
+    lanes = N_LOCAL * tile * (memory.LINE // f.itemsize)
     sets = [
-        (*_scratch(run, tile), memory.empty((N_LOCAL * tile * width,), f),
-         memory.empty((tile * width,), f) if of_weight else None, *_lists(run, tile))
+        (*_scratch(run, tile, each), memory.empty((lanes,), f),
+         *_lists(run, tile, packed is not None, each), np.ones(each, bool),
+         *([*_step_lists(run, tile, each), np.ones(each, bool)] if of_weight else [None] * 8))
         for _ in range(min(threads, len(bounds) - 1))
     ]  # fmt: skip
     drive = run.drive(packed) if of_weight or packed is not None else (None, None, None, None, 0, None)
@@ -295,24 +300,21 @@ def run_backward(
     how = WHOLE if jump_gradient is None else _how(run, jump_gradient)
 
     def work(chunk: int, worker: int) -> None:
+        weight_gradient = None if lots is None else lots.begin()
         superspike.run_backward(
-            bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile,
+            bounds[chunk], bounds[chunk + 1], low, size, n_block, bundle, run.n_neuron, run.n_batch, run.n_time, tile,
             None if current is None else current.reshape(-1), *drive, *run.measured(),
-            *run.constants(), run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
+            *run.worked_out.constants, run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
             *given, None if sums is None else sums.reshape(-1),
             none if jump_gradient is None else jump_gradient.reshape(-1), how,
-            None if weight_gradient is None else weight_gradient[chunk], *sets[worker],
+            weight_gradient, *sets[worker],
         )  # fmt: skip
+        if lots is not None and weight_gradient is not None:
+            lots.end(chunk, weight_gradient)
 
     if low.size:
         run_chunks(len(bounds) - 1, threads, work)
-    weight = None
-    if weight_gradient is not None:
-        assert run.spikes is not None
-        total = memory.zeros(run.spikes.weight.shape, f)
-        for lot in weight_gradient:
-            total += unpack(lot, run.spikes.n_input, run.n_neuron)
-        weight = total
+    weight = None if lots is None else lots.total()
     return Gradients(jump_gradient, weight, {} if sums is None else _of_parameters(run, sums))
 
 

@@ -260,7 +260,7 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
         (
             "a.npy",
             b"nonsense",
-            r"inputs.file: \S+a.npy is damaged, or no file of NumPy\n",
+            r"inputs.file: \S+a.npy is damaged, or no file of NumPy with numbers\n",
             "line 11: inputs.variable: a .npy file has one array",
         ),
         (
@@ -269,7 +269,9 @@ def test_sweep__errors_name_line_and_key(spec, capsys, before, after, message):
             r"inputs.file: \S+a.nc is damaged, or no netCDF file\n",
             "line 10: inputs.file: .* is damaged",
         ),
-        ("empty.npy", b"", "is damaged, or no file of NumPy\n", "a .npy file has one array"),
+        ("empty.npy", b"", "is damaged, or no file of NumPy with numbers\n", "a .npy file has one array"),
+        ("directory.nc", (), r"directory.nc cannot be read: Is a directory\n", "cannot be read: Is a directory"),
+        ("objects.npy", [None], "is damaged, or no file of NumPy with numbers\n", "a .npy file has one array"),
         (
             "a.zarr",
             b"nonsense",
@@ -288,6 +290,10 @@ def test_sweep__files_that_hold_no_array(spec, capsys, name, content, message, o
     path = spec.parent / name
     if content is None:
         xr.Dataset({"p": ((), 1), "q": ((), 2)}).to_netcdf(path)
+    elif content == ():
+        path.mkdir()
+    elif content == [None]:
+        np.save(path, np.array(content), allow_pickle=True)
     else:
         path.write_bytes(content)
     random = SPEC[SPEC.index("[inputs.random]") : SPEC.index("[synapse]")]
@@ -395,6 +401,10 @@ def test_help__the_example_runs(tmp_path):
             "error: --set threshold: threshold must",
         ),
         (["spec.toml", "--output", "c.nc", "--chip-seed", "1", "--set", "reset=nan"], "error: --set reset: reset must"),
+        (
+            ["--output", "c.nc", "--chip-seed", "1", "--set", "reset=80", "--set", "reset=90"],
+            "error: --set reset is given twice, as 80 and 90; leave one out",
+        ),
         (["--output", "no/c.nc", "--chip-seed", "1"], "no/c.nc: there is no directory"),
         (["--output", "c.nc", "--chip-seed", "1", "--method", "serch"], "did you mean 'search'"),
         (["--output", "c.nc", "--chip-seed", "-1"], "seed must be 0 to"),

@@ -466,6 +466,20 @@ def test_sweep__errors_of_blocks_leave_the_others(store):
     assert 0 < len(records(store)) < 20
 
 
+@pytest.mark.parametrize(
+    ("device", "lacking", "expected"), [("auto", "no GPU", None), ("auto", "", 1), ("cuda", "", 1), ("cpu", "", None)]
+)
+def test_sweep__one_block_at_a_time_has_the_gpu(store, monkeypatch, device, lacking, expected):
+    from bss2sim.sweeps import fill
+
+    at_once = []
+    monkeypatch.setattr(fill, "lacks_cuda", lambda: lacking)
+    monkeypatch.setattr(fill, "compute_all", lambda tasks, **settings: at_once.append(settings["at_once"]))
+    monkeypatch.setattr("bss2sim.sweeps.sweep.open_sweep", lambda store: None)
+    sweep(store, device=device)
+    assert at_once == [expected]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_sweep__holds_the_chunks_in_flight_alone(store, threads):
     alive, most = [], []

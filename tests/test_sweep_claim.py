@@ -52,7 +52,7 @@ def gone():
     return process.pid
 
 
-def plant(store, **of_process):
+def plant(store, name="claim.json", **of_process):
     content = {
         "host": HOST,
         "pid": os.getpid(),
@@ -61,7 +61,7 @@ def plant(store, **of_process):
         "token": "x",
         **of_process,
     }
-    (store / "sweep/claim.json").write_text(json.dumps(content))
+    (store / "sweep" / name).write_text(json.dumps(content))
 
 
 def refused(store, message):
@@ -74,7 +74,7 @@ def refused(store, message):
 
 def finishes(store):
     xr.testing.assert_identical(sweep(store).compute(), b2.simulate(NEURONS, JUMPS))
-    assert not (store / "sweep/claim.json").exists() and not list(store.rglob("*.partial"))
+    assert not list(store.rglob("*claim*")) and not list(store.rglob("*.partial"))
 
 
 def test_claim__keeps_a_second_sweep_out(unfinished, monkeypatch):
@@ -178,34 +178,53 @@ def test_claim__is_not_needed_where_nothing_is_left_to_do(store):
     refused(store, "is being written by process .* on elsewhere")
 
 
-def test_claim__that_another_process_was_quicker_to_take_over(unfinished, monkeypatch):
-    plant(unfinished, pid=gone())
-    original, calls = Path.rename, []
+@pytest.mark.parametrize("text", ["of one that is gone", ""])
+def test_claim__that_another_process_was_quicker_to_take_over(unfinished, monkeypatch, text):
+    monkeypatch.setattr(claim, "PATIENCE", 0.05)
+    if text:
+        plant(unfinished, pid=gone())
+    else:
+        (unfinished / "sweep/claim.json").write_text("")
+    original, quicker = claim.Claim.take, []
 
-    def rename(self, target):
-        if not calls:
-            plant(unfinished, host="elsewhere", token="quicker")
-        calls.append(target)
-        return original(self, target)
+    def take(self):
+        original(self)
+        if self.name.name == "claim.json.turn" and not quicker:
+            quicker.append((unfinished / "sweep/claim.json").unlink())
+            if text:
+                plant(unfinished, host="elsewhere", token="quicker")
+            else:  # which has not written its claim yet
+                (unfinished / "sweep/claim.json").write_text("")
+                threading.Timer(0.02, plant, [unfinished], {"host": "elsewhere", "token": "quicker"}).start()
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(claim.Claim, "take", take)
     with pytest.raises(b2.FileError, match=r"is being written by process \d+ on elsewhere"):
         sweep(unfinished)
-    assert len(calls) == 2 and json.loads((unfinished / "sweep/claim.json").read_text())["token"] == "quicker"
+    assert quicker and json.loads((unfinished / "sweep/claim.json").read_text())["token"] == "quicker"
 
 
 def test_claim__that_vanishes_meanwhile(unfinished, monkeypatch):
     plant(unfinished, pid=gone())
-    original, first = Path.rename, []
+    original, first = claim.Claim.take, []
 
-    def rename(self, target):
-        if not first:
-            first.append(self.unlink())
-        return original(self, target)
+    def take(self):
+        original(self)
+        if self.name.name == "claim.json.turn":
+            first.append((unfinished / "sweep/claim.json").unlink())
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(claim.Claim, "take", take)
     finishes(unfinished)
     assert first
+
+
+def test_claim__that_another_process_is_taking_over(unfinished):
+    plant(unfinished, pid=gone())
+    plant(unfinished, "claim.json.turn", host="elsewhere", pid=5)
+    refused(
+        unfinished, r"is being written by process 5 on elsewhere.* remove .*run.zarr.sweep.claim.json.turn, and run"
+    )
+    plant(unfinished, "claim.json.turn", pid=gone())  # which was killed while it did
+    finishes(unfinished)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +235,7 @@ def test_claim__that_vanishes_meanwhile(unfinished, monkeypatch):
             "cannot be claimed, so that no other sweep writes into it: .*No space.*; make room, or let this process write",
         ),
         (
-            "rename",
+            "unlink",
             "has a claim that cannot be read, or is that of a process that is gone and cannot be removed: .*No space",
         ),
     ],
@@ -229,7 +248,7 @@ def test_claim__that_cannot_be_made_or_removed(unfinished, monkeypatch, method, 
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return original(self, *args, **kwargs)
 
-    if method == "rename":
+    if method == "unlink":
         plant(unfinished, pid=gone())
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, full)
@@ -265,30 +284,42 @@ def test_claim__leaves_no_empty_file_on_a_full_disk(unfinished, monkeypatch):
 
 def test_claim__one_of_many_holds_it(unfinished):
     """Threads that all find the claim of a process that is gone."""
-    plant(unfinished, pid=gone())
-    barrier, holding, most, taken = threading.Barrier(8), [], [], []
+    dead, holding, most, taken, errors = gone(), [], [], [], []
 
     def contend():
         barrier.wait()
-        for _ in range(30):
-            with claim.Claim(unfinished) as own:
-                try:
-                    own.take()
-                except b2.FileError:
-                    continue
-                holding.append(1)
-                most.append(len(holding))
-                taken.append(own.token)
-                own.take()  # it is held
-                holding.pop()
+        try:
+            for _ in range(10):
+                with claim.Claim(unfinished) as own:
+                    try:
+                        own.take()
+                    except b2.FileError:
+                        continue
+                    holding.append(1)
+                    most.append(len(holding))
+                    taken.append(own.token)
+                    own.take()  # it is held
+                    time.sleep(0.0005)
+                    most.append(len(holding))
+                    holding.pop()
+        except BaseException as error:
+            errors.append(error)
 
-    threads = [threading.Thread(target=contend) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1 and len(set(taken)) == len(taken) >= 1
-    assert not (unfinished / "sweep/claim.json").exists() and not claim._held
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # else hardly any thread comes between the steps of another
+    try:
+        for _ in range(15):
+            plant(unfinished, pid=dead)
+            barrier = threading.Barrier(8)
+            threads = [threading.Thread(target=contend) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert not errors and not list(unfinished.rglob("*claim*")) and not claim._held
+    finally:
+        sys.setswitchinterval(interval)
+    assert max(most) == 1 and len(set(taken)) == len(taken) >= 15
 
 
 SCRIPT = """

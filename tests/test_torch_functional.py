@@ -279,6 +279,48 @@ def test_weight__gradients_are_those_of_a_product(n_neuron, checkpoint, graded):
         assert torch.equal(of_weight, found[1])
 
 
+@pytest.mark.parametrize("graded", [False, True])
+def test_weight__gradients_of_many_trials_inputs_and_neurons(graded):
+    """More trials than are taken in turn, more inputs than a mask has bits, and more neurons than a block holds."""
+    generator = torch.Generator().manual_seed(3)
+    spikes = (torch.rand(20, 150, 70, generator=generator) < 0.1).double()
+    if graded:
+        spikes = spikes * torch.rand(20, 150, 70, generator=generator, dtype=torch.float64)
+    weight = torch.randn(70, 520, generator=generator, dtype=torch.float64).requires_grad_()
+    gradient = torch.randn(20, 150, 520, generator=generator, dtype=torch.float64)
+    _, _, parameters = random_case(4, n_neuron=520)
+    jumps = (spikes @ weight.detach()).requires_grad_()
+    run, other = iaf(spikes, weight, **parameters), iaf(jumps, **parameters)
+    assert torch.equal(run.spikes, other.spikes) and run.spikes.any()
+    (found,) = torch.autograd.grad(run.spikes, [weight], gradient)
+    (of_jumps,) = torch.autograd.grad(other.spikes, [jumps], gradient)
+    near(found, torch.einsum("tbi,tbn->in", spikes, of_jumps).numpy(), 1e-11)
+    if not graded:
+        (sparse,) = torch.autograd.grad(iaf(spikes.to_sparse(), weight, **parameters).spikes, [weight], gradient)
+        assert torch.equal(sparse, found)
+
+
+def test_weight__sparse_spikes_of_more_trials_than_16_bits_hold():
+    spikes = (torch.rand(2, 2**15 + 2, 1, generator=torch.Generator().manual_seed(0)) < 0.5).double()
+    weight = torch.ones(1, 1, dtype=torch.float64)
+    _, _, parameters = random_case(4, n_neuron=1)
+    for a, b in zip(iaf(spikes.to_sparse(), weight, **parameters), iaf(spikes, weight, **parameters), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_parameters__may_change_in_place_between_runs():
+    """What is worked out of parameters is kept by their values; what was refused is refused again."""
+    jumps, _, _ = random_case(4)
+    tau = torch.tensor(6e-6, dtype=torch.float64)
+    first = li(jumps, leak=0.0, tau_mem=tau).membrane
+    tau *= 2
+    assert torch.equal(li(jumps, leak=0.0, tau_mem=tau).membrane, li(jumps, leak=0.0, tau_mem=12e-6).membrane)
+    assert not torch.equal(li(jumps, leak=0.0, tau_mem=tau).membrane, first)
+    for _ in range(2):
+        with pytest.raises(b2.errors.ParameterError, match=r"tau_mem must be finite and above 0 s; got -1\.0 s"):
+            li(jumps, leak=0.0, tau_mem=-1.0)
+
+
 def test_weight__only_what_is_asked_for():
     """Whatever needs no gradient is left out, and the rest has the same bits."""
     _, gradients, parameters = random_case(4)

@@ -220,7 +220,8 @@ def _read(path: Path) -> xr.Dataset:
 def why_unreadable(error: BaseException, kind: str) -> str:
     """Say why a file cannot be read; what libraries say of damaged ones is no help, and many lines."""
     if isinstance(error, PermissionError | IsADirectoryError):
-        return f"cannot be read: {error.strerror}"
+        # HDF5's own text has several lines
+        return f"cannot be read: {os.strerror(error.errno) if error.errno else error}"
     lacking = kind == "netCDF file" and not any(find_spec(name) for name in ("h5netcdf", "netCDF4"))
     return f"is damaged, or no {kind}" + lacking * "; files of netCDF 4 need pip install 'bss2sim[netcdf]'"
 

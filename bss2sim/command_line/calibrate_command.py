@@ -63,7 +63,7 @@ def calibrate_command(words: Sequence[str]) -> None:
     from bss2sim.calibration.result import file_to_write
 
     file_to_write(options.output)  # before what takes long
-    target, chip = _read_targets(options.targets, dict(map(_setting, options.set)))
+    target, chip = _read_targets(options.targets, _settings(options.set))
     if options.chip_seed is not None:
         chip = EmulatedChip(seed=options.chip_seed)
     if chip is None:
@@ -83,6 +83,16 @@ def _setting(text: str) -> tuple[str, Any]:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name.strip(), value.strip()  # a text without quotes
+
+
+def _settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Read all words NAME=VALUE."""
+    given: dict[str, Any] = {}
+    for name, value in map(_setting, texts):
+        if name in given:
+            raise ParameterError(f"--set {name} is given twice, as {given[name]!r} and {value!r}; leave one out")
+        given[name] = value
+    return given
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def _read_array(table: Settings) -> Any:
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as reason:
-            table.refuse("file", f"{path} {why_unreadable(reason, 'file of NumPy')}")
+            table.refuse("file", f"{path} {why_unreadable(reason, 'file of NumPy with numbers')}")
     if path.suffix not in (".nc", ".zarr"):
         table.refuse("file", f"must end in .npy, .nc or .zarr; got {path.name!r}")
     try:

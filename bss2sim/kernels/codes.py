@@ -3,6 +3,7 @@
 BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
 ROWS = 4  # steps that `packed.gather_packed` takes at a time: they are written out there
+ROWS_AHEAD = 3  # steps that dense input spikes are asked for ahead
 AT_ONCE = 4  # input spikes that `packed.list_dense` writes at a time, some of them for nothing
 
 # Phase of a neuron.

@@ -168,7 +168,7 @@ def run_euler(
                 x_inh_at = np.int64(g + BLOCK)
                 if packed is not None:
                     gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
-                                  drive, k_inh)  # fmt: skip
+                                  drive, k_inh, None)  # fmt: skip
                     x_at = np.int64(0)
                     x_stride = np.int64(width)
                     x_inh_at = (t_last - t_first) * x_stride

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .codes import AT_ONCE, ROWS
+from .codes import AT_ONCE, ROWS, ROWS_AHEAD
 from .gather import is_plain
 from .jit import part, rule
 from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
-from .vector import LINE, count_bits, nonzero_mask, trailing_zeros, without_lowest
+from .vector import LINE, count_bits, nonzero_mask, prefetch_line, trailing_zeros, without_lowest
 
 
 @part
-def _lay_out(count, n_row, order, lists, bins):
+def lay_out(count, n_row, order, lists, bins):
     """Order steps by their number of spikes, and find where the lists of four of them start (`lists`); the last entry is the end.
 
     `order` ends with copies of the last step, up to a multiple of four.
@@ -42,6 +42,14 @@ def _lay_out(count, n_row, order, lists, bins):
 
 
 @part
+def prefetch_row(spikes, offset, n_input):
+    """Ask for a row of dense spikes: rows are too short and too far apart for the processor to foresee the next one."""
+    width = LINE // spikes.itemsize
+    for k in range(0, n_input, width):
+        prefetch_line(spikes, offset + k)
+
+
+@part
 def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins):
     """List the spikes of some steps of dense input; return whether all are 1.
 
@@ -52,6 +60,7 @@ def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, cou
     whole = n_input - n_input % 64
     for row in range(n_row):
         offset = at + row * time_stride
+        prefetch_row(spikes, offset + ROWS_AHEAD * time_stride, n_input)
         n_spike = np.int64(0)
         for first in range(0, whole, 64):
             n_spike += count_bits(nonzero_mask(spikes, offset + first))
@@ -61,7 +70,7 @@ def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, cou
         count[row] = n_spike
         if not is_plain(spikes, offset, n_input):
             plain = False
-    end = _lay_out(count, n_row, order, lists, bins)
+    end = lay_out(count, n_row, order, lists, bins)
     filler = n_input * width
     for k in range(end):
         index[k] = filler
@@ -100,7 +109,7 @@ def list_events(event_step, source, event, last_event, step, n_row, n_input, wid
         while event < last_event and event_step[event] == step + row:
             event += 1
         count[row] = event - before
-    end = _lay_out(count, n_row, order, lists, bins)
+    end = lay_out(count, n_row, order, lists, bins)
     filler = n_input * width
     for k in range(end):
         index[k] = filler
@@ -126,10 +135,11 @@ def _weighted(packed, here, index, grade, k, plain):
 
 
 @part
-def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair):
+def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair, onto):
     """Jumps of a group of neurons in the steps of a tile: `drive` (sign, step, neuron), sign with `pair` only.
 
-    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on.
+    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. `onto` not None:
+    they are added, one after the other, to what `drive` holds, and steps without spikes are left alone.
     """
     zero = load_lanes(packed, here)
     zero = zero - zero
@@ -140,6 +150,13 @@ def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive,
         b = zero
         c = zero
         d = zero
+        if onto is not None:
+            if lists[m // ROWS] == lists[m // ROWS + 1]:
+                continue
+            a = load_lanes(drive, order[m] * width)
+            b = load_lanes(drive, order[m + 1] * width)
+            c = load_lanes(drive, order[m + 2] * width)
+            d = load_lanes(drive, order[m + 3] * width)
         a_inh = zero
         b_inh = zero
         c_inh = zero

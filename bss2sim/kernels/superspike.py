@@ -12,9 +12,8 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, NOT_FINITE, ROWS, WHOLE
+from .codes import BLOCK, NOT_FINITE, WHOLE
 from .jit import kernel, part
-from .lanes import element, fill_lanes, load_lanes, store_lanes
 from .packed import gather_packed, list_dense, list_events
 from .superspike_steps import (
     BUSY,
@@ -34,6 +33,7 @@ from .superspike_steps import (
     retrace,
 )
 from .vector import LINE, clear_row, copy_row
+from .weight_gradient import list_steps_of_dense, list_steps_of_events
 
 N_PAD = 7  # rows a step of a group that does not fill a line
 
@@ -110,21 +110,20 @@ def _list(
 
 
 @part
-def _add_weight_gradient(gradient, here, index, grade, plain, order, lists, n_step, rows):
-    """Add the gradient of the jumps of some steps to the weights of their input spikes; one group of neurons.
-
-    `gradient` holds that of the weights, packed as they are; the group starts at element `here`. What fills up the lists
-    adds to the last input, which is none.
-    """
-    width = LINE // rows.itemsize
-    for m in range(n_step):
-        row = load_lanes(rows, order[m] * width)
-        for k in range(lists[m // ROWS] + m % ROWS, lists[m // ROWS + 1], ROWS):
-            at = here + element(index, k)
-            if plain:
-                store_lanes(gradient, at, load_lanes(gradient, at) + row)
-            else:
-                store_lanes(gradient, at, load_lanes(gradient, at) + fill_lanes(grade[k], row) * row)
+def _list_steps(
+    trial, n_batch, t_first, n_step, filler, spikes_in, event_step, event_source, event_pointer, n_input, width,
+    index, grade, count, order, lists, bins,
+):  # fmt: skip
+    """List for each input the steps of its spikes, some steps of a trial; return whether all are 1."""
+    plain = True
+    if spikes_in is not None:
+        plain = list_steps_of_dense(spikes_in, (t_first * n_batch + trial) * n_input, n_batch * n_input, n_step, filler,
+                                    n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+    if event_step is not None:
+        event = _first_event(event_step, event_pointer[trial], event_pointer[trial + 1], t_first)
+        list_steps_of_events(event_step, event_source, event, event_pointer[trial + 1], t_first, n_step, filler,
+                             n_input, width, index, count, order, lists, bins)  # fmt: skip
+    return plain
 
 
 @kernel
@@ -180,7 +179,7 @@ def run_forward(
                 out_at, out_stride, out_how = here, n_flat, how
                 if packed is not None:
                     group = (low % n_neuron + g) * (n_input + 1)
-                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None)
+                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None, None)
                 if g + width <= n:
                     if jumps is not None:
                         source, x_at, x_stride, x_ahead = jumps, t_first * jump_stride + low + g, jump_stride, ahead
@@ -214,50 +213,68 @@ def run_forward(
 
 @kernel
 def run_backward(
-    first_piece, last_piece, piece_low, piece_size, n_neuron, n_batch, n_time, interval,
+    first_piece, last_piece, piece_low, piece_size, n_block, bundle, n_neuron, n_batch, n_time, interval,
     known, spikes_in, event_step, event_source, event_pointer, n_input, packed,
     forced, forced_stride, recorded, recorded_stride,
     k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff, alpha,
     kept_membrane, kept_current, kept_busy,
     spike_gradient, spike_stride, membrane_gradient, membrane_stride, current_gradient, current_stride,
     sums, jump_gradient, how, weight_gradient,
-    floats, integers, pads, local, rows, drive, index, grade, count, order, lists, bins,
+    floats, integers, pads, drive, local, index, grade, count, order, lists, bins, plain,
+    rows, of_index, of_grade, of_count, of_order, of_lists, of_bins, of_plain,
 ):  # fmt: skip
     """Run the pieces of :func:`run_forward` backwards, from what it kept; return nothing.
 
+    The trials of a `bundle`, each of `n_block` pieces, take turns group by group: meanwhile the gradient of the weights of a group
+    stays in the first-level cache. Scratch `floats`, `integers`, lists and `plain` are of each trial of a bundle, (trial, ...).
     `known` not None: the current of the run, from which it is read instead of being integrated again out of spikes through weights,
     `packed`. `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
     `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, added up over the
-    pieces; `sums`, not None: those of the parameters, (parameter, trial, neuron), see ``superspike_steps``.
+    pieces, for which `rows` holds the steps of an interval and one of zeros; `sums`, not None: those of the parameters,
+    (parameter, trial, neuron), see ``superspike_steps``.
     """
     width = LINE // floats.itemsize
     n_flat = n_batch * n_neuron
-    for piece in range(first_piece, last_piece):
-        low = piece_low[piece]
-        n = piece_size[piece]
-        _load_coefficients(
-            low, n, n_neuron, k_mem, k_syn, threshold, reset, leak, n_refractory, n_holdoff, floats, integers
-        )
-        n_interval = (n_time + interval - 1) // interval
+    n_interval = (n_time + interval - 1) // interval
+    trials = (last_piece - first_piece) // n_block
+    for task in range((trials + bundle - 1) // bundle * n_block):
+        begin = task // n_block * bundle
+        n_trial = min(bundle, trials - begin)
+        first = first_piece + begin * n_block + task % n_block
+        n = piece_size[first]
+        for k in range(n_trial):
+            _load_coefficients(
+                piece_low[first + k * n_block], n, n_neuron, k_mem, k_syn, threshold, reset, leak, n_refractory, n_holdoff,
+                floats[k], integers[k],
+            )  # fmt: skip
         for back in range(n_interval):
             segment = n_interval - 1 - back
             t_first = segment * interval
             n_step = min(interval, n_time - t_first)
-            at = segment * n_flat + low
-            copy_row(floats, V, kept_membrane, at, n)
-            if threshold is not None:
-                copy_row(integers, BUSY, kept_busy, at, n)
-            if known is None:
-                copy_row(floats, CURRENT, kept_current, at, n)
-            if known is not None:
-                clear_row(floats, CURRENT, n)
-                if t_first > 0:
-                    copy_row(floats, CURRENT, known, (t_first - 1) * n_flat + low, n)
-            plain = True
-            if spikes_in is not None or event_step is not None:
-                plain = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
-                              event_pointer, n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
-            for g in range(0, n, width):
+            for k in range(n_trial):
+                low = piece_low[first + k * n_block]
+                at = segment * n_flat + low
+                copy_row(floats[k], V, kept_membrane, at, n)
+                if threshold is not None:
+                    copy_row(integers[k], BUSY, kept_busy, at, n)
+                if known is None:
+                    copy_row(floats[k], CURRENT, kept_current, at, n)
+                if known is not None:
+                    clear_row(floats[k], CURRENT, n)
+                    if t_first > 0:
+                        copy_row(floats[k], CURRENT, known, (t_first - 1) * n_flat + low, n)
+                if packed is not None:
+                    plain[k] = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
+                                     event_pointer, n_input, width,
+                                     index[k], grade[k], count[k], order[k], lists[k], bins[k])  # fmt: skip
+                if weight_gradient is not None:
+                    of_plain[k] = _list_steps(low // n_neuron, n_batch, t_first, n_step, interval * width, spikes_in,
+                                              event_step, event_source, event_pointer, n_input, width, of_index[k],
+                                              of_grade[k], of_count[k], of_order[k], of_lists[k], of_bins[k])  # fmt: skip
+            for m in range((n + width - 1) // width * n_trial):
+                g, k = m // n_trial * width, m % n_trial
+                low = piece_low[first + k * n_block]
+                ahead = (piece_low[first + (k + 1) * n_block] if k + 1 < n_trial else piece_low[first] + width) - low
                 here = t_first * n_flat + low + g
                 group = (low % n_neuron + g) * (n_input + 1)
                 before, before_at, before_stride = known, here, n_flat
@@ -273,7 +290,9 @@ def run_backward(
                 )
                 to_jumps, out_at, out_stride, out_how = jump_gradient, here, n_flat, how
                 if packed is not None:
-                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None)
+                    gather_packed(
+                        packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None
+                    )
                 if g + width > n:  # rows of the last, narrow group pass through pads
                     if known is not None:
                         _copy_in(pads, 0, n_step, known, here, n_flat, n - g)
@@ -297,27 +316,30 @@ def run_backward(
                         to_jumps = pads
                         out_at, out_stride, out_how = 6 * interval * width, np.int64(width), WHOLE
                 if known is not None:
-                    advance(g, t_first, n_step, None, 0, 0, 0, before, before_at, before_stride,
+                    advance(g, t_first, n_step, None, 0, 0, ahead, before, before_at, before_stride,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
-                            threshold, leak, decays, n_holdoff, floats, integers,
+                            threshold, leak, decays, n_holdoff, floats[k], integers[k],
                             pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
                 if known is None:
                     advance(g, t_first, n_step, drive, 0, width, 0, None, 0, 0,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
-                            threshold, leak, decays, n_holdoff, floats, integers,
+                            threshold, leak, decays, n_holdoff, floats[k], integers[k],
                             pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
                 retrace(g, n_step, of_spikes, spike_at, spike_row, of_membrane, membrane_at, membrane_row,
-                        of_current, current_at, current_row, threshold, leak, decays, sums, floats, local,
-                        to_jumps, out_at, out_stride, out_how, rows)  # fmt: skip
+                        of_current, current_at, current_row, threshold, leak, decays, sums, floats[k], local,
+                        to_jumps, out_at, out_stride, out_how, rows, ahead)  # fmt: skip
                 if weight_gradient is not None:
-                    _add_weight_gradient(weight_gradient, group, index, grade, plain, order, lists, n_step, rows)
+                    gather_packed(rows, 0, of_index[k], of_grade[k], of_plain[k], of_order[k], of_lists[k], n_input,
+                                  weight_gradient[group:], None, True)  # fmt: skip
                 if g + width > n:
                     if jump_gradient.size:
                         _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g)
         if sums is not None:
-            for k in range(N_SUM):
-                copy_row(sums, k * n_flat + low, floats, S_THRESHOLD + k * BLOCK, n)
-            # The first membrane is the leak, or without leak the reset.
-            start = (4 if leak is not None else 1) * n_flat + low
-            for j in range(n):
-                sums[start + j] += floats[G_V + j]
+            for k in range(n_trial):
+                low = piece_low[first + k * n_block]
+                for what in range(N_SUM):
+                    copy_row(sums, what * n_flat + low, floats[k], S_THRESHOLD + what * BLOCK, n)
+                # The first membrane is the leak, or without leak the reset.
+                start = (4 if leak is not None else 1) * n_flat + low
+                for j in range(n):
+                    sums[start + j] += floats[k, G_V + j]

@@ -52,7 +52,8 @@ def advance(
     """Take `n_step` steps from step `first_step` on with the group of neurons at lane `g` of the scratch.
 
     Inputs: `jumps` of the current, or `known`, the current after each step (not None: the steps were taken before).
-    Rows of time are strides apart; those `ahead` elements further on are asked for early if that is above 0. `forced` not None:
+    Rows of time are strides apart; those `ahead` elements further on are asked for early, of `jumps` if that is above 0.
+    `forced` not None:
     spikes that were measured take the place of those of the model; `recorded` not None: so does the measured membrane.
     `threshold`, `leak`, `decays`, `n_holdoff`: not None if the neurons fire, leak, multiply the current by a factor, have holdoff.
     Outputs: spikes as numbers, membrane and current, each empty if not wanted. `local` not None: lanes (what, step) for
@@ -83,7 +84,7 @@ def advance(
             store_lanes(local, (2 * n_step + t) * width, i)
         if known is not None:
             i = load_lanes(known, known_at + t * known_stride)
-            prefetch_line(known, known_at + t * known_stride + width)  # of the next group
+            prefetch_line(known, known_at + t * known_stride + ahead)  # of what comes next
         if jumps is not None:
             x = load_lanes(jumps, jump_at + t * jump_stride)
             if ahead > 0:
@@ -139,11 +140,12 @@ def retrace(
     spike_gradient, spike_at, spike_stride, membrane_gradient, membrane_at, membrane_stride,
     current_gradient, current_at, current_stride,
     threshold, leak, decays, sums, floats, local,
-    gradient, out_at, out_stride, how, rows,
+    gradient, out_at, out_stride, how, rows, ahead,
 ):  # fmt: skip
     """Take the steps of :func:`advance` backwards; `local` is what it wrote.
 
-    Gradients of the outputs are empty where there is none. Puts out the gradient of the jumps: to `gradient` if it is not empty,
+    Gradients of the outputs are empty where there is none; rows `ahead` elements further on are asked for early.
+    Puts out the gradient of the jumps: to `gradient` if it is not empty,
     and to `rows` (step, neuron of the group) if that is not None. `sums` not None: adds up the gradients of the parameters.
     """
     width = LINE // floats.itemsize
@@ -164,7 +166,7 @@ def retrace(
         t = n_step - 1 - back
         if membrane_gradient.size:
             g_v = g_v + load_lanes(membrane_gradient, membrane_at + t * membrane_stride)
-            prefetch_line(membrane_gradient, membrane_at + t * membrane_stride + width)  # of the next group
+            prefetch_line(membrane_gradient, membrane_at + t * membrane_stride + ahead)  # of what comes next
         if current_gradient.size:
             g_i = g_i + load_lanes(current_gradient, current_at + t * current_stride)
         if threshold is not None:
@@ -173,7 +175,7 @@ def retrace(
                 s_reset = s_reset + select(cut, g_v, zero)
             g_v = select(cut, zero, g_v)
             if spike_gradient.size:
-                prefetch_line(spike_gradient, spike_at + t * spike_stride + width)  # of the next group
+                prefetch_line(spike_gradient, spike_at + t * spike_stride + ahead)  # of what comes next
                 through = load_lanes(spike_gradient, spike_at + t * spike_stride) * load_lanes(local, t * width)
                 g_v = g_v + through
                 if sums is not None:

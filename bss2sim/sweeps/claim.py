@@ -31,10 +31,13 @@ class Claim:
     ----------
     store : Path
         Its directory.
+    name : Path, optional
+        Its file in there.
     """
 
-    def __init__(self, store: Path) -> None:
-        self.store, self.path = store, store.absolute() / NAME  # absolute: the current directory may change
+    def __init__(self, store: Path, name: Path = NAME) -> None:
+        self.store, self.name = store, name
+        self.path = store.absolute() / name  # absolute: the current directory may change
         self.token = uuid.uuid4().hex
 
     def __enter__(self) -> Claim:
@@ -44,11 +47,11 @@ class Claim:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.token in _held:
-            _held.remove(self.token)
             # one that stays counts for nothing
             with suppress(OSError):
                 if self._read() == self.text:
                     self.path.unlink()
+            _held.remove(self.token)  # not before: another thread would take it over, and its claim be removed here
 
     def take(self) -> None:
         """Take the claim, unless it is held already.
@@ -96,6 +99,11 @@ class Claim:
         except FileNotFoundError:
             return ""
 
+    def _state(self) -> tuple[tuple[int, int], str]:
+        """Return what tells the file from a later one, and its text."""
+        status = self.path.stat()
+        return (status.st_ino, status.st_mtime_ns), self._read()
+
     def _remove_if_gone(self) -> None:
         """Remove the claim of a process that is gone.
 
@@ -105,19 +113,18 @@ class Claim:
             If that process is not gone, or nobody knows.
         """
         try:
-            text = self._read()
+            file, text = self._state()
             end = time.monotonic() + PATIENCE
-            while not text and self.path.exists() and time.monotonic() < end:
+            while not text and time.monotonic() < end:
                 time.sleep(0.02)
-                text = self._read()
+                file, text = self._state()
             if text:
                 self._refuse_if_alive(text)
-            aside = self.path.with_name(f"{self.path.name}.{self.token}.partial")
-            self.path.rename(aside)
-            if aside.read_text(encoding="utf-8", errors="replace").strip("\0 \n") == text:
-                aside.unlink()
-            else:
-                aside.rename(self.path)  # another process was quicker: this is its claim
+            # one after the other: a second one would remove the claim that the first one makes
+            with Claim(self.store, self.name.with_name(f"{self.name.name}.turn")) as turn:
+                turn.take()
+                if self._state() == (file, text):
+                    self.path.unlink()
         except FileNotFoundError:
             return  # given back meanwhile
         except FileError:

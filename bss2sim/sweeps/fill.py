@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..device import lacks_cuda
 from ..errors import FileError, ParameterError, UnknownKeywordError, first_few, suggestion, warn
 from ..lazy.block import Runner, make_runner
 from ..lazy.call import read_call
@@ -110,8 +111,9 @@ def _compute(target: Store, layout: Layout, missing: list[Index], progress: bool
     shared = replace(target, path=target.path.absolute())  # workers may have another current directory
     name, graph = block_graph(layout, target.grid, runner, _run, missing, shared)
     tasks = [Delayed((name, *index), graph, layer=name) for index in missing]
+    device = layout.call.fixed.get("device")
     # threads of this process would share one GPU
-    at_once = 1 if layout.call.fixed.get("device") in ("cuda", "auto") else None
+    at_once = 1 if device == "cuda" or (device == "auto" and not lacks_cuda()) else None
     compute_all(tasks, progress=progress, done=target.grid.size - len(missing), at_once=at_once)
 
 

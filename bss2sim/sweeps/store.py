@@ -8,6 +8,7 @@ written under another name and renamed, as Zarr does with chunks: a process that
       spikes/000003/spike_time   sparse spikes of block 3, sorted by trial
       sweep/zarr.json            what the sweep is made of
       sweep/blocks/000003.json   the record of block 3
+      sweep/claim.json           which process writes, as long as it does (``claim``)
 """
 
 from __future__ import annotations

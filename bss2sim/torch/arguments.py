@@ -154,7 +154,9 @@ def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     if not bool((values == 1).all()):
         raise InputError("sparse inputs must be spikes, all 1; pass graded ones as inputs.to_dense()")
     step, trial, source = spikes.indices()
-    order = torch.argsort(trial, stable=True)
+    # Numbers of 16 bits are sorted more than twice as fast.
+    short = trial.to(torch.int16) if spikes.shape[1] <= 2**15 else trial
+    order = torch.argsort(short, stable=True)
     pointer = torch.zeros(spikes.shape[1] + 1, dtype=torch.int64)
     pointer[1:] = torch.cumsum(torch.bincount(trial, minlength=spikes.shape[1]), 0)
     return step[order].contiguous(), source[order].contiguous(), pointer

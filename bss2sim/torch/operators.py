@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bss2sim.errors import Bss2SimError, InputError
 from bss2sim.parameter_values import check_range
+from bss2sim.superspike_coefficients import work_out_once
 from bss2sim.superspike_run import (
     INTERVAL,
     WEIGHTED_INTERVAL,
@@ -57,14 +58,14 @@ def _training(given: dict[str, Any]) -> Training:
     """Gather a run from the arguments of an operator; refuse values out of range."""
     inputs, weight = given["inputs"], given["weight"]
     n_time, n_neuron, dt = given["n_time"], given["n_neuron"], given["dt"]
-    parameters: dict[str, np.ndarray] = {}
-    for name in _PARAMETERS:
-        if given[name] is not None:
-            parameters[name] = given[name].detach().numpy()
-            array = parameters[name]
+    parameters = {name: given[name].detach().numpy() for name in _PARAMETERS if given[name] is not None}
+
+    def check() -> None:
+        for name, array in parameters.items():
             check_range(name, name, array, ("neuron",)[: array.ndim])
-    if "holdoff_time" in parameters:
-        check_holdoff(parameters["holdoff_time"], parameters["refractory_time"])
+        if "holdoff_time" in parameters:
+            check_holdoff(parameters["holdoff_time"], parameters["refractory_time"])
+
     spikes = jumps = None
     if weight is not None:
         values = weight.detach().contiguous().numpy()
@@ -82,7 +83,8 @@ def _training(given: dict[str, Any]) -> Training:
     else:  # on the way back the current stands for the jumps
         n_batch, dtype = given["current"].shape[1], given["current"].detach().numpy().dtype
     return Training(
-        n_time, n_batch, n_neuron, dtype, dt, given["alpha"], _interval(given), parameters, jumps=jumps, spikes=spikes,
+        n_time, n_batch, n_neuron, dtype, dt, given["alpha"], _interval(given), parameters,
+        work_out_once(parameters, n_neuron, dt, dtype, check), jumps=jumps, spikes=spikes,
         measured_spikes=_rows(given["measured_spikes"]), measured_membrane=_rows(given["measured_membrane"]),
     )  # fmt: skip
 
