@@ -30,9 +30,8 @@ class ListSizes(NamedTuple):
 def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer: np.ndarray | None = None) -> ListSizes:
     """Return the sizes for dense spikes of `n_input` inputs, or for events at steps that are sorted within each trial.
 
-    The events of trial k are pointer[k] .. pointer[k + 1]. Steps go into lists of four in the order of their number of spikes, so a
-    list is no longer than the spikes of the next four. Rounded up, so that runs with about as many spikes find the memory of one
-    another.
+    The events of trial k are pointer[k] .. pointer[k + 1]. Rounded up, so that runs with about as many spikes find the
+    memory of one another.
     """
     if step is None or pointer is None:
         total, most = tile * n_input, n_input
@@ -42,7 +41,25 @@ def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer:
         begins[pointer] = True
         begins[1:-1] |= step[1:] != step[:-1]
         most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
-    return ListSizes(tile, 1 << (total + ROWS * (most + AT_ONCE)).bit_length(), 1 << most.bit_length())
+    return ListSizes(tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length())
+
+
+def step_list_sizes(tile: int, n_input: int, pointer: np.ndarray | None = None) -> ListSizes:
+    """Return the sizes of the lists the other way round: for each input its steps within a tile (``kernels.weight_gradient``).
+
+    For dense spikes, or for events of which those of trial k are pointer[k] .. pointer[k + 1], none twice.
+    """
+    total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
+    return ListSizes(n_input, _room(total, tile), tile)
+
+
+def _room(total: int, most: int) -> int:
+    """Entries of lists of four rows that are ordered by their number of spikes, `total` in all and `most` in a row.
+
+    Four times the longest row of a list are no more than the spikes of the next list, if that has four rows. The last list has
+    no next one, and the last but one has one that copies may fill up.
+    """
+    return total + 2 * ROWS * most
 
 
 def make_lists(sizes: ListSizes, dtype: np.dtype) -> tuple[np.ndarray, ...]:

@@ -10,11 +10,11 @@ from . import memory
 from .errors import InputError
 from .euler_coefficients import refuse_long
 from .kernels import spike_gradient, superspike
-from .kernels.codes import BLOCK, FINE, ROWS, STREAMED, WHOLE
+from .kernels.codes import BLOCK, FINE, STREAMED, WHOLE
 from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL, N_SUM
 from .options import thread_count
 from .partition import partition
-from .spike_lists import ListSizes, list_sizes, make_lists
+from .spike_lists import list_sizes, make_lists, step_list_sizes
 from .superspike_coefficients import WorkedOut
 from .threads import run_chunks
 from .weight_lots import Lots
@@ -188,9 +188,7 @@ def _lists(run: Training, tile: int, wanted: bool, each: tuple[int, ...] = ()) -
 def _step_lists(run: Training, tile: int, each: tuple[int, ...]) -> list[np.ndarray]:
     """Return scratch for the gradient of weights: rows of that of the jumps, one of zeros; lists of the steps of inputs."""
     assert run.spikes is not None
-    n_input, pointer = run.spikes.n_input, run.spikes.pointer
-    total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
-    sizes = ListSizes(n_input, total + ROWS * tile, tile)
+    sizes = step_list_sizes(tile, run.spikes.n_input, run.spikes.pointer)
     rows = memory.zeros(((tile + 1) * (memory.LINE // run.dtype.itemsize),), run.dtype)
     return [rows, *(np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype))]
 
