@@ -207,7 +207,7 @@ def test_replace__of_the_size_checks_the_rest():
 
 def test_population__larger_than_a_chip_is_fine_until_it_is_placed():
     neurons = b2.IAFNeuron(600)
-    with pytest.raises(b2.ParameterError, match=r"only 512 of SingleCompartmentNeuron\(1\) fit on the chip"):
+    with pytest.raises(b2.ParameterError, match=r"600 neurons: 512 of SingleCompartmentNeuron\(1\) fit on the chip"):
         neurons.place()
 
 
