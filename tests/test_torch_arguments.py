@@ -151,6 +151,19 @@ def test_measured_spikes__are_checked_where_the_run_reads_them():
     assert iaf(JUMPS, measured_spikes=longer).spikes.shape == (10, 2, 3)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("model", [iaf, li])
+def test_measured_membrane__that_is_not_finite_is_refused_in_any_step(model, value):
+    """A step in the middle leaves no trace in the last state."""
+    rows = torch.zeros(12, 2, 3)
+    rows[10:] = value
+    rows[0] = torch.finfo(torch.float32).max  # only the sum of these is not finite
+    assert model(JUMPS, measured_membrane=rows).membrane.shape == (10, 2, 3)
+    rows[4, 1, 2] = value
+    with pytest.raises(b2.InputError, match=f"measured_membrane must be finite; time step 4, batch 1, neuron 2 is {value}"):
+        model(JUMPS, measured_membrane=rows)
+
+
 def test_error__inside_of_a_compiled_function():
     """Values are checked where they are known, in the operator."""
     run = torch.compile(lambda x, tau: iaf(x, tau_mem=tau), backend="eager")

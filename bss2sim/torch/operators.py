@@ -89,6 +89,16 @@ def _training(given: dict[str, Any]) -> Training:
     )  # fmt: skip
 
 
+def _refuse_not_finite(name: str, values: Tensor) -> None:
+    """Refuse data (time, batch, neuron) with a number that is NaN or infinite: the last step alone would show in the state."""
+    if bool(values.sum().isfinite()):  # faster than to look at each, of which one must be so if this is not
+        return
+    wrong = values.isfinite().logical_not().nonzero()
+    if len(wrong):
+        t, b, n = wrong[0].tolist()
+        raise InputError(f"{name} must be finite; time step {t}, batch {b}, neuron {n} is {values[t, b, n].item()}")
+
+
 def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     """Take the steps; what is not wanted is empty."""
     given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
@@ -98,6 +108,8 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
         wrong = values[(values != 0) & (values != 1)]
         if len(wrong):
             raise InputError(f"measured_spikes must be 0 or 1; got {wrong[0].item()}")
+    if given["measured_membrane"] is not None:
+        _refuse_not_finite("measured_membrane", given["measured_membrane"][: run.n_time])
     spikes, membrane, current, kept = run_forward(run, given["keep"])
     return tuple(map(torch.from_numpy, (spikes, membrane, current, kept.membrane, kept.current, kept.busy)))
 
