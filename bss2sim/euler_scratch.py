@@ -58,8 +58,6 @@ def borrow(
             sets.append(idle.pop())  # one step, so no other thread gets the same set
         except IndexError:
             sets.append(_make(dtype, tile, n_input, emits, sizes))
-    try:
-        yield sets
-    finally:
-        if sets and sum(array.nbytes for array in sets[0]) * (len(idle) + n) <= _MOST_IDLE:
-            idle.extend(sets)
+    yield sets  # after an error they are dropped: nobody knows whether all threads are done with them
+    if sets and sum(array.nbytes for array in sets[0]) * (len(idle) + n) <= _MOST_IDLE:
+        idle.extend(sets)

@@ -33,17 +33,24 @@ def run_chunks(n_chunk: int, threads: int, work: Callable[[int, int], None]) -> 
             work(chunk, 0)
         return
     counter = itertools.count()
+    stopped: BaseException | None = None
 
     def take(worker: int) -> None:
-        while (chunk := next(counter)) < n_chunk:
+        while stopped is None and (chunk := next(counter)) < n_chunk:
             work(chunk, worker)
 
     # The calling thread works too, and helpers never wait for one another: nested pools cannot lock up.
     others: list[Future[None]] = [_pool(threads - 1).submit(take, worker) for worker in range(1, threads)]
     try:
         take(0)
-    finally:
-        errors = [future.exception() for future in others if not future.cancel()]
-    for error in errors:
+    except BaseException as reason:
+        stopped = reason
+    while True:
+        try:
+            errors = [future.exception() for future in others if not future.cancel()]
+            break
+        except BaseException as reason:  # an interrupt: helpers still write to the memory of this run, wait on
+            stopped = reason
+    for error in (stopped, *errors):
         if error is not None:
             raise error

@@ -333,3 +333,16 @@ def test_scratch_is_found_again_and_bounded():
     for exponent in range(4, 14):
         run(2, 2**exponent)
     assert len(euler_scratch._idle) <= euler_scratch._MOST_SHAPES
+
+
+def test_scratch_of_a_run_that_failed_is_not_lent_again():
+    from bss2sim import euler_scratch
+
+    how = (1, np.dtype(np.float64), 3, 0, False, None)
+    with pytest.raises(KeyboardInterrupt):
+        with euler_scratch.borrow(*how) as (failed,):
+            raise KeyboardInterrupt
+    with euler_scratch.borrow(*how) as (lent,):
+        assert all(a is not b for a, b in zip(failed, lent, strict=True))
+    with euler_scratch.borrow(*how) as (again,):
+        assert again is lent
