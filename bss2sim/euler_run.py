@@ -77,8 +77,11 @@ def run_euler(plan: Plan) -> None:
 def refuse_long_counter(plan: Plan) -> None:
     """Refuse a state whose counter of refractory steps would not hold the steps of the run."""
     busy = plan.state.busy
-    if busy is not None and busy.max(initial=0) >= np.iinfo(np.int32).max - plan.n_time:
-        raise InputError("state_refractory_step is too large for the number of steps of this run")
+    most, limit = 0 if busy is None else busy.max(initial=0), np.iinfo(np.int32).max - plan.n_time
+    if most >= limit:
+        raise InputError(
+            f"state_refractory_step is {most} steps; in a run of {plan.n_time} steps fewer than {limit} are possible"
+        )
 
 
 def events_on_grid(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -198,7 +198,8 @@ def read_state(
         ):  # fmt: skip
             raise InputError(f"{name} must hold finite numbers")
     if arrays["state_membrane"].dtype != dtype:
-        raise InputError(f"state has dtype {arrays['state_membrane'].dtype}; this run has {np.dtype(dtype)}")
+        found = arrays["state_membrane"].dtype
+        raise InputError(f"state has dtype {found}; this run has {np.dtype(dtype)}. Give simulate() dtype='{found}'")
     n_trial = trials.size
 
     def rows(array: np.ndarray, to: Any) -> np.ndarray:
@@ -209,8 +210,14 @@ def read_state(
     busy = arrays.get("state_refractory_step")
     if phase is not None and not np.isin(phase, (FREE, CLAMPED, HOLDOFF)).all():
         raise InputError("state_phase must be 0 (free), 1 (clamped) or 2 (holdoff)")
-    if busy is not None and busy.min(initial=0) < 0:
-        raise InputError("state_refractory_step must be at least 0")
+    if busy is not None:
+        limit = np.iinfo(np.int32).max
+        wrong = busy[(busy < 0) | (busy > limit) | (busy != np.rint(busy))]
+        if wrong.size:
+            raise InputError(
+                f"state_refractory_step must be whole numbers of steps in 0 .. {limit}; got {wrong[0]}. Pass the state "
+                "as a run returned it"
+            )
     begin = float(state.attrs["begin"])
     time = arrays["state_time"].reshape(n_trial).astype(np.float64)
     if (time > begin).any():

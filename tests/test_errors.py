@@ -430,6 +430,36 @@ def test_simulate__refuses_a_spoiled_state(how):
         b2.simulate(neurons, np.zeros((5, 2, 3)), state=spoiled)
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (1.5, r"state_refractory_step must be whole numbers of steps in 0 \.\. 2147483647; got 1\.5"),
+        (2**33, r"in 0 \.\. 2147483647; got 8589934592"),  # 0, if its lower bits alone were kept
+        (-1, r"in 0 \.\. 2147483647; got -1"),
+        (
+            2**31 - 3,
+            r"state_refractory_step is 2147483645 steps; in a run of 5 steps fewer than 2147483642 are possible",
+        ),
+    ],
+)
+def test_euler__refuses_refractory_steps_that_it_cannot_count(steps, message):
+    neurons, jumps = b2.IAFNeuron(3), np.zeros((5, 2, 3))
+    _, state = b2.simulate(neurons, jumps, integrator="euler", return_state=True)
+    counter = np.array([[0, 0, 0], [0, steps, 0]], dtype=np.float64 if isinstance(steps, float) else np.int64)
+    spoiled = state.assign(state_refractory_step=(state.state_refractory_step.dims, counter))
+    with pytest.raises(b2.InputError, match=message):
+        b2.simulate(neurons, jumps, state=spoiled, integrator="euler")
+
+
+def test_simulate__refuses_a_state_of_another_dtype():
+    neurons, jumps = b2.IAFNeuron(3), np.zeros((5, 2, 3))
+    _, state = b2.simulate(neurons, jumps, integrator="euler", return_state=True)
+    message = "state has dtype float64; this run has float32. Give simulate\\(\\) dtype='float64'"
+    with pytest.raises(b2.InputError, match=message):
+        b2.simulate(neurons, jumps.astype(np.float32), state=state, integrator="euler")
+    b2.simulate(neurons, jumps.astype(np.float32), state=state, integrator="euler", dtype="float64")
+
+
 def test_simulate__refuses_events_before_the_state():
     """They would have to act in the past: not dropped silently."""
     neurons = b2.IAFNeuron(2)
