@@ -5,6 +5,7 @@ results made of it differ from run to run.
 """
 
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -206,15 +207,43 @@ def random_training(rng):
     return run
 
 
+@cache
+def calibrated(kind, size):
+    """Return a population, a chip, and the calibration of one for the other."""
+    import bss2sim as b2
+
+    neurons, chip = getattr(b2, kind)(size), b2.EmulatedChip(seed=7)
+    return neurons, chip, b2.calibrate(chip, b2.NeuronCalibTarget.from_populations([neurons]))
+
+
+def random_experiment(rng):
+    """Return a function that runs a population on a chip, and returns arrays."""
+    import bss2sim as b2
+
+    size, n_input, n_batch = int(rng.choice([1, 8, 16, 17, 65])), int(rng.choice([1, 64, 65])), int(rng.integers(1, 4))
+    n_time = int(rng.choice([1, 5, 30]))
+    neurons, chip, calibration = calibrated(rng.choice(["IAFNeuron", "LIFNeuron", "LINeuron"]), size)
+    spikes = rng.random((n_time, n_batch, n_input)) < 0.1
+    if rng.random() < 0.3:
+        trial, step, source = np.nonzero(spikes.transpose(1, 0, 2))
+        spikes = b2.sparse_spikes(step * US, source, trial, n_batch=n_batch, duration=n_time * US)
+    how = {
+        "synapse": b2.Synapse(rng.integers(-20, 40, (n_input, size))), "chip": chip, "threads": int(rng.integers(1, 3)),
+        "calibration": calibration,
+        "start": rng.choice(["reset", "drifted", "carried"]),
+    }  # fmt: skip
+    return lambda: [array.values for array in b2.simulate(neurons, spikes, **how).values()]
+
+
 def main(n_case, room):
-    """Run cases of both kinds; `room` "less": with lists of input spikes that are too short."""
+    """Run cases of each kind; `room` "less": with lists of input spikes that are too short."""
     global rubbish
     check_everything()
     spoil_memory()
     if room == "less":
         spike_lists._room = lambda total, most: total
     np.seterr(all="ignore")
-    for make in (random_run, random_training):
+    for make in (random_training, random_run, random_experiment):
         for seed in range(n_case):
             run = make(np.random.default_rng(seed))
             try:
