@@ -19,7 +19,7 @@ def as_array(what: str, value: Any, shape: str, error: type[Bss2SimError]) -> np
         raise error(f"{what} has masked entries; fill them first, e.g. with .filled(value)")
     try:
         return np.asarray(value)
-    except (TypeError, ValueError) as reason:
+    except (TypeError, ValueError, RuntimeError) as reason:  # the last of a tensor that asks for a gradient
         raise error(f"{what} must be {shape}; got {type(value).__name__} ({reason})") from reason
 
 

@@ -48,10 +48,13 @@ class DeviceError(Bss2SimError, OSError):
     """A device cannot be used: there is none, or its memory is too small."""
 
 
-# What neurons are counted by: populations have a size, arrays of their spikes do not say it and need n_neuron.
+# What neurons are counted by: populations have a size, arrays of their spikes do not say it and need n_neuron. Then what other
+# packages call parameters, where the nearest name is another one, or none is near.
 _ALSO_CALLED = {
     "size": ("n_neuron",), "n_neuron": ("size",), "n_neurons": ("n_neuron", "size"), "num_neurons": ("n_neuron", "size"),
     "in_size": ("n_input",), "n_inputs": ("n_input",), "out_size": ("size",), "n_output": ("size",),
+    "tau_ref": ("refractory_time",), "t_ref": ("refractory_time",), "v_th": ("threshold",), "v_threshold": ("threshold",),
+    "weight": ("synapse",), "weights": ("weight", "synapse"),
 }  # fmt: skip
 
 

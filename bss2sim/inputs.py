@@ -146,6 +146,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
     if array.shape[-1] != size:
         what = "neurons in the population" if axis == "neuron" else "inputs in the weights"
         remedy = "; spikes of inputs need synapse=Synapse(weight), weight (input, neuron)" if axis == "neuron" else ""
+        if not isinstance(inputs, xr.DataArray) and size in array.shape[:-1]:
+            remedy += f"; axes are (time, batch, {axis}), got the shape {np.shape(inputs)}"
         raise InputError(f"inputs have {array.shape[-1]} entries along {axis}; there are {size} {what}{remedy}")
     if array.shape[-2] == 0:
         raise InputError("inputs have no time steps; give at least one")

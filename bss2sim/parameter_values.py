@@ -90,7 +90,15 @@ def as_labelled(what: str, value: Any, size: int) -> tuple[np.ndarray, tuple[Any
         dims = ("neuron",)[: array.ndim]
     sizes = dict(zip(dims, array.shape, strict=True))
     if array.dtype.kind in "biuf" and sizes.get("neuron", size) != size:
-        raise ParameterError(f"{what} has {sizes['neuron']} entries along neuron; the population has {size} neurons")
+        pair = sizes["neuron"] == 2 and isinstance(value, list) and "tau_syn" in what
+        remedy = (
+            f". Time constants of excitatory and inhibitory inputs are a tuple: {what}=({value[0]}, {value[1]})"
+            if pair
+            else ""
+        )
+        raise ParameterError(
+            f"{what} has {sizes['neuron']} entries along neuron; the population has {size} neurons{remedy}"
+        )
     return array, dims, coords
 
 
@@ -124,7 +132,9 @@ def labelled(name: str, value: Any, size: int, what: str | None = None) -> xr.Da
     array, dims, coords = as_labelled(what, shadow(value) if chunked else value, size)
     if name == "spike_mask":
         if array.dtype.kind != "b":
-            raise ParameterError(f"{what} must be True or False (for each neuron); got dtype {array.dtype}")
+            raise ParameterError(
+                f"{what} must be True or False (for each neuron); got dtype {array.dtype}: pass np.asarray({name}, dtype=bool)"
+            )
         return xr.DataArray(value.variable, coords) if chunked else read_only(array, dims, coords, bool)
     if array.dtype.kind not in "iuf":
         raise ParameterError(f"{what} must be real numbers; got {value!r}")

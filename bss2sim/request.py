@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from .errors import ParameterError
+from .arrays import as_array
+from .errors import InputError, ParameterError
 from .neuron import Population
 from .recording import Recording
 from .synapse import Synapse
@@ -36,7 +37,9 @@ def check_dtype(dtype: Any, integrator: str, inputs: Any, synapse: Synapse | Non
             given.append(synapse._weight.dtype)
         if not isinstance(inputs, xr.Dataset):
             kind = getattr(inputs, "dtype", np.dtype(np.float64))  # that of a PyTorch tensor is none of NumPy's
-            given.append(kind if isinstance(kind, np.dtype) else np.asarray(inputs).dtype)
+            if not isinstance(kind, np.dtype):
+                kind = as_array("inputs", inputs, "an array (time, batch, neuron or input)", InputError).dtype
+            given.append(kind)
         floats = [kind for kind in given if kind.kind == "f"]
         return np.dtype(np.float32) if floats and max(kind.itemsize for kind in floats) <= 4 else np.dtype(np.float64)
     try:

@@ -576,8 +576,46 @@ def _is_silent():
         (lambda: b2.LIFNeuron(n_neurons=3), "size"),
         (lambda: b2.sparse_spikes([1e-6], [0], size=3), "n_neuron"),
         (lambda: b2.runs.count_spikes(b2.sparse_spikes([1e-6], [0]), size=3), "n_neuron"),
+        (lambda: b2.IAFNeuron(3, tau_ref=1e-6), "refractory_time"),
+        (lambda: b2.LIFNeuron(3, t_ref=1e-6), "refractory_time"),
+        (lambda: b2.IAFNeuron(3, v_th=1.0), "threshold"),
+        (lambda: b2.IAFNeuron(3, v_threshold=1.0), "threshold"),
+        (lambda: b2.simulate(b2.IAFNeuron(3), np.zeros((5, 3)), weight=np.ones((3, 3))), "synapse"),
+        (lambda: b2.simulate(b2.IAFNeuron(3), np.zeros((5, 3)), weights=np.ones((3, 3))), "synapse"),
+        (lambda: b2.Synapse(weights=np.ones((3, 3))), "weight"),
     ],
 )
-def test_unknown_keywords__of_the_number_of_neurons(call, wanted):
+def test_unknown_keywords__of_other_packages(call, wanted):
     with pytest.raises(b2.UnknownKeywordError, match=rf"; did you mean '{wanted}'\?$"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: b2.Recording(neuron=[4, 1, 4]), r"neuron must hold each index once; 4 is there 2 times"),
+        (lambda: b2.Recording(neuron=3), r"neuron must be a sequence of one or more whole numbers; got .*; give \[3\]"),
+        (
+            lambda: b2.Recording(neuron=[True, False]),
+            r"dtype bool; for those that are True pass np\.flatnonzero\(neuron\)",
+        ),
+        (
+            lambda: b2.Recording(neuron=np.ones(3, bool)),
+            r"dtype bool; for those that are True pass np\.flatnonzero\(neuron\)",
+        ),
+        (lambda: b2.Recording(membrane=True, sample_time=[1e-6, NAN]), r"sample_time must be finite .* 0 s; got nan s"),
+        (lambda: b2.Recording(membrane=True, sample_time=[-1e-6]), r"sample_time must be finite .* 0 s; got -1e-06 s"),
+        (
+            lambda: b2.IAFNeuron(3, tau_syn=[1e-6, 2e-6]),
+            r"tau_syn has 2 entries .* has 3 neurons\. Time constants of excit.* are a tuple: tau_syn=\(1e-06, 2e-06\)",
+        ),
+        (lambda: b2.IAFNeuron(3, spike_mask=[0, 1, 1]), r"got dtype int64: pass np\.asarray\(spike_mask, dtype=bool\)"),
+        (
+            lambda: b2.simulate(b2.IAFNeuron(3), np.zeros((2, 3, 10))),
+            r"inputs have 10 entries along neuron; .*; axes are \(time, batch, neuron\), got the shape \(2, 3, 10\)",
+        ),
+    ],
+)
+def test_messages__say_what_was_got_and_what_to_do(call, message):
+    with pytest.raises(b2.Bss2SimError, match=message):
         call()

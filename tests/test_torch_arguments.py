@@ -160,7 +160,9 @@ def test_measured_membrane__that_is_not_finite_is_refused_in_any_step(model, val
     rows[0] = torch.finfo(torch.float32).max  # only the sum of these is not finite
     assert model(JUMPS, measured_membrane=rows).membrane.shape == (10, 2, 3)
     rows[4, 1, 2] = value
-    with pytest.raises(b2.InputError, match=f"measured_membrane must be finite; time step 4, batch 1, neuron 2 is {value}"):
+    with pytest.raises(
+        b2.InputError, match=f"measured_membrane must be finite; time step 4, batch 1, neuron 2 is {value}"
+    ):
         model(JUMPS, measured_membrane=rows)
 
 
@@ -176,3 +178,13 @@ def test_simulate__takes_a_tensor_on_the_processor(dtype):
     jumps = torch.rand((5, 2, 3), generator=torch.Generator().manual_seed(1), dtype=dtype)
     found, expected = (b2.simulate(b2.IAFNeuron(3), x, integrator="euler") for x in (jumps, jumps.numpy()))
     assert found.identical(expected) and found.attrs["dtype"] == str(dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize("settings", [{}, {"integrator": "euler"}])
+def test_simulate__refuses_tensors_that_ask_for_a_gradient(settings):
+    """NumPy does, with an error of PyTorch."""
+    asks = torch.zeros((5, 2, 3), requires_grad=True)
+    with pytest.raises(b2.InputError, match=r"inputs must be an array .*; got Tensor \(.*tensor\.detach\(\)"):
+        b2.simulate(b2.IAFNeuron(3), asks, **settings)
+    with pytest.raises(b2.ParameterError, match=r"weight must be an array \(input, neuron\); got Tensor"):
+        b2.Synapse(asks[0])

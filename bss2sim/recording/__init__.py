@@ -124,9 +124,12 @@ def _array(name: str, value: Any, kinds: str) -> np.ndarray:
     """A one-dimensional, non-empty array of numbers of some kind."""
     array = as_array(name, value, "a sequence of numbers", ParameterError)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in kinds:
+        remedy = f"; give [{value}]" if array.ndim == 0 and array.dtype.kind in kinds else ""
+        if array.dtype.kind == "b" and array.ndim == 1 and kinds == "iu":
+            remedy = f"; for those that are True pass np.flatnonzero({name})"
         raise ParameterError(
             f"{name} must be a sequence of one or more {'whole ' if kinds == 'iu' else ''}numbers; "
-            f"got shape {array.shape}, dtype {array.dtype}"
+            f"got shape {array.shape}, dtype {array.dtype}{remedy}"
         )
     return array
 
@@ -136,8 +139,9 @@ def _indices(neuron: Any) -> np.ndarray:
     array = _array("neuron", neuron, "iu")
     if array.min() < 0:
         raise ParameterError(f"neuron must hold indices of at least 0; got {array.min()}")
-    if np.unique(array).size != array.size:
-        raise ParameterError("neuron must hold each index once")
+    if np.unique(array).size < array.size:
+        index, count = np.unique(array, return_counts=True)
+        raise ParameterError(f"neuron must hold each index once; {index[count > 1][0]} is there {count.max()} times")
     indices = array.astype(np.int64)
     indices.setflags(write=False)
     return indices
@@ -147,7 +151,8 @@ def _times(sample_time: Any) -> np.ndarray:
     """Check sample times [s]."""
     times = _array("sample_time", sample_time, "iuf").astype(np.float64)
     if not np.isfinite(times).all() or times[0] < 0:
-        raise ParameterError("sample_time must be finite and at least 0 s")
+        wrong = times[~(np.isfinite(times) & (times >= 0))][0]
+        raise ParameterError(f"sample_time must be finite and at least 0 s; got {wrong} s")
     if (np.diff(times) <= 0).any():
         k = int(np.argmax(np.diff(times) <= 0))
         raise ParameterError(f"sample_time must increase; {times[k]} s is followed by {times[k + 1]} s")
