@@ -176,8 +176,9 @@ def run_euler(
                     if jumps is not None:
                         if whole:
                             x = load_lanes(jumps, at + t * time_stride + low + g)
-                            # The processor foresees neither rows far apart nor a tile taken group by group.
-                            prefetch_line(jumps, at + (t + tile) * time_stride + low + g)
+                            # The processor foresees neither rows far apart nor a tile taken group by group. Those of the
+                            # tile after the next: one tile ahead they came late, 3 to 7 % slower.
+                            prefetch_line(jumps, at + (t + 2 * tile) * time_stride + low + g)
                         else:
                             x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
