@@ -26,7 +26,7 @@ from .membrane import (
 )
 from .packed import gather_packed, list_dense, list_events
 from .scalars import larger, smaller
-from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import LINE, clear_row, copy_row, count_bits, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
@@ -249,28 +249,41 @@ def run_euler(
                 if emits:
                     for k in range(0, n, 64):
                         mask = element(marks, (t * BLOCK + k) // 64)
+                        if spike_mask is not None:
+                            left = mask
+                            while left != 0:
+                                rest = without_lowest(left)
+                                if not spike_mask[p, low + k + trailing_zeros(left)]:
+                                    mask ^= left ^ rest
+                                left = rest
+                        end = n_found + count_bits(mask)
+                        # Two without a branch that depends on them: a word of 64 neurons seldom has more. What is not a spike
+                        # is written over by the next one.
+                        if n_found + 2 <= spike_step.size:
+                            for m in range(n_found, n_found + 2):
+                                put_element(spike_step, m, t_first + t)
+                                put_element(spike_neuron, m, low + k + trailing_zeros(mask))
+                                mask = without_lowest(mask)
+                            n_found += 2
                         while mask != 0:
-                            m = low + k + trailing_zeros(mask)
-                            mask = without_lowest(mask)
-                            if spike_mask is not None:
-                                if not spike_mask[p, m]:
-                                    continue
                             if n_found < spike_step.size:
                                 spike_step[n_found] = t_first + t
-                                spike_neuron[n_found] = m
+                                spike_neuron[n_found] = low + k + trailing_zeros(mask)
+                            mask = without_lowest(mask)
                             n_found += 1
+                        n_found = end
         n_spike[task] = n_found - start
         # NaN and infinity never leave a current: no pass over the inputs is needed. They alone are not 0 less themselves.
         v = load_lanes(floats, _V)
-        rest = v - v
+        unfit = v - v
         for g in range(0, n, width):
             v = load_lanes(floats, _V + g)
             i = load_lanes(floats, _I + g)
-            rest = rest + ((v - v) + (i - i))
+            unfit = unfit + ((v - v) + (i - i))
             if k_inh is not None:
                 i_inh = load_lanes(floats, _J + g)
-                rest = rest + (i_inh - i_inh)
-        store_lanes(floats, _K_MEM, rest)
+                unfit = unfit + (i_inh - i_inh)
+        store_lanes(floats, _K_MEM, unfit)
         is_finite = True
         for j in range(width):
             is_finite = is_finite and floats[_K_MEM + j] == 0
