@@ -28,19 +28,16 @@ from .exact_rows import (
     LEAK,
     LOSS,
     MEMBRANE,
-    N_COEFFICIENT_ROW,
-    N_STATE_ROW,
-    ROW,
     SCALE,
     SCREEN,
     open_gates,
 )
 from .gather import gather_dense
 from .jit import kernel, part
-from .lanes import fill_lanes, load_lanes, load_lanes_as, marks_of, put_lanes, select, store_lanes
+from .lanes import element, fill_lanes, load_lanes, load_lanes_as, marks_of, put_element, put_lanes, select, store_lanes
 from .membrane import exact_asymptote, exact_bound, exact_leaky_membrane, exact_membrane, upwards
 from .scalars import larger, smaller
-from .vector import LINE, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
 
 N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
@@ -145,43 +142,46 @@ def run_grid(
         n = smaller(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
-        # Lanes beyond the last neuron stay at v = 0, or NaN, and are never flagged, whatever is in `drive`.
-        for k in range(n, (n + _LANES - 1) // _LANES * _LANES):
-            transition[k] = math.inf
-            for row in range(N_STATE_ROW):
-                state[row * ROW + k] = 0.0
-            for row in range(N_COEFFICIENT_ROW):
-                coefficients[row * ROW + k] = 0.0
-        copy_row(state, MEMBRANE, old_membrane, q * n_neuron + low, n)
-        copy_row(state, CURRENT, old_current, q * n_neuron + low, n)
-        copy_row(coefficients, KEPT, kept, p * n_neuron + low, n)
-        copy_row(coefficients, GAIN, gain, p * n_neuron + low, n)
-        for k in range(n):
-            m = low + k
-            coefficients[CHORD + k] = dt / tau_mem[p, m]
-            coefficients[SCALE + k] = tau_syn[p, m] / tau_mem[p, m]
+        if n % _LANES != 0:
+            # Lanes beyond the last neuron stay at v = 0, or NaN, and are never flagged, whatever is in `drive`.
+            clear_row(state, np.int64(0), state.size)
+            clear_row(coefficients, np.int64(0), coefficients.size)
+            for k in range(_LANES):
+                put_element(transition, n + k, math.inf)
+        of_state = q * n_neuron + low
+        of_parameter = p * n_neuron + low
+        copy_row(state, MEMBRANE, old_membrane, of_state, n)
+        copy_row(state, CURRENT, old_current, of_state, n)
+        copy_row(coefficients, KEPT, kept, of_parameter, n)
+        copy_row(coefficients, GAIN, gain, of_parameter, n)
         if old_third is not None:
-            copy_row(state, INHIBITORY, old_third, q * n_neuron + low, n)  # or ASYMPTOTE, the same row
+            copy_row(state, INHIBITORY, old_third, of_state, n)  # or ASYMPTOTE, the same row
         if tau_inh is not None:
-            copy_row(coefficients, KEPT_INH, kept_inh, p * n_neuron + low, n)
-            copy_row(coefficients, GAIN_INH, gain_inh, p * n_neuron + low, n)
+            copy_row(coefficients, KEPT_INH, kept_inh, of_parameter, n)
+            copy_row(coefficients, GAIN_INH, gain_inh, of_parameter, n)
         if leak is not None:
-            copy_row(coefficients, LEAK, leak, p * n_neuron + low, n)
-            copy_row(coefficients, LOSS, loss, p * n_neuron + low, n)
+            copy_row(coefficients, LEAK, leak, of_parameter, n)
+            copy_row(coefficients, LOSS, loss, of_parameter, n)
         if threshold is not None:
-            copy_row(coefficients, SCREEN, threshold, p * n_neuron + low, n)
-            copy_row(transition, np.int64(0), old_transition, q * n_neuron + low, n)
-            for k in range(n):
-                m = low + k
-                phase[k] = old_phase[q, m]
-                if phase[k] != FREE:
+            copy_row(coefficients, SCREEN, threshold, of_parameter, n)
+            copy_row(transition, np.int64(0), old_transition, of_state, n)
+        for k in range(n):
+            mem = element(tau_mem, of_parameter + k)
+            if coupled is None:
+                put_element(coefficients, SCALE + k, element(tau_syn, of_parameter + k) / mem)
+            if coupled is not None:
+                put_element(coefficients, CHORD + k, dt / mem)
+            if threshold is not None:
+                put_element(phase, k, element(old_phase, of_state + k))
+                if element(phase, k) != FREE:
                     inh = 0.0
                     if tau_inh is not None:
-                        inh = gain_inh[p, m]
+                        inh = element(gain_inh, of_parameter + k)
                     lost = 0.0
                     if leak is not None:
-                        lost = loss[p, m]
-                    open_gates(coefficients, gain[p, m], inh, lost, k, phase[k], threshold[p, m], 0.0)
+                        lost = element(loss, of_parameter + k)
+                    open_gates(coefficients, element(gain, of_parameter + k), inh, lost, k, element(phase, k),
+                               element(threshold, of_parameter + k), 0.0)  # fmt: skip
         sample = 0
         start = n_found
         t_first = 0
@@ -387,18 +387,19 @@ def run_grid(
             t_first = t_last
         n_spike[task] = n_found - start
         for k in range(n):
-            m = low + k
-            finite = math.isfinite(state[MEMBRANE + k]) and math.isfinite(state[CURRENT + k])
+            finite = math.isfinite(element(state, MEMBRANE + k)) and math.isfinite(element(state, CURRENT + k))
             if tau_inh is not None:
-                finite = finite and math.isfinite(state[INHIBITORY + k])
+                finite = finite and math.isfinite(element(state, INHIBITORY + k))
             if not finite and status[0] == 0:
-                status[0], status[1], status[2] = NOT_FINITE, trial, m
-            if keeps:
-                new_membrane[trial, m] = state[MEMBRANE + k]
-                new_current[trial, m] = state[CURRENT + k]
-                if new_third is not None:
-                    new_third[trial, m] = state[INHIBITORY + k]
-                if threshold is not None:
-                    new_phase[trial, m] = phase[k]
-                    new_transition[trial, m] = transition[k]
+                status[0], status[1], status[2] = NOT_FINITE, trial, low + k
+        if keeps:
+            to = trial * n_neuron + low
+            copy_row(new_membrane, to, state, MEMBRANE, n)
+            copy_row(new_current, to, state, CURRENT, n)
+            if new_third is not None:
+                copy_row(new_third, to, state, INHIBITORY, n)
+            if threshold is not None:
+                copy_row(new_transition, to, transition, np.int64(0), n)
+                for k in range(n):
+                    put_element(new_phase, to + k, element(phase, k))
     return n_found, is_sorted
