@@ -41,6 +41,7 @@ from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, traili
 
 N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
+CROWD = 32  # spikes of a step beyond which a tile has one step: those of a tile are sorted by insertion
 _LANES = LINE // 8
 
 
@@ -185,8 +186,9 @@ def run_grid(
         sample = 0
         start = n_found
         t_first = 0
+        most = tile
         while t_first < n_time:
-            t_last = smaller(t_first + tile, n_time)
+            t_last = smaller(t_first + most, n_time)
             at = input_at[trial] + t_first * time_stride
             next_sample = sample
             if sample_time is not None:
@@ -372,6 +374,9 @@ def run_grid(
                             return n_found, is_sorted
 
             if threshold is not None:
+                most = tile
+                if n_found - first > CROWD * n_step:
+                    most = np.int64(1)
                 if n_found > first + 1 and n_found <= spike_time.size:
                     is_sorted = sort_spikes(spike_time, spike_neuron, first, n_found) and is_sorted
             if records and not direct:
