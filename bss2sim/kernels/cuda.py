@@ -28,7 +28,7 @@ from . import circuit, circuit_line, exact_rows, lanes, vector
 SIMULATED = bool(config.ENABLE_CUDASIM)
 THREADS = 1 if SIMULATED else 128  # of a block: enough to fill a processor, few enough for any number of registers
 
-# Places of the rows of one neuron in the scratch of ``grid`` and ``events``, where a row has BLOCK neurons.
+# Places of the rows of one neuron in ``exact_rows``, where a row has BLOCK neurons.
 ROWS = {
     name: getattr(exact_rows, name) // exact_rows.ROW
     for name in (
