@@ -9,13 +9,16 @@ import numpy as np
 
 from . import memory
 from .errors import InputError, ParameterError
-from .kernels import events, exact, grid
+from .kernels import events, exact, exact_rows, grid
+from .kernels.codes import BLOCK
 from .kernels.coefficients import fill_grid_coefficients
 from .kernels.jit import plain
 from .partition import Partition, partition
 from .plan import Plan, raise_status
 from .spike_buffers import bin_spikes
 from .threads import run_chunks
+
+TILE = 4  # steps that a group of neurons takes at a time, as in ``euler_scratch``
 
 # (leaks, pair of synaptic time constants) -> how to find the time to threshold; None: by one logarithm
 _CROSSING = {
@@ -149,33 +152,29 @@ def _run_grid(plan: Plan) -> None:
     refuse_state_off_grid(plan)
     gain, kept, gain_inh, kept_inh, loss = grid_coefficients(plan)
     jumps = drive.flat if drive.kind == "jumps" else None
-    # The rows of half a block stay in the first-level cache; input spikes are listed once a block.
-    part = partition(plan.trials.size, n, plan.n_time, plan.threads, grid.BLOCK if jumps is None else grid.BLOCK // 2)
+    part = partition(plan.trials.size, n, plan.n_time, plan.threads)
+    tile = min(TILE, plan.n_time)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
-            memory.zeros((2 * grid.BLOCK,), np.float64),
-            memory.zeros((grid.BLOCK,), np.float64),
-            np.zeros(grid.BLOCK, np.int64),
-            np.zeros(grid.BLOCK, np.int64),
-            np.zeros(grid.BLOCK, np.int64),
-            np.zeros(grid.RING, np.int64),
-            memory.zeros((grid.BLOCK,), np.uint8),
+            memory.zeros((exact_rows.N_STATE_ROW * exact_rows.ROW,), np.float64),
+            memory.zeros((exact_rows.N_COEFFICIENT_ROW * exact_rows.ROW,), np.float64),
+            memory.zeros((exact_rows.ROW,), np.float64),
+            np.zeros(exact_rows.ROW, np.int64),
+            memory.empty((grid.N_TRACE * tile * BLOCK,), np.float64),
             np.empty(max(plan.n_input, 1), np.int64),
-            memory.zeros((2 * grid.BLOCK,), np.float64),
+            memory.zeros((tile * grid.DRIVE_ROW,), np.float64 if jumps is None else jumps.dtype),
+            memory.empty((grid.DRIVE_ROW,), np.float64),
         )
         for _ in range(part.threads)
     ]
     sample_time = None if plan.record.sample_time is None else np.array(plan.record.sample_time)
     how = plan.row_mode(part.block)
-    direct = True if jumps is not None and jumps.dtype == np.float64 and gain_inh is None else None
 
     def call(low, high, worker, emits, time, neuron, per_task, status):  # type: ignore[no-untyped-def]  # see _run_chunks
         return grid.run_grid(
-            low, high, part.block, n, plan.n_time, state.step, plan.dt,
+            low, high, part.block, n, plan.n_time, tile, state.step, plan.dt,
             plan.input_row, plan.weight_row, plan.parameter_row,
-            jumps, direct, drive.time_stride,
+            jumps, drive.time_stride,
             drive.flat if drive.kind == "dense" else None, plan.n_input, plan.weight, plan.column, plan.pointer,
             gain, kept, gain_inh, kept_inh, loss,
             *arguments.values(),
@@ -215,13 +214,13 @@ def _run_events(plan: Plan) -> None:
     part = partition(plan.trials.size, n, n_event, plan.threads)
     scratch = [
         (
-            *(memory.zeros((grid.N_STATE_ROW * grid.ROW,), np.float64) for _ in range(2)),
-            memory.zeros((grid.N_COEFFICIENT_ROW * grid.ROW,), np.float64),
-            memory.zeros((grid.BLOCK,), np.float64),
-            memory.zeros((grid.BLOCK,), np.float64),
-            np.zeros(grid.BLOCK, np.int64),
-            memory.zeros((grid.BLOCK,), np.uint8),
-            memory.zeros((2 * grid.BLOCK,), np.float64),
+            *(memory.zeros((exact_rows.N_STATE_ROW * exact_rows.ROW,), np.float64) for _ in range(2)),
+            memory.zeros((exact_rows.N_COEFFICIENT_ROW * exact_rows.ROW,), np.float64),
+            memory.zeros((BLOCK,), np.float64),
+            memory.zeros((BLOCK,), np.float64),
+            np.zeros(BLOCK, np.int64),
+            memory.zeros((BLOCK,), np.uint8),
+            memory.zeros((2 * BLOCK,), np.float64),
         )
         for _ in range(part.threads)
     ]

@@ -10,7 +10,17 @@ from numba import config
 
 import bss2sim as b2
 from bss2sim.kernels.jit import kernel
-from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes, store_marks
+from bss2sim.kernels.lanes import (
+    element,
+    fill_lanes,
+    load_lanes,
+    load_lanes_as,
+    marks_of,
+    put_element,
+    select,
+    store_lanes,
+    store_marks,
+)
 from bss2sim.kernels.vector import clear_row, copy_row, count_bits, trailing_zeros, without_lowest
 from bss2sim.memory import LINE
 
@@ -99,6 +109,26 @@ def test_marks_are_a_bit_a_lane(dtype, numbers):
         _mark(a, b, marks)
     want = [sum(2**k for k in range(64) if a[first + k] > b[first + k]) for first in range(0, a.size, 64)]
     assert marks.tolist() == [*want, 2**64 - 1]
+
+
+@kernel
+def _marks_and_wider(a, b, marks, wide):
+    for k in range(0, a.size, 8):
+        x = load_lanes_as(a, k, load_lanes(wide, k))
+        marks[k // 8] = marks_of(x > load_lanes(b, k))
+        store_lanes(wide, k, x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lanes_of_shorter_numbers_and_marks_of_a_condition(dtype, numbers):
+    a, b = numbers(dtype), numbers(np.float64)
+    marks, wide = np.full(a.size // 8, 99, np.uint64), np.zeros(a.size)
+    with np.errstate(invalid="ignore"):
+        _marks_and_wider(a, b, marks, wide)
+    np.testing.assert_array_equal(wide, a)
+    assert marks.tolist() == [
+        sum(2**k for k in range(8) if a[first + k] > b[first + k]) for first in range(0, a.size, 8)
+    ]
 
 
 @kernel

@@ -14,5 +14,5 @@ FINE, TOO_FAST, NOT_FINITE, BIN_FULL = 0, 1, 2, 3
 MOST_SPIKES = 10_000_000  # of one neuron between two inputs; more would look like a hang
 MOST_IN_BIN = 255  # of one neuron in a bin of dense spikes
 
-# How rows of dense outputs are written, see ``vector.record_row`` and ``euler._put``.
+# How rows of dense outputs are written, see ``vector.record_row`` and ``lanes.put_lanes``.
 WHOLE, STREAMED, SELECTED = 0, 1, 2

@@ -23,14 +23,14 @@ from numba import config, cuda
 from numba.core.dispatcher import Dispatcher
 from numba.cuda.cudadrv import driver
 
-from . import circuit, circuit_line, grid, lanes, vector
+from . import circuit, circuit_line, exact_rows, lanes, vector
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 THREADS = 1 if SIMULATED else 128  # of a block: enough to fill a processor, few enough for any number of registers
 
-# Places of the rows of one neuron in the scratch of ``grid`` and ``events``, where a row has BLOCK neurons.
+# Places of the rows of one neuron in ``exact_rows``, where a row has BLOCK neurons.
 ROWS = {
-    name: getattr(grid, name) // grid.ROW
+    name: getattr(exact_rows, name) // exact_rows.ROW
     for name in (
         "MEMBRANE CURRENT INHIBITORY ASYMPTOTE GAIN KEPT GAIN_INH KEPT_INH LOSS LEAK SCREEN CHORD GATE SCALE"
     ).split()

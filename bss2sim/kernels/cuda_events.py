@@ -14,7 +14,7 @@ from .cuda_exact import MOST_AT_ONCE, advancer, open_gates, step_row
 from .cuda_gather import adders
 from .cuda_spikes import DENSE, NOTHING, clear_bins, report_fault
 from .exact import SLACK
-from .grid import N_COEFFICIENT_ROW, N_STATE_ROW
+from .exact_rows import N_COEFFICIENT_ROW, N_STATE_ROW
 
 MEMBRANE, CURRENT, THIRD = ROWS["MEMBRANE"], ROWS["CURRENT"], ROWS["INHIBITORY"]
 LEAK, SCALE, GATE = ROWS["LEAK"], ROWS["SCALE"], ROWS["GATE"]

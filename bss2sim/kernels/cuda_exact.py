@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from . import exact, grid
+from . import exact, exact_rows, grid
 from .codes import BIN_FULL
 from .cuda import cuda, device_function, on_device
 from .cuda_spikes import COUNT, DENSE, FIRST, SPARSE, bin_spike
@@ -24,7 +24,8 @@ _CROSSING = {
 }
 
 advance_single, move = on_device(exact.advance_single), on_device(exact.move)
-step_row, open_gates, sample_row = on_device(grid.step_row), on_device(grid.open_gates), on_device(grid.sample_row)
+step_row, open_gates = on_device(exact_rows.step_row), on_device(exact_rows.open_gates)
+sample_row = on_device(grid.sample_row)
 
 
 def crossing(leaks, pair):

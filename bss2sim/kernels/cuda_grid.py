@@ -12,7 +12,7 @@ from .cuda import ROWS, Kernel, cuda, element
 from .cuda_exact import MOST_AT_ONCE, advancer, crossing, open_gates, sample_row, step_row
 from .cuda_gather import adders
 from .cuda_spikes import DENSE, NOTHING, clear_bins, report_fault
-from .grid import N_COEFFICIENT_ROW, N_STATE_ROW
+from .exact_rows import N_COEFFICIENT_ROW, N_STATE_ROW
 
 MEMBRANE, CURRENT, THIRD = ROWS["MEMBRANE"], ROWS["CURRENT"], ROWS["INHIBITORY"]
 GAIN, KEPT, GAIN_INH, KEPT_INH = ROWS["GAIN"], ROWS["KEPT"], ROWS["GAIN_INH"], ROWS["KEPT_INH"]

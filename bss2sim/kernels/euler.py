@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, NOT_FINITE, SELECTED, STREAMED
+from .codes import BLOCK, NOT_FINITE, SELECTED
 from .gather import gather_dense, gather_events
-from .jit import kernel, rule
-from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes, store_marks, stream_lanes
+from .jit import kernel
+from .lanes import element, fill_lanes, load_lanes, put_element, put_lanes, select, store_lanes, store_marks
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -34,17 +34,6 @@ N_INTEGER_ROW = 3
 _BUSY, _N_REF, _N_HOLD = (BLOCK * k for k in range(N_INTEGER_ROW))
 N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
-
-
-@rule
-def _put(target, at, value, scratch, row, whole, how):
-    """Write lanes to the row of an output, or, if it is not made of whole lanes, to scratch."""
-    if not whole:
-        store_lanes(scratch, row, value)
-    elif how == STREAMED:
-        stream_lanes(target, at, value)
-    else:
-        store_lanes(target, at, value)
 
 
 @kernel
@@ -214,14 +203,14 @@ def run_euler(
                             store_lanes(fired, t * BLOCK + g, fires)
                     out = (trial * n_time + t_first + t) * n_recorded + low + g
                     if membrane.size:
-                        _put(membrane, out, v, traces, t * BLOCK + g, direct, how)
+                        put_lanes(membrane, out, v, traces, t * BLOCK + g, direct, how)
                     if current.size:
                         if k_inh is not None:
                             out = 2 * out - (low + g)
-                            _put(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
-                            _put(current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how)
+                            put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                            put_lanes(current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how)
                         else:
-                            _put(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                            put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
                 store_lanes(floats, _V + g, v)
                 store_lanes(floats, _I + g, i)
                 if k_inh is not None:

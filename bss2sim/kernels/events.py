@@ -14,8 +14,7 @@ import numpy as np
 from .codes import BLOCK, NOT_FINITE
 from .elementary import decay, leaky_gain
 from .exact import SLACK, advance, advance_single, move, sort_spikes
-from .gather import gather_events
-from .grid import (
+from .exact_rows import (
     ASYMPTOTE,
     CHORD,
     CURRENT,
@@ -32,6 +31,7 @@ from .grid import (
     open_gates,
     step_row,
 )
+from .gather import gather_events
 from .jit import kernel, part
 from .vector import nonzero_mask, record_row, trailing_zeros, use_wide_registers, without_lowest
 

@@ -1,9 +1,10 @@
 """Exact membranes with inputs on a regular grid.
 
 Every interval has the length dt, so its exponentials are constants of the neuron: the closed-form step costs what an
-Euler step costs. Only neurons that may fire, or whose clamp or holdoff ends in the interval, take the scalar path of
-``exact``. While a neuron is clamped its gains are zero, and while it cannot fire its screen is infinite: the vector
-loop needs no branch.
+Euler step costs. Time is cut into tiles; a group of neurons, as many as fill a line of memory, takes all steps of a tile
+with its state in registers (``lanes``). Only neurons that may fire, or whose clamp or holdoff ends in the interval, take the
+scalar path of ``exact``. While a neuron is clamped its gains are zero, and while it cannot fire its screen is infinite: the
+lanes need no branch.
 """
 
 from __future__ import annotations
@@ -12,91 +13,36 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, CLAMPED, FREE, NOT_FINITE
+from .codes import BLOCK, FREE, NOT_FINITE, SELECTED
 from .elementary import decay
 from .exact import advance, advance_single, move, sort_spikes
+from .exact_rows import (
+    ASYMPTOTE,
+    CHORD,
+    CURRENT,
+    GAIN,
+    GAIN_INH,
+    INHIBITORY,
+    KEPT,
+    KEPT_INH,
+    LEAK,
+    LOSS,
+    MEMBRANE,
+    SCALE,
+    SCREEN,
+    open_gates,
+)
 from .gather import gather_dense
 from .jit import kernel, part
-from .membrane import exact_leaky_membrane, exact_membrane
+from .lanes import element, fill_lanes, load_lanes, load_lanes_as, marks_of, put_element, put_lanes, select, store_lanes
+from .membrane import exact_asymptote, exact_bound, exact_leaky_membrane, exact_membrane, upwards
 from .scalars import larger, smaller
-from .vector import LINE, nonzero_mask, prefetch_line, record_row, trailing_zeros, use_wide_registers, without_lowest
+from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
 
-# Rows that started alike in their pages would share the sets of the first-level cache: eight lines, fewer than there are rows.
-ROW = BLOCK + 40
-N_STATE_ROW = 3
-MEMBRANE, CURRENT, INHIBITORY = (ROW * k for k in range(N_STATE_ROW))
-ASYMPTOTE = INHIBITORY  # of neurons without leak and with one current, see ``exact.advance_single``
-N_COEFFICIENT_ROW = 10
-GAIN, KEPT, GAIN_INH, KEPT_INH, LOSS, LEAK, SCREEN, CHORD, GATE, SCALE = (ROW * k for k in range(N_COEFFICIENT_ROW))
-RING = 256  # steps ahead for which transitions wait in a list of their own
-
-
-@part
-def step_row(before, after, coefficients, jump, jump_inh, coupled, pair, leak, fires, slack, flag, n):
-    """Move a row of neurons over one interval; flag those that may fire in it.
-
-    The jumps act at the start. `coupled`, `pair`, `leak`, `fires`: None switches leak and second current, the second
-    current, the leak, and firing off. `slack` None: the screen needs no margin. Not coupled, v is monotone, and a
-    neuron fires only if it ends above the screen. Coupled, it may also if the chord, a bound of v in the interval, is
-    above the screen.
-    """
-    use_wide_registers()
-    if coupled is None:
-        for k in range(n):
-            x = jump[k]
-            v = before[MEMBRANE + k]
-            i = before[CURRENT + k] + x
-            new = exact_membrane(v, i, coefficients[GAIN + k])
-            after[MEMBRANE + k] = new
-            after[CURRENT + k] = i * coefficients[KEPT + k]
-            after[ASYMPTOTE + k] = before[ASYMPTOTE + k] + coefficients[SCALE + k] * x
-            may = new > coefficients[SCREEN + k]
-            if slack is not None:
-                may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
-            flag[k] = may
-    if coupled is not None:
-        for k in range(n):
-            v = before[MEMBRANE + k]
-            i = before[CURRENT + k] + jump[k]
-            after[CURRENT + k] = i * coefficients[KEPT + k]
-            new = exact_membrane(v, i, coefficients[GAIN + k])
-            up = larger(i, 0.0)
-            if pair is not None:
-                j = before[INHIBITORY + k] + jump_inh[k]
-                after[INHIBITORY + k] = j * coefficients[KEPT_INH + k]
-                new = exact_membrane(new, j, coefficients[GAIN_INH + k])
-                up = up + larger(j, 0.0)
-            if leak is not None:
-                new = exact_leaky_membrane(new, v, coefficients[LEAK + k], coefficients[LOSS + k])
-                up = larger(up + (coefficients[LEAK + k] - v), 0.0)
-            after[MEMBRANE + k] = new
-            if fires is not None:
-                may = new > coefficients[SCREEN + k]
-                if slack is not None:
-                    may = may or new + slack * abs(new - v) > coefficients[SCREEN + k]
-                flag[k] = may or v + coefficients[CHORD + k] * up > coefficients[SCREEN + k]
-
-
-@part
-def open_gates(coefficients, gain, gain_inh, loss, k, phase, threshold, slack):
-    """Set the gains and the screen of neuron k for its phase."""
-    clamped = phase == CLAMPED
-    coefficients[GAIN + k] = 0.0 if clamped else gain
-    coefficients[GAIN_INH + k] = 0.0 if clamped else gain_inh
-    coefficients[LOSS + k] = 0.0 if clamped else loss
-    coefficients[GATE + k] = 0.0 if clamped else 1.0
-    coefficients[SCREEN + k] = threshold - slack * abs(threshold) if phase == FREE else math.inf
-
-
-@part
-def step_holding(time, dt, first):
-    """Return the step k >= first with k dt <= time < (k + 1) dt, with the products as they are rounded."""
-    k = np.int64(math.floor(smaller(time / dt, 9e18)))
-    if k * dt > time:
-        k -= 1
-    elif (k + 1) * dt <= time:
-        k += 1
-    return larger(k, first)
+N_TRACE = 3  # membrane and two currents
+DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
+CROWD = 32  # spikes of a step beyond which a tile has one step: those of a tile are sorted by insertion
+_LANES = LINE // 8
 
 
 @part
@@ -149,209 +95,316 @@ def sample_row(
                     current[out + m] = i_now
 
 
+@part
+def fill_jumps(jumps, at, n, jump, pair):
+    """Jumps of a row of graded input, negative ones apart if `pair` is not None."""
+    for k in range(n):
+        x = np.float64(jumps[at + k])
+        if pair is not None:
+            jump[k] = larger(x, 0.0)
+            jump[BLOCK + k] = smaller(x, 0.0)
+        else:
+            jump[k] = x
+
+
 @kernel
 def run_grid(
-    first_task, last_task, block, n_neuron, n_time, start_step, dt,
+    first_task, last_task, block, n_neuron, n_time, tile, start_step, dt,
     input_at, weight_row, parameter_row,
-    jumps, direct, time_stride, spikes_in, n_input, weight, column, pointer,
+    jumps, time_stride, spikes_in, n_input, weight, column, pointer,
     gain, kept, gain_inh, kept_inh, loss,
     coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time, holdoff_time, spike_mask,
     state_row, old_membrane, old_current, old_third, old_phase, old_transition,
     keeps, new_membrane, new_current, new_third, new_phase, new_transition,
     membrane, current, selected, how, sample_time, emits, spike_time, spike_neuron, n_spike, status,
-    before, after, coefficients, scratch, transition, phase, due, link, ring, flag, index, drive,
+    state, coefficients, transition, phase, traces, index, drive, given,
 ):  # fmt: skip
-    """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
+    """Run tasks first_task .. last_task, up to `tile` steps at a time; return (number of spikes, all are sorted).
 
-    Inputs and outputs as in ``euler.run_euler``; `direct` None: jumps are converted or split before use. `gain` as in
+    The number counts spikes beyond the buffer, too. Inputs and outputs as in ``euler.run_euler``. `gain` as in
     ``coefficients``, `kept` = exp(-dt/tau_syn), `loss` = 1 - exp(-dt/tau_mem), (parameter row, neuron). State at the
     start of step `start_step`: membrane, current and a third row (the second current, or the asymptote), phase and its
-    end [s]. `sample_time` not None: traces are (trial, sample_time, neuron).
+    end [s]. `sample_time` not None: traces are (trial, sample_time, neuron). Scratch: rows of ``exact_rows``, `traces`
+    (membrane and two currents, step of the tile, BLOCK), `drive` (step, sign, BLOCK), of graded input as it is,
+    `given` (sign, BLOCK).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
     is_sorted = True
     n_recorded = selected.size
-    is_sampled = False
+    whole = n_neuron % _LANES == 0 and block % _LANES == 0
+    direct = whole and how != SELECTED
+    records = membrane.size > 0 or current.size > 0
     if sample_time is not None:
-        is_sampled = True
+        records = False
     for task in range(first_task, last_task):
         trial = task // n_block
         low = (task % n_block) * block
         n = smaller(block, n_neuron - low)
         p = parameter_row[trial]
         q = state_row[trial]
-        ring[:] = -1
+        if n % _LANES != 0:
+            # Lanes beyond the last neuron stay at v = 0, or NaN, and are never flagged, whatever is in `drive`.
+            clear_row(state, np.int64(0), state.size)
+            clear_row(coefficients, np.int64(0), coefficients.size)
+            for k in range(_LANES):
+                put_element(transition, n + k, math.inf)
+        of_state = q * n_neuron + low
+        of_parameter = p * n_neuron + low
+        copy_row(state, MEMBRANE, old_membrane, of_state, n)
+        copy_row(state, CURRENT, old_current, of_state, n)
+        copy_row(coefficients, KEPT, kept, of_parameter, n)
+        copy_row(coefficients, GAIN, gain, of_parameter, n)
+        if old_third is not None:
+            copy_row(state, INHIBITORY, old_third, of_state, n)  # or ASYMPTOTE, the same row
+        if tau_inh is not None:
+            copy_row(coefficients, KEPT_INH, kept_inh, of_parameter, n)
+            copy_row(coefficients, GAIN_INH, gain_inh, of_parameter, n)
+        if leak is not None:
+            copy_row(coefficients, LEAK, leak, of_parameter, n)
+            copy_row(coefficients, LOSS, loss, of_parameter, n)
+        if threshold is not None:
+            copy_row(coefficients, SCREEN, threshold, of_parameter, n)
+            copy_row(transition, np.int64(0), old_transition, of_state, n)
         for k in range(n):
-            m = low + k
-            before[MEMBRANE + k] = old_membrane[q, m]
-            before[CURRENT + k] = old_current[q, m]
-            coefficients[KEPT + k] = kept[p, m]
-            coefficients[GAIN + k] = gain[p, m]
-            coefficients[CHORD + k] = dt / tau_mem[p, m]
-            coefficients[SCALE + k] = tau_syn[p, m] / tau_mem[p, m]
-            if old_third is not None:
-                before[INHIBITORY + k] = old_third[q, m]  # or ASYMPTOTE, the same row
-            if tau_inh is not None:
-                coefficients[KEPT_INH + k] = kept_inh[p, m]
-                coefficients[GAIN_INH + k] = gain_inh[p, m]
-            if leak is not None:
-                coefficients[LEAK + k] = leak[p, m]
-                coefficients[LOSS + k] = loss[p, m]
+            mem = element(tau_mem, of_parameter + k)
+            if coupled is None:
+                put_element(coefficients, SCALE + k, element(tau_syn, of_parameter + k) / mem)
+            if coupled is not None:
+                put_element(coefficients, CHORD + k, dt / mem)
             if threshold is not None:
-                transition[k] = old_transition[q, m]
-                phase[k] = old_phase[q, m]
-                inh = 0.0
-                if tau_inh is not None:
-                    inh = gain_inh[p, m]
-                lost = 0.0
-                if leak is not None:
-                    lost = loss[p, m]
-                open_gates(coefficients, gain[p, m], inh, lost, k, phase[k], threshold[p, m], 0.0)
-                if phase[k] != FREE:
-                    due[k] = step_holding(transition[k], dt, start_step)
-                    link[k] = ring[due[k] % RING]
-                    ring[due[k] % RING] = k
+                put_element(phase, k, element(old_phase, of_state + k))
+                if element(phase, k) != FREE:
+                    inh = 0.0
+                    if tau_inh is not None:
+                        inh = element(gain_inh, of_parameter + k)
+                    lost = 0.0
+                    if leak is not None:
+                        lost = element(loss, of_parameter + k)
+                    open_gates(coefficients, element(gain, of_parameter + k), inh, lost, k, element(phase, k),
+                               element(threshold, of_parameter + k), 0.0)  # fmt: skip
         sample = 0
         start = n_found
-        for t in range(n_time):
-            step = start_step + t
-            now = step * dt
-            end = (step + 1) * dt
-            at = input_at[trial] + t * time_stride
-            if jumps is not None:
-                if direct is None:
-                    for k in range(n):
-                        x = np.float64(jumps[at + low + k])
-                        if tau_inh is not None:
-                            drive[k] = larger(x, 0.0)
-                            drive[BLOCK + k] = smaller(x, 0.0)
-                        else:
-                            drive[k] = x
-            if spikes_in is not None:
-                gather_dense(spikes_in, at, n_input, weight, column, pointer, weight_row[trial], n_neuron,
-                             low, n, index, drive, tau_inh)  # fmt: skip
-            if direct is not None:
-                jump = jumps[at + low : at + low + n]
-            else:
-                jump = drive[:n]
-            jump_inh = drive[BLOCK : BLOCK + n]
-
-            # Traces on the grid: the membrane at the start of the step, the current just after its jump.
-            if not is_sampled and (membrane.size or current.size):
-                out = (trial * n_time + t) * n_recorded
-                if membrane.size:
-                    record_row(membrane, out, before, np.int64(MEMBRANE), selected, low, n, how)
-                if current.size:
-                    for k in range(n):
-                        scratch[k] = before[CURRENT + k] + jump[k]
-                    if tau_inh is not None:
-                        for k in range(n):
-                            scratch[BLOCK + k] = before[INHIBITORY + k] + jump_inh[k]
-                        record_row(current, 2 * out, scratch, np.int64(0), selected, low, n, how)
-                        record_row(current, 2 * out + n_recorded, scratch, np.int64(BLOCK), selected, low, n, how)
-                    else:
-                        record_row(current, out, scratch, np.int64(0), selected, low, n, how)
-
-            if jumps is not None:
-                for k in range(0, n, LINE // jumps.itemsize):  # the processor does not foresee rows far apart
-                    prefetch_line(jumps, at + time_stride + low + k)
-            slack = None
-            step_row(before, after, coefficients, jump, jump_inh, coupled, tau_inh, leak, threshold, slack, flag, n)
-
+        t_first = 0
+        most = tile
+        while t_first < n_time:
+            t_last = smaller(t_first + most, n_time)
+            at = input_at[trial] + t_first * time_stride
+            next_sample = sample
             if sample_time is not None:
-                while sample < sample_time.size and sample_time[sample] < end:
-                    sample_row(
-                        now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, before, jump,
-                        jump_inh, phase, trial, transition, p, low, n, selected,
-                        coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time,
-                        holdoff_time, membrane, current, spike_time, spike_neuron, status)  # fmt: skip
-                    sample += 1
+                # A step with samples is the first of its tile.
+                while next_sample < sample_time.size and sample_time[next_sample] < (start_step + t_first + 1) * dt:
+                    next_sample += 1
+                if next_sample < sample_time.size:
+                    t_free = t_first + 1
+                    while t_free < t_last and not sample_time[next_sample] < (start_step + t_free + 1) * dt:
+                        t_free += 1
+                    t_last = t_free
+            n_step = t_last - t_first
+            source = drive
+            origin = np.int64(0)
+            stride = np.int64(DRIVE_ROW)
+            if jumps is not None:
+                if whole:
+                    source = jumps
+                    origin = at + low
+                    stride = time_stride
+                else:
+                    for t in range(n_step):
+                        copy_row(drive, t * DRIVE_ROW, jumps, at + t * time_stride + low, n)
+            if spikes_in is not None:
+                for t in range(n_step):
+                    gather_dense(spikes_in, at + t * time_stride, n_input, weight, column, pointer, weight_row[trial], n_neuron,
+                                 low, n, index, drive[t * DRIVE_ROW : (t + 1) * DRIVE_ROW], tau_inh)  # fmt: skip
+            if sample_time is not None:
+                if sample < next_sample:
+                    jump = given
+                    if jumps is not None:
+                        fill_jumps(jumps, at + low, n, given, tau_inh)
+                    if spikes_in is not None:
+                        jump = drive
+                    now = (start_step + t_first) * dt
+                    while sample < next_sample:
+                        sample_row(
+                            now, sample_time[sample], (trial * sample_time.size + sample) * n_recorded, state, jump,
+                            jump[BLOCK:], phase, trial, transition, p, low, n, selected,
+                            coupled, crossing, threshold, reset, leak, tau_mem, tau_syn, tau_inh, clamp_time,
+                            holdoff_time, membrane, current, spike_time, spike_neuron, status)  # fmt: skip
+                        sample += 1
 
-            # Neurons whose phase ends in this step, then those that may fire.
-            if threshold is not None:
-                found_before = n_found
-                slot = ring[step % RING]
-                ring[step % RING] = -1
-                first_flag = 0
-                mask = np.uint64(0)
+            first = n_found
+            for g in range(0, n, _LANES):
+                t = 0
                 while True:
-                    if slot >= 0:
-                        k = slot
-                        slot = link[k]
-                        if due[k] != step:  # further ahead than the ring is long
-                            link[k] = ring[step % RING]
-                            ring[step % RING] = k
-                            continue
-                    else:
-                        while mask == 0 and first_flag < n:
-                            mask = nonzero_mask(flag, first_flag)
-                            first_flag += 64
-                        if mask == 0:
-                            break
-                        k = first_flag - 64 + trailing_zeros(mask)
-                        mask = without_lowest(mask)
-                        if k >= n:
-                            break
-                    m = low + k
-                    inh = 0.0
-                    lost = 0.0
-                    emit_from = math.inf
-                    if emits and spike_mask[p, m]:
-                        emit_from = 0.0
-                    phase_before = phase[k]
-                    i = before[CURRENT + k] + jump[k]
+                    # The steps of the tile up to one in which a neuron needs a closer look, or to the end.
+                    v = load_lanes(state, MEMBRANE + g)
+                    i = load_lanes(state, CURRENT + g)
+                    gain_g = load_lanes(coefficients, GAIN + g)
+                    kept_g = load_lanes(coefficients, KEPT + g)
+                    zero = fill_lanes(0, v)
+                    before = v
+                    charged = i
                     if coupled is None:
-                        v, asymptote, now_phase, ends, n_found = advance_single(
-                            now, end, before[MEMBRANE + k], before[ASYMPTOTE + k] + coefficients[SCALE + k] * jump[k], i,
-                            phase_before, transition[k], threshold[p, m], reset[p, m], tau_syn[p, m],
-                            coefficients[SCALE + k], clamp_time[p, m], holdoff_time[p, m],
-                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                        after[ASYMPTOTE + k] = asymptote
+                        asymptote = load_lanes(state, ASYMPTOTE + g)
+                        scale_g = load_lanes(coefficients, SCALE + g)
                     if coupled is not None:
-                        j = None
-                        t_inh = None
-                        rest = None
+                        chord_g = load_lanes(coefficients, CHORD + g)
+                    if tau_inh is not None:
+                        i_inh = load_lanes(state, INHIBITORY + g)
+                        gain_inh_g = load_lanes(coefficients, GAIN_INH + g)
+                        kept_inh_g = load_lanes(coefficients, KEPT_INH + g)
+                        charged_inh = i_inh
+                    if leak is not None:
+                        leak_g = load_lanes(coefficients, LEAK + g)
+                        loss_g = load_lanes(coefficients, LOSS + g)
+                    if threshold is not None:
+                        screen_g = load_lanes(coefficients, SCREEN + g)
+                        transition_g = load_lanes(transition, g)
+                    x_at = origin + t * stride + g
+                    flagged = np.uint64(0)
+                    while t < n_step:
+                        x = load_lanes_as(source, x_at, v)
+                        if jumps is not None:
+                            # The processor foresees neither rows far apart nor a tile taken group by group.
+                            prefetch_line(source, x_at + tile * stride)
+                            if tau_inh is not None:
+                                x_inh = select(zero < x, zero, x)
+                                x = select(zero > x, zero, x)
+                        if spikes_in is not None:
+                            if tau_inh is not None:
+                                x_inh = load_lanes(drive, x_at + BLOCK)
+                        x_at += stride
+
+                        # The jumps act at the start; traces on the grid have the membrane there, and the current just after.
+                        before = v
+                        charged = i + x
                         if tau_inh is not None:
-                            j = before[INHIBITORY + k] + jump_inh[k]
-                            t_inh = tau_inh[p, m]
-                            inh = gain_inh[p, m]
-                        if leak is not None:
-                            rest = leak[p, m]
-                            lost = loss[p, m]
-                        v, now_phase, ends, n_found, _ = advance(
-                            now, end, before[MEMBRANE + k], i, j, phase_before, transition[k],
-                            move, crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
-                            clamp_time[p, m], holdoff_time[p, m], None, np.int64(0), None,
-                            emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
-                    after[MEMBRANE + k] = v
-                    transition[k] = ends
-                    phase[k] = now_phase
-                    if now_phase != phase_before:
-                        open_gates(coefficients, gain[p, m], inh, lost, k, now_phase, threshold[p, m], 0.0)
-                    if now_phase != FREE:
-                        due[k] = step_holding(ends, dt, step + 1)
-                        link[k] = ring[due[k] % RING]
-                        ring[due[k] % RING] = k
-                if status[0] != 0:
-                    return n_found, is_sorted
-                if n_found > found_before + 1 and n_found <= spike_time.size:
-                    is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
-            before, after = after, before
+                            charged_inh = i_inh + x_inh
+                        if records:
+                            out = (trial * n_time + t_first + t) * n_recorded + low + g
+                            if membrane.size:
+                                put_lanes(membrane, out, before, traces, t * BLOCK + g, direct, how)
+                            if current.size:
+                                if tau_inh is not None:
+                                    out = 2 * out - (low + g)
+                                    put_lanes(current, out + n_recorded, charged_inh, traces, (2 * tile + t) * BLOCK + g,
+                                              direct, how)  # fmt: skip
+                                put_lanes(current, out, charged, traces, (tile + t) * BLOCK + g, direct, how)
+
+                        v = exact_membrane(before, charged, gain_g)
+                        i = charged * kept_g
+                        if coupled is None:
+                            asymptote = exact_asymptote(asymptote, x, scale_g)
+                        if coupled is not None:
+                            push = upwards(charged, zero)
+                            if tau_inh is not None:
+                                v = exact_membrane(v, charged_inh, gain_inh_g)
+                                i_inh = charged_inh * kept_inh_g
+                                push = push + upwards(charged_inh, zero)
+                            if leak is not None:
+                                v = exact_leaky_membrane(v, before, leak_g, loss_g)
+                                push = upwards(push + (leak_g - before), zero)
+                        t += 1
+                        # Neurons that may fire, and those whose phase ends in this step. Not coupled, v is monotone: they
+                        # fire only if they end above the screen. Coupled, they may too if a bound of v is above it.
+                        if threshold is not None:
+                            end = (start_step + t_first + t) * dt
+                            may = (v > screen_g) | (transition_g < fill_lanes(end, v))
+                            if coupled is not None:
+                                may = may | (exact_bound(before, push, chord_g) > screen_g)
+                            flagged = marks_of(may)
+                            if flagged != 0:
+                                break
+                    store_lanes(state, MEMBRANE + g, v)
+                    store_lanes(state, CURRENT + g, i)
+                    if coupled is None:
+                        store_lanes(state, ASYMPTOTE + g, asymptote)
+                    if tau_inh is not None:
+                        store_lanes(state, INHIBITORY + g, i_inh)
+                    if flagged == 0:
+                        break
+
+                    if threshold is not None:
+                        step = start_step + t_first + t
+                        now = (step - 1) * dt
+                        end = step * dt
+                        store_lanes(given, np.int64(0), before)
+                        store_lanes(given, np.int64(_LANES), charged)
+                        if tau_inh is not None:
+                            store_lanes(given, np.int64(2 * _LANES), charged_inh)
+                        while flagged != 0:
+                            lane = trailing_zeros(flagged)
+                            flagged = without_lowest(flagged)
+                            k = g + lane
+                            m = low + k
+                            inh = 0.0
+                            lost = 0.0
+                            emit_from = math.inf
+                            if emits and spike_mask[p, m]:
+                                emit_from = 0.0
+                            phase_before = phase[k]
+                            if coupled is None:
+                                moved, level, now_phase, ends, n_found = advance_single(
+                                    now, end, given[lane], state[ASYMPTOTE + k], given[_LANES + lane], phase_before, transition[k],
+                                    threshold[p, m], reset[p, m], tau_syn[p, m], coefficients[SCALE + k], clamp_time[p, m],
+                                    holdoff_time[p, m], emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                                state[ASYMPTOTE + k] = level
+                            if coupled is not None:
+                                j = None
+                                t_inh = None
+                                rest = None
+                                if tau_inh is not None:
+                                    j = given[2 * _LANES + lane]
+                                    t_inh = tau_inh[p, m]
+                                    inh = gain_inh[p, m]
+                                if leak is not None:
+                                    rest = leak[p, m]
+                                    lost = loss[p, m]
+                                moved, now_phase, ends, n_found, _ = advance(
+                                    now, end, given[lane], given[_LANES + lane], j, phase_before, transition[k],
+                                    move, crossing, threshold[p, m], reset[p, m], rest, tau_mem[p, m], tau_syn[p, m], t_inh,
+                                    clamp_time[p, m], holdoff_time[p, m], None, np.int64(0), None,
+                                    emit_from, trial, m, spike_time, spike_neuron, n_found, status)  # fmt: skip
+                            state[MEMBRANE + k] = moved
+                            transition[k] = ends
+                            if now_phase != phase_before:
+                                phase[k] = now_phase
+                                open_gates(coefficients, gain[p, m], inh, lost, k, now_phase, threshold[p, m], 0.0)
+                        if status[0] != 0:
+                            return n_found, is_sorted
+
+            if threshold is not None:
+                most = tile
+                if n_found - first > CROWD * n_step:
+                    most = np.int64(1)
+                if n_found > first + 1 and n_found <= spike_time.size:
+                    is_sorted = sort_spikes(spike_time, spike_neuron, first, n_found) and is_sorted
+            if records and not direct:
+                for t in range(n_step):
+                    out = (trial * n_time + t_first + t) * n_recorded
+                    if membrane.size:
+                        record_row(membrane, out, traces, t * BLOCK, selected, low, n, how)
+                    if current.size:
+                        if tau_inh is not None:
+                            out = 2 * out
+                            record_row(current, out + n_recorded, traces, (2 * tile + t) * BLOCK, selected, low, n, how)
+                        record_row(current, out, traces, (tile + t) * BLOCK, selected, low, n, how)
+            t_first = t_last
         n_spike[task] = n_found - start
         for k in range(n):
-            m = low + k
-            finite = math.isfinite(before[MEMBRANE + k]) and math.isfinite(before[CURRENT + k])
+            finite = math.isfinite(element(state, MEMBRANE + k)) and math.isfinite(element(state, CURRENT + k))
             if tau_inh is not None:
-                finite = finite and math.isfinite(before[INHIBITORY + k])
+                finite = finite and math.isfinite(element(state, INHIBITORY + k))
             if not finite and status[0] == 0:
-                status[0], status[1], status[2] = NOT_FINITE, trial, m
-            if keeps:
-                new_membrane[trial, m] = before[MEMBRANE + k]
-                new_current[trial, m] = before[CURRENT + k]
-                if new_third is not None:
-                    new_third[trial, m] = before[INHIBITORY + k]
-                if threshold is not None:
-                    new_phase[trial, m] = phase[k]
-                    new_transition[trial, m] = transition[k]
+                status[0], status[1], status[2] = NOT_FINITE, trial, low + k
+        if keeps:
+            to = trial * n_neuron + low
+            copy_row(new_membrane, to, state, MEMBRANE, n)
+            copy_row(new_current, to, state, CURRENT, n)
+            if new_third is not None:
+                copy_row(new_third, to, state, INHIBITORY, n)
+            if threshold is not None:
+                copy_row(new_transition, to, transition, np.int64(0), n)
+                for k in range(n):
+                    put_element(new_phase, to + k, element(phase, k))
     return n_found, is_sorted

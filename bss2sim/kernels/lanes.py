@@ -19,6 +19,8 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import make_array
 
+from .codes import STREAMED
+from .jit import rule
 from .vector import LINE, address_of, as_nontemporal
 
 
@@ -111,6 +113,19 @@ def load_lanes(typingctx, array, offset):
 
 
 @intrinsic
+def load_lanes_as(typingctx, array, offset, like):
+    """Return as many lanes as `like` has, of its kind, from elements of the same or a shorter kind of number."""
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        vector = _vector(array.dtype, like.count)
+        value = builder.load(builder.bitcast(start, vector.as_pointer()), align=array.dtype.bitwidth // 8)
+        return value if array.dtype == like.dtype else builder.fpext(value, _vector(like.dtype, like.count))
+
+    return like(array, types.int64, like), codegen
+
+
+@intrinsic
 def store_lanes(typingctx, array, offset, value):
     """Write lanes to a contiguous array from an element on; conditions as bytes 0 and 1."""
     signature = types.void(array, types.int64, value)
@@ -137,6 +152,18 @@ def store_marks(typingctx, array, offset, condition):
         builder.store(builder.bitcast(args[2], bits), builder.bitcast(start, bits.as_pointer()), align=1)
 
     return types.void(array, types.int64, condition), codegen
+
+
+@intrinsic
+def marks_of(typingctx, condition):
+    """The bits of a condition as a uint64; lane 0 is the lowest bit."""
+    if not isinstance(condition.dtype, types.Boolean):
+        return None
+
+    def codegen(context, builder, signature, args):
+        return builder.zext(builder.bitcast(args[0], ir.IntType(condition.count)), ir.IntType(64))
+
+    return types.uint64(condition), codegen
 
 
 @intrinsic
@@ -200,6 +227,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
         """Return a copy of the elements of a line of memory."""
         return array[offset : offset + LINE // array.itemsize].copy()
 
+    def load_lanes_as(array, offset, like):  # replaces the intrinsic
+        """Return a copy of elements as another kind of number."""
+        return array[offset : offset + like.size].astype(like.dtype)
+
     def store_lanes(array, offset, value):  # replaces the intrinsic
         """Write lanes to an array."""
         array[offset : offset + value.size] = value
@@ -207,6 +238,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def store_marks(array, offset, condition):  # replaces the intrinsic
         """Write a condition as bits."""
         array.view(np.uint8)[offset // 8 : (offset + condition.size) // 8] = np.packbits(condition, bitorder="little")
+
+    def marks_of(condition):  # replaces the intrinsic
+        """The bits of a condition as a number."""
+        return np.uint64(sum(1 << k for k, holds in enumerate(condition) if holds))
 
     stream_lanes = store_lanes  # replaces the intrinsic
 
@@ -221,3 +256,14 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def fill_lanes(number, like):  # replaces the intrinsic
         """Return an array like another that holds one number."""
         return np.full_like(like, number)
+
+
+@rule
+def put_lanes(target, at, value, scratch, row, whole, how):
+    """Write lanes to the row of an output, or, if it is not made of whole lanes, to scratch."""
+    if not whole:
+        store_lanes(scratch, row, value)
+    elif how == STREAMED:
+        stream_lanes(target, at, value)
+    else:
+        store_lanes(target, at, value)

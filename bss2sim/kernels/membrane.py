@@ -93,3 +93,21 @@ def exact_membrane(membrane, current, gain):
 def exact_leaky_membrane(membrane, before, leak, loss):
     """Membrane after an interval with the leak taken off: v - (v_before - leak) (1 - exp(-s/tau_mem))."""
     return membrane - (before - leak) * loss
+
+
+@rule
+def exact_asymptote(asymptote, jump, scale):
+    """What v tends to once a jump of the current is added, without leak: a + (tau_syn/tau_mem) x."""
+    return asymptote + scale * jump
+
+
+@rule
+def exact_bound(membrane, push, chord):
+    """Bound of v in an interval: v + (s/tau_mem) push, `push` at least what pulls the membrane up at any time in it."""
+    return membrane + chord * push
+
+
+@rule
+def upwards(push, zero):
+    """The push if it pulls the membrane up, else zero."""
+    return select(zero > push, zero, push)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bss2sim.kernels import crossing, elementary, exact, grid, lanes, noise
+from bss2sim.kernels import crossing, elementary, exact, exact_rows, lanes, noise
 from bss2sim.kernels import cuda as gpu
 from bss2sim.kernels.cuda import Kernel, cuda, on_device
 from bss2sim.kernels.jit import plain
@@ -84,14 +84,16 @@ def test_on_device__compiles_once_and_for_one_neuron():
     assert on_device(exact.move) is on_device(exact.move)
     assert on_device(lanes.select) is on_device(lanes.select)
     assert gpu.ROWS["BLOCK"] == 1 and gpu.ROWS["MEMBRANE"] == 0
-    assert sorted({gpu.ROWS[name] for name in ("MEMBRANE", "CURRENT", "INHIBITORY")}) == list(range(grid.N_STATE_ROW))
+    assert sorted({gpu.ROWS[name] for name in ("MEMBRANE", "CURRENT", "INHIBITORY")}) == list(
+        range(exact_rows.N_STATE_ROW)
+    )
     if gpu.SIMULATED:
-        assert on_device(grid.step_row).__globals__["MEMBRANE"] == 0
-        assert on_device(grid.step_row).__globals__["CURRENT"] == 1
+        assert on_device(exact_rows.step_row).__globals__["MEMBRANE"] == 0
+        assert on_device(exact_rows.step_row).__globals__["CURRENT"] == 1
 
 
 @pytest.mark.skipif(not gpu.SIMULATED, reason="of plain Python")
 def test_on_device__leaves_the_original_alone():
-    on_device(grid.step_row)
-    source = getattr(grid.step_row, "py_func", grid.step_row)
-    assert source.__globals__["CURRENT"] == grid.ROW
+    on_device(exact_rows.step_row)
+    source = getattr(exact_rows.step_row, "py_func", exact_rows.step_row)
+    assert source.__globals__["CURRENT"] == exact_rows.ROW
