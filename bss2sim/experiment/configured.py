@@ -27,6 +27,8 @@ MOST_KEPT = 4  # weights of synapses and circuits, of two kinds of runs
 
 def _warn_of_failures(calibration: Calibration, somas: np.ndarray) -> None:
     """Warn of circuits of the population that the calibration failed for."""
+    if calibration.success.values.all():  # the usual case, sooner said than of some circuits
+        return
     success = calibration.success.transpose(..., "atomic_neuron").values[..., somas]
     if success.all():
         return
