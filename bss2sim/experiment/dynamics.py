@@ -338,6 +338,8 @@ def _scratch(n_input: int) -> list[np.ndarray]:
         np.zeros(BLOCK, np.int64),
         *(memory.zeros((BLOCK,), np.float64) for _ in range(2)),
         np.zeros(BLOCK, np.int64),
+        np.zeros((3, BLOCK + 1), np.int64),
+        np.zeros(BLOCK + 1),
         memory.zeros((BLOCK,), np.uint8),
         np.empty(BLOCK, np.int64),
         memory.zeros((N_LINE_ROW * ROW,), np.float64),
