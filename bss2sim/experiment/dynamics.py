@@ -62,7 +62,6 @@ def run_circuits(
     finish: float | None = None,
     sample_time: np.ndarray | None,
     spikes: bool,
-    ordered: bool = True,
     threads: int,
     keep_state: bool = False,
     read: Callable[[int, int, np.ndarray], None] | None = None,
@@ -96,8 +95,6 @@ def run_circuits(
         Times in [begin, finish], ascending, at which membranes are read [s].
     spikes : bool
         Whether spikes are put out.
-    ordered : bool
-        Whether the spikes of a trial are sorted. If not, those of a neuron are in the order of time all the same.
     threads : int
         Threads to use.
     keep_state : bool
@@ -225,8 +222,7 @@ def run_circuits(
                 None if dense else drive.source, None if dense else drive.pointer, n_input, *weights,
                 *own, *who,
                 *old, keep_state, *new,
-                times, seen.reshape(-1), low if streams else 0, spikes, ordered, time, neuron, per_task, status[chunk],
-                *scratch[worker],
+                times, seen.reshape(-1), low if streams else 0, spikes, time, neuron, per_task, status[chunk], *scratch[worker],
             )  # fmt: skip
             if status[chunk, 0]:  # stopped early: there will be an error, not a result
                 per_task[low:high] = 0

@@ -152,7 +152,6 @@ class _Part:
                 self.circuits, arrays, e.drive, exc, inh,
                 start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,
                 n_time=e.free_rows + e.n_time, finish=e.free_time + e.duration, sample_time=times, spikes=spikes,
-                ordered=False,  # stamps are sorted
                 threads=self.threads, keep_state=e.carries, read=None if reader is None else reader(trial),
                 place=partial(self._name, trial), device=e.device,
             )  # fmt: skip

@@ -76,7 +76,7 @@ def run_circuits(
     limits, tau_reset, noise, circuit, batch, run, seed,
     old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
-    sample_time, samples, sampled_from, emits, orders, spike_time, spike_neuron, n_spike, status,
+    sample_time, samples, sampled_from, emits, spike_time, spike_neuron, n_spike, status,
     state, coefficients, transition, phase, number, level, following, followed, spent, drawn, flag, flagged, line,
     index, grade, count, order, lists, bins, drive,
 ):  # fmt: skip
@@ -88,7 +88,7 @@ def run_circuits(
     go to ``exact.advance``; `leaks` and `rest` are those of ``circuit``. `limits`: lower and upper bound [LSB], inverse ranges of
     inhibition and excitation [1/LSB]. `noise` is the spread of the threshold [LSB]. The old state is (trial, neuron) at
     `begin`, the new one at `finish`; `sample_time` (trial, sample) [s], `samples` flat (trial from
-    `sampled_from` on, sample, neuron). With `orders` spikes of an interval are sorted.
+    `sampled_from` on, sample, neuron).
     """
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)  # a plain 0 would be typed as a literal and compile every callee twice
@@ -232,7 +232,7 @@ def run_circuits(
                         open_gates(coefficients, k, now_phase, now_level, reset[p, m], rest[p, m], leaks, pull)
             if status[0] != 0:
                 return n_found, is_sorted
-            if orders and n_found > found_before + 1 and n_found <= spike_time.size:
+            if n_found > found_before + 1 and n_found <= spike_time.size:
                 is_sorted = sort_spikes(spike_time, spike_neuron, found_before, n_found) and is_sorted
             t = end
             if event_time is not None:
