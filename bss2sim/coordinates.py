@@ -51,10 +51,12 @@ def _direct_constructor() -> Callable[..., xr.Dataset] | None:
 _construct = _direct_constructor()
 
 
-def assemble(data: dict[Hashable, xr.Variable], indexed: dict[Hashable, Indexed], attrs: dict[str, Any]) -> xr.Dataset:
-    """Put variables and coordinates together, without making an index anew."""
-    variables = {dim: variable for dim, (variable, _) in indexed.items()}
-    indexes = {dim: index for dim, (_, index) in indexed.items()}
+def assemble(
+    data: dict[Hashable, xr.Variable], labels: dict[Hashable, Indexed | xr.Variable], attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Put variables and coordinates together, without making an index anew; a coordinate that is no pair has none."""
+    variables = {name: label[0] if isinstance(label, tuple) else label for name, label in labels.items()}
+    indexes = {dim: label[1] for dim, label in labels.items() if isinstance(label, tuple)}
     if _construct is not None:
         # Aligning and merging what is aligned takes as long as all the rest of a short run. It is not public, so
         # there is the other way too; a test compares them.

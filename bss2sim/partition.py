@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .kernels.codes import BLOCK
 
-_SMALL = 100_000  # neuron-steps below which waking a thread costs more than it gains
+SMALL = 100_000  # neuron-steps below which waking a thread costs more than it gains
 _CHUNKS_PER_THREAD = 6
 _CHUNK = 800_000  # neuron-steps of a chunk worth the call of a kernel
 
@@ -42,7 +42,7 @@ class Partition:
 
 def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int, most: int = BLOCK) -> Partition:
     """Cut a run for some threads, `most` neurons a block; the result of the run does not depend on the cut."""
-    if n_trial * n_neuron * work_per_neuron < _SMALL:
+    if n_trial * n_neuron * work_per_neuron < SMALL:
         threads = 1
     block = max(1, min(most, n_neuron))
     if 0 < n_trial < threads and n_neuron >= 128:
@@ -54,3 +54,9 @@ def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int,
     n_chunk = max(1, min(n_task, per_thread * threads if threads > 1 else 1))
     bounds = [n_task * k // n_chunk for k in range(n_chunk + 1)]
     return Partition(block, n_block, n_task, bounds, threads)
+
+
+def cut_finer(part: Partition, n_chunk: int) -> Partition:
+    """Cut a run into at least so many chunks, if it has as many tasks."""
+    n_chunk = max(part.n_chunk, min(n_chunk, part.n_task))
+    return replace(part, bounds=[part.n_task * k // n_chunk for k in range(n_chunk + 1)])

@@ -61,6 +61,7 @@ class Population:
     _pairs: dict[str, Parameter]  # those that were given with a value of the chip of their own
     _hardware: dict[str, Values]  # these values
     _chip: dict[str, Any]  # arguments that act on the chip only
+    _chunked: bool  # whether a parameter of the model or the chip is chunked: its values are not known yet
     _kept: Kept  # what runs work out of the parameters; no part of the description
     size: int
 
@@ -88,6 +89,7 @@ class Population:
         set_(self, "_pairs", pairs)
         set_(self, "_hardware", hardware)
         set_(self, "_chip", check_chip_arguments({name: given[name] for name in self._chip_names}, number))
+        set_(self, "_chunked", any(is_chunked(*values) for of in (parameters, hardware) for values in of.values()))
         set_(self, "_kept", Kept(MOST_KEPT))
         self._check_dims()
         if "holdoff_time" in parameters:
@@ -125,11 +127,6 @@ class Population:
         if name in self.__dict__.get("_chip", {}):
             return self._public_argument(name)
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
-
-    @property
-    def _chunked(self) -> bool:
-        """Whether a parameter of the model or the chip is chunked: its values are not known yet."""
-        return any(is_chunked(*values) for of in (self._parameters, self._hardware) for values in of.values())
 
     def _public_argument(self, name: str) -> Any:
         """Return an argument of the chip as its caller gave it."""

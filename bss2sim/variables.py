@@ -278,8 +278,11 @@ def create_dataset(
     for dim, label in coords.items():
         ours = dim in VARIABLES and not isinstance(label, xr.Variable)
         labels[dim] = index_coordinate(dim, np.asarray(label), LABEL_ATTRS[str(dim)]) if ours else label
-    if all(isinstance(label, tuple) for label in labels.values()):
+    # other labels of neurons have no index; those of sweep dims have, and are the caller's, of any kind
+    if all(
+        isinstance(label, tuple) or (isinstance(label, xr.Variable) and name not in label.dims)
+        for name, label in labels.items()
+    ):
         return assemble(data, labels, dict(attrs))
-    # labels of sweep dims are the caller's, of any kind
     given = {dim: label[0] if isinstance(label, tuple) else label for dim, label in labels.items()}
     return xr.Dataset(data, given, dict(attrs))

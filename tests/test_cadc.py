@@ -265,6 +265,21 @@ def test_channel_lines__one_row_a_chip_and_gain_about_the_centre():
     assert np.log(all_gains).std() == pytest.approx(CONFIGURATION.cadc_gain_spread, rel=0.03)
 
 
+def test_channel_lines__kept_for_the_same_channels_alone():
+    seed, circuit = np.array([9, 4, 9]), np.array([3, 500])
+    first, again = (channel_lines(seed, circuit, CONFIGURATION, ON) for _ in range(2))
+    assert first[1] is again[1] and first[2] is again[2]
+    for other in (
+        channel_lines(seed, circuit, CONFIGURATION, ON | {"channel_gain": 0.5}),
+        channel_lines(seed, circuit[::-1].copy(), CONFIGURATION, ON),
+        channel_lines(seed + 1, circuit, CONFIGURATION, ON),
+    ):
+        assert not np.array_equal(other[2], first[2])
+    # rows of the same chip among others
+    many = channel_lines(np.arange(12), circuit, CONFIGURATION, ON)
+    np.testing.assert_array_equal(many[1][[4, 9]], first[1])
+
+
 def test_noise_table__unit_variance_and_fixed_bits():
     table = noise_table()
     assert table.dtype == np.float32 and table.size == 4096 and not table.flags.writeable

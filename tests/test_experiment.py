@@ -1,6 +1,7 @@
 """Runs on the emulated chip: the model when everything is off, the same bits however it is cut, and what is refused."""
 
 import dataclasses
+import time
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import xarray as xr
 
 import bss2sim as b2
+from bss2sim.experiment import observe
 from bss2sim.experiment.effects import EFFECTS
 
 N, N_INPUT, N_BATCH, N_TIME = 12, 20, 3, 60
@@ -106,6 +108,36 @@ def test_bits__do_not_depend_on_threads(chip, calibration):
     spikes = np.tile(SPIKES, (1, 40, 1))
     one, two = (run(spikes=spikes, chip=chip, calibration=calibration, threads=k) for k in (1, 2))
     assert_same(one, two)
+
+
+def halves_alike():
+    return NEURONS.replace(placement_constraint=[*range(6), *range(256, 262)])
+
+
+@pytest.mark.parametrize("start", ["reset", "carried"])
+def test_bits__halves_side_by_side_are_those_one_after_the_other(chip, start, monkeypatch):
+    sides = []
+    decide = observe._side_by_side
+    monkeypatch.setattr(observe, "_side_by_side", lambda *a: sides.append(decide(*a)) or sides[-1])
+    spikes = np.tile(SPIKES, (1, 60, 1))
+    registers = b2.calibrate(chip, b2.NeuronCalibTarget.from_populations([halves_alike()])).registers
+    runs = [
+        run(halves_alike(), spikes=spikes, chip=chip, calibration=registers, start=start, threads=k) for k in (1, 3, 4, 2)
+    ]
+    assert sides == [1, 1, 2, 2]
+    for other in runs[1:]:
+        assert_same(runs[0], other)
+
+
+def test_halves_side_by_side__the_first_error_is_told(chip, monkeypatch):
+    def fail(e, part, half, *rest):
+        if half == 0:
+            time.sleep(0.05)
+        raise b2.ParameterError(f"half {half}")
+
+    monkeypatch.setattr(observe, "_run_part", fail)
+    with pytest.raises(b2.ParameterError, match="half 0"):
+        run(halves_alike(), spikes=np.tile(SPIKES, (1, 60, 1)), chip=chip, threads=2)
 
 
 @pytest.mark.parametrize("start", ["reset", "carried"])

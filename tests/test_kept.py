@@ -239,6 +239,18 @@ def test_coordinates_follow_dt_start_length_and_selection():
             assert sampled.sample_time.values.tolist() == times
 
 
+def test_results_of_a_chip_are_put_together_as_the_public_constructor_does(monkeypatch):
+    neurons, chip, synapse = b2.IAFNeuron(SIZE), b2.EmulatedChip(seed=7), b2.Synapse(np.full((2, SIZE), 20.0))
+    spikes = np.ones((8, 2, 2), bool)
+    direct = b2.simulate(neurons, spikes, synapse=synapse, chip=chip)
+    monkeypatch.setattr(coordinates, "_construct", None)
+    public = b2.simulate(neurons, spikes, synapse=synapse, chip=chip)
+    assert direct.identical(public) and list(direct.variables) == list(public.variables)
+    assert {"atomic_neuron", "row"} <= set(direct.coords) and set(direct.xindexes) == set(public.xindexes)
+    assert "atomic_neuron" not in direct.xindexes
+    assert direct.set_xindex("atomic_neuron").sel(atomic_neuron=1).neuron == 1
+
+
 @pytest.mark.parametrize("integrator", ["euler", "exact"])
 @pytest.mark.parametrize("spikes", ["sparse", "dense", "count", "first", None])
 def test_results_are_put_together_as_the_public_constructor_does(spikes, integrator, monkeypatch):

@@ -113,15 +113,28 @@ def test_stamps__of_very_many_cycles_are_sorted_all_the_same():
         np.testing.assert_array_equal(one, other)
 
 
-def test_sorted_cycles__both_ways_agree():
+def test_stamps__both_ways_agree(monkeypatch):
     rng = np.random.default_rng(0)
-    cycle, trial, neuron = (
-        rng.integers(-5, 60, 500).astype(float),
-        rng.integers(0, 3, 500),
-        rng.integers(0, 4, 500).astype("i4"),
-    )
-    direct = spike_stamps._sorted_cycles(cycle, trial, neuron, 3, 50, 4)
-    ordered = spike_stamps._sorted_cycles(cycle, trial, neuron, 2**60, 50, 4)
+    time, trial, neuron = rng.uniform(-1e-7, 2e-6, 500), np.repeat(np.arange(5), 100), rng.integers(0, 3, 500)
+    order = np.lexsort((time, neuron, trial))
+    direct = stamp(time[order], neuron[order], trial[order], 5)
+    monkeypatch.setattr(spike_stamps._Key, "_most", 0)
+    ordered = stamp(time[order], neuron[order], trial[order], 5)
     for one, other in zip(direct, ordered, strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
+
+
+def test_stamps__in_parts_as_at_once():
+    rng = np.random.default_rng(1)
+    time, trial, neuron = rng.uniform(0, 2e-6, 500), np.repeat(np.arange(5), 100), rng.integers(0, 3, 500)
+    one = np.zeros(5, np.int64)
+    stamps = spike_stamps.Stamps(
+        circuit=CIRCUIT, seed=one, batch=np.arange(5), run=one, duration=1e-4, configuration=CONFIGURATION, factors=ON
+    )
+    halves = [neuron < 2, neuron >= 2]
+    whole = stamps.merge([stamps.arrive(time, neuron, trial)])
+    parts = stamps.merge([stamps.arrive(time[half], neuron[half], trial[half]) for half in halves])
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert whole.row_size.tolist() == [100] * 5

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import operator
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -31,9 +33,15 @@ def numbers_digest(dataset: xr.Dataset) -> str:
     return digest.hexdigest()
 
 
+@functools.lru_cache(maxsize=256)
+def _heading(name: str, dims: tuple[Hashable, ...], shape: tuple[int, ...]) -> bytes:
+    """Name, dims and shape of a variable as bytes."""
+    return repr((name, tuple(map(str, dims)), shape)).encode()
+
+
 def _add_variable(digest: Any, name: str, array: xr.Variable) -> None:
     """Add name, dims and numbers of a variable; not the width of its integers, which files change."""
-    digest.update(repr((name, tuple(map(str, array.dims)), array.shape)).encode())
+    digest.update(_heading(name, array.dims, array.shape))
     values = array.values
     if values.dtype.kind not in "fiubmM":
         digest.update(repr(values.ravel().tolist()).encode())

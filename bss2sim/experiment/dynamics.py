@@ -30,7 +30,7 @@ from ..kernels.circuit_input import DRIVE_ROW, GROUP, TILE
 from ..kernels.circuit_line import N_LINE_ROW
 from ..kernels.circuit_run import run_circuits as run_kernel
 from ..kernels.codes import BLOCK, FINE, TOO_FAST
-from ..partition import partition
+from ..partition import cut_finer, partition
 from ..spike_buffers import SpikeBuffers
 from ..spike_lists import list_sizes, make_lists
 from ..threads import run_chunks
@@ -39,6 +39,7 @@ from .circuit_arrays import CircuitRun, Circuits, CircuitState, TrialArrays, pla
 if TYPE_CHECKING:
     from ..device_spikes import DeviceSpikes
 
+MOST_STREAMED = 2**20  # bytes of samples of a chunk, which are read while they are in the second-level cache
 # Time constant of a membrane whose leak is off among others that leak [s]: in 1 ms it loses 1e-6 of its way from the reset.
 TAU_OFF = 1e3
 # Of a reset at once [s]; exp(-x) is zero from 746 on.
@@ -186,11 +187,14 @@ def run_circuits(
         assert drive.pointer is not None and drive.time is not None
         work_per_neuron = times.shape[1] + drive.time.size // max(1, drive.pointer.size - 1)
     part = partition(n_trial, n_neuron, work_per_neuron, threads)
+    streams = read is not None and part.n_block == 1
+    if streams:
+        finest = -(-8 * part.n_task * n_neuron * times.shape[1] // MOST_STREAMED)
+        part = cut_finer(part, finest)
     buffers = None
     if spikes:
         share = part.n_task * part.block * n_time // part.n_chunk
         buffers = SpikeBuffers("sparse", part, n_neuron, share // 64 + 1024, np.float64, start_step, dt)
-    streams = read is not None and part.n_block == 1
     most = int(np.diff(part.bounds).max(initial=0)) if streams else n_trial
     samples = [
         memory.empty((most, times.shape[1], n_neuron), np.float64) for _ in range(part.threads if streams else 1)
@@ -334,11 +338,13 @@ def _scratch(n_input: int) -> list[np.ndarray]:
         np.zeros(BLOCK, np.int64),
         *(memory.zeros((BLOCK,), np.float64) for _ in range(2)),
         np.zeros(BLOCK, np.int64),
+        np.zeros((3, BLOCK + 1), np.int64),
+        np.zeros(BLOCK + 1),
         memory.zeros((BLOCK,), np.uint8),
         np.empty(BLOCK, np.int64),
         memory.zeros((N_LINE_ROW * ROW,), np.float64),
         *make_lists(list_sizes(TILE, n_input), np.dtype(np.float32)),
-        memory.zeros((TILE * DRIVE_ROW,), np.float32),
+        memory.empty((TILE * DRIVE_ROW,), np.float32),
     ]
 
 

@@ -13,16 +13,19 @@ import numpy as np
 from .. import memory
 from ..hardware.draws import lognormal
 from ..kernels import noise
+from ..partition import SMALL
 from ..plan import name_place
 from ..recording.cadc import CadcSchedule, cadc_reader, cadc_schedule
 from ..recording.madc import convert_madc, madc_stamps, madc_times
-from ..recording.spike_stamps import stamp_spikes
+from ..recording.spike_stamps import Arrivals, Stamps
+from ..threads import run_chunks
 from .dynamics import Circuits, TrialArrays, run_circuits
 from .laid_out import Experiment
 
 Read = Callable[[int, int, np.ndarray], None]  # of first and last trial, and samples (trial, sample, neuron)
 
 MOST_ANALOG = 2**26  # bytes of analog samples at a time
+ALIKE = 0.1  # difference of the halves of a chip, relative to both, up to which each gets half of the threads
 MOST_WEIGHT = 2**25  # bytes of weights at a time: fresh memory costs more than working in chunks
 
 
@@ -97,8 +100,8 @@ def _of(circuits: Circuits, neurons: np.ndarray) -> Circuits:
 class _Part:
     """Some neurons of an experiment, which share the times of their samples."""
 
-    def __init__(self, e: Experiment, neurons: np.ndarray) -> None:
-        self.e, self.neurons = e, neurons
+    def __init__(self, e: Experiment, neurons: np.ndarray, threads: int) -> None:
+        self.e, self.neurons, self.threads = e, neurons, threads
         self.circuits = _of(e.circuits, neurons)
         self.circuit = np.ascontiguousarray(e.circuit[neurons])
         self.rest = self.circuits.reset if self.circuits.leak is None else self.circuits.leak
@@ -149,7 +152,7 @@ class _Part:
                 self.circuits, arrays, e.drive, exc, inh,
                 start=self.rest[e.circuit_row[trial]] if state is None else state, dt=e.dt,
                 n_time=e.free_rows + e.n_time, finish=e.free_time + e.duration, sample_time=times, spikes=spikes,
-                threads=e.threads, keep_state=e.carries, read=None if reader is None else reader(trial),
+                threads=self.threads, keep_state=e.carries, read=None if reader is None else reader(trial),
                 place=partial(self._name, trial), device=e.device,
             )  # fmt: skip
             state = result.state
@@ -161,17 +164,6 @@ def _slice(index: np.ndarray) -> slice | np.ndarray:
     if index.size and (np.diff(index) == 1).all():
         return slice(int(index[0]), int(index[-1]) + 1)
     return index
-
-
-def _stamp(e: Experiment, spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]], found: Observed) -> None:
-    """Keep the spikes as they arrive; those of the free run come before the recording begins."""
-    time, neuron, trial = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
-    who = e.identity
-    stamped = stamp_spikes(
-        time - e.free_time + e.delay, neuron, trial, duration=e.duration, circuit=e.circuit, seed=who.seed,
-        batch=who.batch, run=who.run, configuration=e.chip.configuration, factors=e.factors,
-    )  # fmt: skip
-    found.spike_time, found.spike_neuron, found.spike_trial = stamped[:3]
 
 
 def _cadc_reader(e: Experiment, part: _Part, half: int, found: Observed, trial: np.ndarray) -> Read:
@@ -198,7 +190,7 @@ def _cadc_reader(e: Experiment, part: _Part, half: int, found: Observed, trial: 
 def _observe_madc(e: Experiment, found: Observed) -> None:
     """Run the neuron that the MADC records, and read it."""
     who, c = e.identity, e.chip.configuration
-    part = _Part(e, np.array([e.neurons.record_neuron_id]))
+    part = _Part(e, np.array([e.neurons.record_neuron_id]), e.threads)
     times = madc_times(who.seed, who.batch, who.run, duration=e.duration)
     found.madc_time = madc_stamps(times)
     kind = np.uint16 if e.factors["quantisation"] else np.float64
@@ -210,6 +202,28 @@ def _observe_madc(e: Experiment, found: Observed) -> None:
                 result.samples[:, :, 0], times[trial], circuit=int(part.circuit[0]), seed=ids.seed,
                 batch=ids.batch, run=ids.run, configuration=c, factors=e.factors,
             )  # fmt: skip
+
+
+def _side_by_side(e: Experiment, halves: list[int]) -> int:
+    """Return how many halves of the chip run at a time: both, if each keeps half of the threads busy."""
+    n_top = int((e.hemisphere == 0).sum())
+    alike = abs(2 * n_top - e.neurons.size) <= ALIKE * e.neurons.size
+    work = e.trials.size * e.neurons.size * e.n_time
+    return 2 if len(halves) == 2 and alike and e.threads % 2 == 0 and work >= SMALL and e.device == "cpu" else 1
+
+
+def _run_part(
+    e: Experiment, part: _Part, half: int, chunk: _Chunk, found: Observed, wants_spikes: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Run some trials of a part, whose readings go to `found`; yield spikes: times [s], neurons and trials."""
+    times, reader = None, None
+    if found.cadc is not None:
+        times, reader = found.cadc.sample_time[:, half], partial(_cadc_reader, e, part, half, found)
+    for trial, result in part.run(chunk, times, wants_spikes, reader):
+        if wants_spikes:
+            # those of the free run come before the recording begins
+            time = result.spike_time - e.free_time + e.delay
+            yield time, part.neurons[result.spike_neuron].astype(np.int32), trial[result.spike_trial]
 
 
 def observe(e: Experiment) -> Observed:
@@ -225,22 +239,32 @@ def observe(e: Experiment) -> Observed:
         n_sample = found.cadc.stamp.shape[-1]
         kind = np.int16 if e.factors["quantisation"] else np.float64
         found.cadc_value = memory.empty((e.trials.size, n_sample, neurons.size), kind)
-    parts = [(half, np.flatnonzero(e.hemisphere == half)) for half in (0, 1)]
-    both = [(half, _Part(e, some)) for half, some in parts if some.size]
-    spikes: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    halves = [half for half in (0, 1) if (e.hemisphere == half).any()]
+    sides = _side_by_side(e, halves)
+    parts = [_Part(e, np.flatnonzero(e.hemisphere == half), e.threads // sides) for half in halves]
     wants_spikes = e.record.spikes is not None
+    stamps = Stamps(
+        circuit=e.circuit, seed=who.seed, batch=who.batch, run=who.run, duration=e.duration, configuration=c, factors=e.factors
+    )
+    arrived: list[list[Arrivals]] = [[] for _ in parts]
     if wants_spikes or found.cadc is not None:
         for chunk in _chunks(e, n_sample):
-            for half, part in both:
-                times, reader = None, None
-                if found.cadc is not None:
-                    times, reader = found.cadc.sample_time[:, half], partial(_cadc_reader, e, part, half, found)
-                for trial, result in part.run(chunk, times, wants_spikes, reader):
-                    if wants_spikes:
-                        neuron = part.neurons[result.spike_neuron].astype(np.int32)
-                        spikes.append((result.spike_time, neuron, trial[result.spike_trial]))
-    if spikes:
-        _stamp(e, spikes, found)
+            faults: list[Exception | None] = [None] * len(parts)
+
+            def work(k: int, worker: int, chunk: _Chunk = chunk, faults: list[Exception | None] = faults) -> None:
+                try:
+                    for spikes in _run_part(e, parts[k], halves[k], chunk, found, wants_spikes):
+                        arrived[k].append(stamps.arrive(*spikes))
+                except Exception as error:
+                    faults[k] = error
+
+            run_chunks(len(parts), sides, work)
+            for fault in faults:  # the first of them, whichever thread was sooner
+                if fault is not None:
+                    raise fault
+    every = [part for some in arrived for part in some]
+    if every:
+        found.spike_time, found.spike_neuron, found.spike_trial = stamps.merge(every)[:3]
     if neurons.enable_madc_recording:
         _observe_madc(e, found)
     return found

@@ -159,9 +159,11 @@ def _refuse_lost_dims(neurons: Population, trials: Trials) -> None:
 
 def _add_parameters(trials: Trials, parameters: xr.Dataset, neurons: Population) -> None:
     """Take in the dims of the circuits' parameters and of the spike mask."""
-    for variable in parameters.data_vars.values():
+    for name, variable in parameters.variables.items():
         lead = tuple(dim for dim in variable.dims if dim not in ("synaptic_input", "circuit", "neuron"))
-        trials.add("chip or calibration", {dim: variable.sizes[dim] for dim in lead}, labels_of(variable, lead))
+        if lead and name not in parameters.coords:
+            sizes = {dim: variable.sizes[dim] for dim in lead}
+            trials.add("chip or calibration", sizes, labels_of(parameters[name], lead))
     if neurons.fires:
         mask = neurons._parameters["spike_mask"][0]
         lead = tuple(dim for dim in mask.dims if dim != "neuron")

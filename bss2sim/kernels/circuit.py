@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .codes import BLOCK, CLAMPED, FREE
 from .elementary import SOON, decay, lost_soon
 from .jit import part, rule
@@ -153,16 +155,19 @@ def leaky_gains(coefficients, s, k):
 def open_gates(coefficients, k, phase, level, reset, rest, leaks, pull):
     """Set what depends on the phase of circuit k; `pull` is the share of the way to the reset in an interval."""
     gate = 0.0 if phase == CLAMPED else 1.0
-    coefficients[OPEN + k] = gate
-    coefficients[CLAMP + k] = 1.0 - gate
-    coefficients[GAIN + k] = coefficients[FREE_GAIN + k] * gate
-    coefficients[GAIN_INH + k] = coefficients[FREE_GAIN_INH + k] * gate
-    coefficients[LOSS + k] = coefficients[FREE_LOSS + k] * gate + pull * (1.0 - gate)
-    coefficients[LEAK + k] = reset
-    coefficients[REST + k] = rest * gate
+    # unsigned: no tests for negative indices
+    coefficients[np.uint64(OPEN + k)] = gate
+    coefficients[np.uint64(CLAMP + k)] = 1.0 - gate
+    coefficients[np.uint64(GAIN + k)] = coefficients[np.uint64(FREE_GAIN + k)] * gate
+    coefficients[np.uint64(GAIN_INH + k)] = coefficients[np.uint64(FREE_GAIN_INH + k)] * gate
+    coefficients[np.uint64(LOSS + k)] = coefficients[np.uint64(FREE_LOSS + k)] * gate + pull * (1.0 - gate)
+    coefficients[np.uint64(REST + k)] = rest * gate
+    if leaks is None:
+        coefficients[np.uint64(LEAK + k)] = reset
     if leaks is not None:
-        coefficients[LEAK + k] = reset if phase == CLAMPED else rest
-    coefficients[SCREEN + k] = level - MARGIN * abs(level) if phase == FREE and level < math.inf else math.inf
+        coefficients[np.uint64(LEAK + k)] = reset if phase == CLAMPED else rest
+    screen = level - MARGIN * abs(level) if phase == FREE and level < math.inf else math.inf
+    coefficients[np.uint64(SCREEN + k)] = screen
 
 
 @part

@@ -15,7 +15,7 @@ from .lanes import element, fill_lanes, load_lanes, store_lanes
 from .packed import list_dense
 from .vector import LINE, prefetch_line
 
-TILE = 32  # bins at a time
+TILE = 64  # bins at a time: the weights of all groups come from the second-level cache once in a tile
 DRIVE_ROW = 2 * BLOCK  # sums of a bin: excitatory ones, then inhibitory ones
 GROUP = 16  # neurons
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .circuit import MEMBRANE, NOW, NOW_EXC, NOW_INH, PER_EXC, PER_INH, ROW, bounded, open_gates
 from .codes import CLAMPED, FREE, HOLDOFF
 from .elementary import SOON, decay, lost_soon
@@ -125,76 +127,87 @@ def look(line, s, per_reset, n):
 
 @part
 def settle(
-    line, flagged, n_flagged, t, end, low, p, trial,
-    state, coefficients, transition, phase, number, level, following, followed,
+    line, flagged, n_flagged, t, end, low, trial,
+    state, coefficients, transition, phase, number, level, following, followed, spent,
     threshold, reset, rest, clamp_time, holdoff_time, tau_reset, noise, circuit, batch, run, seed, pull, emits, spike_mask,
     spike_time, spike_neuron, n_found, sample_time, first_sample, last_sample, samples, origin, lower, upper,
 ):  # fmt: skip
     """Move the circuits of a list from t to `end` [s] as far as they do what is usual; return (n_found, others left).
 
-    The others are those at the beginning of the list then. Arguments as in ``circuit_run.run_circuits``; `following` is the level
-    after the next spike, drawn for spike `followed`.
+    The others are those at the beginning of the list then. Arguments as in ``circuit_run.run_circuits``, parameters being those of
+    its circuit row, (neuron,); `following` is the level after the next spike, drawn for spike `followed`. Circuits that fire are
+    added to the list `spent`, whose first entry is their number, as long as there is room: there `following` is to be drawn anew.
     """
     for r in range(n_flagged):
-        k = flagged[r]
-        m = low + k
-        line[FROM_V + r] = state[NOW + k]
-        line[FROM_I + r] = state[NOW_EXC + k]
-        line[FROM_J + r] = state[NOW_INH + k]
+        k = np.uint64(flagged[r])  # no test for a negative index
+        m = np.uint64(low + flagged[r])
+        line[FROM_V + r] = state[np.uint64(NOW + flagged[r])]
+        line[FROM_I + r] = state[np.uint64(NOW_EXC + flagged[r])]
+        line[FROM_J + r] = state[np.uint64(NOW_INH + flagged[r])]
         line[LEVEL + r] = level[k]
-        line[SLOPE + r] = rest[p, m]
-        line[RATE_EXC + r] = coefficients[PER_EXC + k]
-        line[RATE_INH + r] = coefficients[PER_INH + k]
-        line[RESET + r] = reset[p, m]
-        line[THRESHOLD + r] = threshold[p, m]
+        line[SLOPE + r] = rest[m]
+        line[RATE_EXC + r] = coefficients[np.uint64(PER_EXC + flagged[r])]
+        line[RATE_INH + r] = coefficients[np.uint64(PER_INH + flagged[r])]
+        line[RESET + r] = reset[m]
+        line[THRESHOLD + r] = threshold[m]
         line[CLAMP_END + r] = transition[k] - t if phase[k] == CLAMPED else 0.0
         line[KIND + r] = QUIET if phase[k] == FREE else FREED
     n_line = (n_flagged + WIDTH - 1) // WIDTH * WIDTH
     per_reset = 1.0 / tau_reset
     sort_out(line, end - t, per_reset, n_line)
+    n_other = 0
     for r in range(n_flagged):
-        k = flagged[r]
-        m = low + k
-        if line[KIND + r] == FIRED:
+        k = np.uint64(flagged[r])
+        m = np.uint64(low + flagged[r])
+        if line[KIND + r] == QUIET:
+            continue
+        if line[KIND + r] == FREED:
+            until = transition[k]
+            if phase[k] == CLAMPED:
+                until += holdoff_time[m]
+            phase[k] = FREE if until < end else HOLDOFF
+            transition[k] = math.inf if until < end else until
+        elif line[KIND + r] == FIRED:
             fired_at = t + line[EVENT + r]
-            until = fired_at + clamp_time[p, m]
+            until = fired_at + clamp_time[m]
             if not fired_at < end:
                 line[KIND + r] = QUIET
-            elif until < end:
+                continue
+            if until < end:
                 line[KIND + r] = OTHER
             else:
                 number[k] += 1
                 if number[k] == followed[k]:
                     level[k] = following[k]
+                    if spent[0] + 1 < spent.size:
+                        spent[0] += 1
+                        spent[np.uint64(spent[0])] = flagged[r]
                 else:
                     own = (level[k], noise, circuit[m], batch[trial], run[trial], seed[trial])
-                    level[k] = noisy_threshold(threshold[p, m], number[k], own)
+                    level[k] = noisy_threshold(threshold[m], number[k], own)
                 phase[k] = CLAMPED
                 transition[k] = until
-                if emits and spike_mask[p, m]:
+                if emits and spike_mask[m]:
                     if n_found < spike_time.size:
                         spike_time[n_found] = fired_at
-                        spike_neuron[n_found] = m
+                        spike_neuron[n_found] = low + flagged[r]
                     n_found += 1
-        elif line[KIND + r] == FREED:
-            until = transition[k]
-            if phase[k] == CLAMPED:
-                until += holdoff_time[p, m]
-            phase[k] = FREE if until < end else HOLDOFF
-            transition[k] = math.inf if until < end else until
-        if QUIET < line[KIND + r] < OTHER:
-            state[MEMBRANE + k] = line[LAST_V + r]
-            open_gates(coefficients, k, phase[k], level[k], reset[p, m], rest[p, m], None, pull)
+        if line[KIND + r] == OTHER:
+            n_other += 1
+        else:
+            state[np.uint64(MEMBRANE + flagged[r])] = line[LAST_V + r]
+            open_gates(coefficients, flagged[r], phase[k], level[k], reset[m], rest[m], None, pull)
     for q in range(first_sample, last_sample):
         s = sample_time[trial, q] - t
         look(line, s, per_reset, n_line)
-        at = origin + q * reset.shape[1]
+        at = origin + q * reset.size
         for r in range(n_flagged):
             if QUIET < line[KIND + r] < OTHER and s > line[EVENT + r]:
-                samples[at + flagged[r]] = bounded(line[SEEN + r], lower, upper)
-    n_other = 0
-    for r in range(n_flagged):
-        if line[KIND + r] == OTHER:
-            flagged[n_other] = flagged[r]
-            n_other += 1
+                samples[np.uint64(at + flagged[r])] = bounded(line[SEEN + r], lower, upper)
+    if n_other > 0:
+        n_other = 0
+        for r in range(n_flagged):
+            if line[KIND + r] == OTHER:
+                flagged[n_other] = flagged[r]
+                n_other += 1
     return n_found, n_other

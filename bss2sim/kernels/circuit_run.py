@@ -36,6 +36,7 @@ from .jit import kernel, part
 from .noise import THRESHOLD, normal_row
 from .vector import nonzero_mask, trailing_zeros, without_lowest
 
+MOST_SPENT = 16  # circuits that wait for the level after their next spike: as many are drawn together
 SNAP = 1e-6  # a last bin whose length differs by less, relative, is a whole one
 
 
@@ -46,6 +47,23 @@ def draw_levels(level, threshold, noise, p, low, n, number, circuit, batch, run,
         normal_row(level[:n], number, circuit[low : low + n], np.int64(THRESHOLD), batch, run, seed)
     for k in range(n):
         level[k] = threshold[p, low + k] + noise * level[k] if noise > 0.0 else threshold[p, low + k]
+
+
+@part
+def draw_spent(spent, following, followed, number, threshold, noise, low, circuit, batch, run, seed, index, who, drawn):
+    """Draw the levels after the next spike of circuits in the list `spent`, and empty it; `index`, `who`, `drawn` are scratch."""
+    n = spent[0]
+    for q in range(n):
+        k = spent[1 + q]
+        index[q] = number[k] + 1
+        who[q] = circuit[low + k]
+    if noise > 0.0:
+        normal_row(drawn[:n], index[:n], who[:n], np.int64(THRESHOLD), batch, run, seed)
+    for q in range(n):
+        k = spent[1 + q]
+        following[k] = threshold[low + k] + noise * drawn[q] if noise > 0.0 else threshold[low + k]
+        followed[k] = index[q]
+    spent[0] = 0
 
 
 @kernel
@@ -59,7 +77,7 @@ def run_circuits(
     old_membrane, old_current, old_inhibitory, old_phase, old_transition, old_number,
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
     sample_time, samples, sampled_from, emits, spike_time, spike_neuron, n_spike, status,
-    state, coefficients, transition, phase, number, level, following, followed, flag, flagged, line,
+    state, coefficients, transition, phase, number, level, following, followed, spent, drawn, flag, flagged, line,
     index, grade, count, order, lists, bins, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
@@ -97,6 +115,7 @@ def run_circuits(
             followed[k] = number[k] + 1
         draw_levels(level, threshold, noise, p, low, n, number, circuit, batch[trial], run[trial], seed[trial])
         draw_levels(following, threshold, noise, p, low, n, followed, circuit, batch[trial], run[trial], seed[trial])
+        spent[0, 0] = 0
         origin = (trial - sampled_from) * n_sample * n_neuron + low  # of the samples of this task
         if p != filled_row or low != filled_low:
             fastest = fill_circuits(coefficients, p, low, n, leaks, tau_mem, tau_exc, tau_inh)
@@ -159,11 +178,14 @@ def run_circuits(
             if leaks is None:
                 if n_flagged > 0:
                     n_found, n_flagged = settle(
-                        line, flagged, n_flagged, t, end, low, p, trial,
-                        state, coefficients, transition, phase, number, level, following, followed,
-                        threshold, reset, rest, clamp_time, holdoff_time, tau_reset, noise, circuit, batch, run, seed, pull,
-                        emits, spike_mask, spike_time, spike_neuron, n_found, sample_time, first_sample, sample, samples, origin,
-                        lower, upper)  # fmt: skip
+                        line, flagged, n_flagged, t, end, low, trial,
+                        state, coefficients, transition, phase, number, level, following, followed, spent[0],
+                        threshold[p], reset[p], rest[p], clamp_time[p], holdoff_time[p], tau_reset, noise, circuit, batch, run,
+                        seed, pull, emits, spike_mask[p], spike_time, spike_neuron, n_found, sample_time, first_sample, sample,
+                        samples, origin, lower, upper)  # fmt: skip
+                    if spent[0, 0] >= MOST_SPENT:
+                        draw_spent(spent[0], following, followed, number, threshold[p], noise, low, circuit, batch[trial],
+                                   run[trial], seed[trial], spent[1], spent[2], drawn)  # fmt: skip
             for r in range(n_flagged):
                 k = flagged[r]
                 m = low + k

@@ -73,6 +73,7 @@ def circuits_kernel(dense, leaks):
         followed = cuda.local.array(1, np.int64)
         level = cuda.local.array(1, np.float64)
         following = cuda.local.array(1, np.float64)
+        spent = cuda.local.array(1, np.int64)  # no room for a list: levels after the next spike are drawn when it comes
         flag = cuda.local.array(1, np.uint8)
         flagged = cuda.local.array(1, np.int64)
         drive = cuda.local.array(2, np.float32)
@@ -87,6 +88,7 @@ def circuits_kernel(dense, leaks):
         number[0] = old_number[trial, m]
         followed[0] = number[0] + 1
         status[0] = 0
+        spent[0] = 0
         flag[0] = 0
         drive[0] = f(0)
         drive[1] = f(0)
@@ -151,10 +153,10 @@ def circuits_kernel(dense, leaks):
                 flagged[0] = 0
                 if leaks is None:
                     found, n_other = settle(
-                        line, flagged, n_other, t, end, m, p, trial,
-                        state, coefficients, transition, phase, number, level, following, followed,
-                        threshold, reset, rest, clamp_time, holdoff_time, tau_reset, noise, circuit, batch, run, seed, pull,
-                        emits, spike_mask, times, tasks, found, sample_time, first_sample, sample, samples, origin,
+                        line, flagged, n_other, t, end, m, trial,
+                        state, coefficients, transition, phase, number, level, following, followed, spent,
+                        threshold[p], reset[p], rest[p], clamp_time[p], holdoff_time[p], tau_reset, noise, circuit, batch, run,
+                        seed, pull, emits, spike_mask[p], times, tasks, found, sample_time, first_sample, sample, samples, origin,
                         lower, upper)  # fmt: skip
                     if found > 0:
                         place = cuda.atomic.add(n_spike, 0, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .jit import kernel
+from .scalars import smaller
 
 
 @kernel
@@ -29,3 +30,33 @@ def merge_blocks(time, neuron, pointer, n_block, merged_time, merged_neuron, hea
             merged_neuron[place] = neuron[head[best]]
             head[best] += 1
             place += 1
+
+
+@kernel
+def merge_keys(first, second, cycle_bits, neuron_bits, per_second, time, neuron, trial, row_size):
+    """Merge two ascending lists of keys, and take them apart.
+
+    A key is ``(trial << cycle_bits | cycle) << neuron_bits | neuron`` (int64); `per_second` are the cycles in a second [1/s].
+    Outputs (spike,): `time` [s], `neuron`, `trial`; and `row_size` (trial,), the number of spikes, which must be zero before.
+    """
+    cycle_mask = (1 << cycle_bits) - 1
+    neuron_mask = (1 << neuron_bits) - 1
+    i, j = 0, 0
+    for place in range(time.size):
+        if i < first.size and j < second.size:
+            a, b = first[i], second[j]
+            key = smaller(a, b)
+            later = b < a  # which list goes on is as good as random: no branch on it
+            j += later
+            i += not later
+        elif i < first.size:
+            key = first[i]
+            i += 1
+        else:
+            key = second[j]
+            j += 1
+        whole = key >> neuron_bits
+        time[place] = (whole & cycle_mask) / per_second
+        neuron[place] = key & neuron_mask
+        trial[place] = whole >> cycle_bits
+        row_size[whole >> cycle_bits] += 1

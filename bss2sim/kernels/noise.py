@@ -18,7 +18,7 @@ import numpy as np
 
 from .elementary import log1p
 from .jit import kernel, part, rule
-from .vector import use_wide_registers
+from .vector import above_mask, trailing_zeros, use_wide_registers, without_lowest
 
 # Streams: which of the independent sequences of a circuit, trial and run.
 THRESHOLD = 1
@@ -141,7 +141,14 @@ def normal_row(out, index, circuit, stream, batch, run, seed):
     for k in range(out.size):
         q = out[k] - 0.5
         out[k] = _central_quantile(q) if abs(q) <= _CENTRE else out[k] + _ASIDE
-    for k in range(out.size):
+    whole = out.size - out.size % 64
+    for first in range(0, whole, 64):
+        mask = above_mask(out, first, _ASIDE)
+        while mask != 0:
+            k = first + trailing_zeros(mask)
+            out[k] = normal_quantile(out[k] - _ASIDE)
+            mask = without_lowest(mask)
+    for k in range(whole, out.size):
         if out[k] > _ASIDE:
             out[k] = normal_quantile(out[k] - _ASIDE)
 

@@ -116,6 +116,24 @@ def nonzero_mask(typingctx, array, offset):
 
 
 @intrinsic
+def above_mask(typingctx, array, offset, level):
+    """Bit k of the result is set if element offset + k of an array of floats is above a level, k < 64."""
+    signature = types.uint64(array, types.int64, array.dtype)
+
+    def codegen(context, builder, signature, args):
+        element = context.get_data_type(signature.args[0].dtype)
+        row = ir.VectorType(element, 64)
+        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
+        value = builder.load(address, align=context.get_abi_sizeof(element))
+        first = builder.insert_element(ir.Constant(row, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
+        all_alike = ir.Constant(ir.VectorType(ir.IntType(32), 64), None)
+        levels = builder.shuffle_vector(first, ir.Constant(row, ir.Undefined), all_alike)
+        return builder.bitcast(builder.fcmp_ordered(">", value, levels), ir.IntType(64))
+
+    return signature, codegen
+
+
+@intrinsic
 def trailing_zeros(typingctx, mask):
     """Index of the lowest set bit of a mask that is not zero."""
     signature = types.int64(types.uint64)
@@ -181,6 +199,10 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
     def nonzero_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is not zero."""
         return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x != 0))
+
+    def above_mask(array, offset, level):  # replaces the intrinsic
+        """Bit k of the result is set if element offset + k is above a level."""
+        return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x > level))
 
     def trailing_zeros(mask):  # replaces the intrinsic
         """Index of the lowest set bit."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ParameterError, warn
+from ..kept import Kept
 from .chip_time import CYCLES_PER_SECOND, run_cycles
 from .converter import Reader
 
@@ -25,8 +26,11 @@ MOST_SAMPLES = 100  # in SRAM; GR include/grenade/vx/ppu.h:19-20
 MOST_SAMPLES_DRAM = 204800  # the same source
 HIGHEST_READ = 255  # 8 bit; HA:cadc.h:306-315
 CENTRE = 128  # read as 0, and where the gain of a channel makes no difference; HS-c:spiking/extract_tensors.cpp:164-167
+MOST_CHIPS_KEPT = 8  # channels of so many are kept for the next run
 CHANNEL_STREAM = 101  # of draws that stay with a chip: a number stays for ever
 N_CHANNEL = 512  # the causal channel of each circuit; GR ppu_program_generator.cpp:604-618
+
+_kept = Kept(8)
 
 
 @dataclass(frozen=True)
@@ -185,13 +189,30 @@ def channel_lines(
     base, gain : arrays (chip, neuron)
         A channel reads base + gain v [LSB]. They belong to the chip: the same in every run.
     """
+    chips, row = np.unique(seed, return_inverse=True)
+    spreads = (
+        factors["channel_offset"] * configuration.cadc_offset_spread,
+        factors["channel_gain"] * configuration.cadc_gain_spread,
+    )
+    circuits = np.ascontiguousarray(circuit, np.int64)
+    if chips.size <= MOST_CHIPS_KEPT:
+        key = (chips.astype(np.int64).tobytes(), circuits.tobytes(), *spreads)
+        base, gain = _kept.get(key, lambda: _lines(chips, circuits, *spreads))
+    else:
+        base, gain = _lines(chips, circuits, *spreads)
+    return row.astype(np.int64).reshape(-1), base, gain
+
+
+def _lines(
+    chips: np.ndarray, circuit: np.ndarray, offset_spread: float, gain_spread: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Work out base and gain of :func:`channel_lines`, (chip, neuron)."""
     from ..hardware.draws import lognormal, normal
 
-    chips, row = np.unique(seed, return_inverse=True)
     offset, spread = np.moveaxis(normal(chips, CHANNEL_STREAM, 0, (2, N_CHANNEL))[..., circuit], 1, 0)
-    gain = lognormal(spread, factors["channel_gain"] * configuration.cadc_gain_spread)
-    base = CENTRE - CENTRE * gain + factors["channel_offset"] * configuration.cadc_offset_spread * offset
-    return row.astype(np.int64).reshape(-1), np.ascontiguousarray(base), np.ascontiguousarray(gain)
+    gain = lognormal(spread, gain_spread)
+    base = CENTRE - CENTRE * gain + offset_spread * offset
+    return np.ascontiguousarray(base), np.ascontiguousarray(gain)
 
 
 def convert_cadc(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .. import memory
 from .chip_time import CYCLES_PER_SECOND, run_cycles, whole_cycles
 
 if TYPE_CHECKING:
     from ..hardware.chip_configuration import ChipConfiguration
+
+Arrivals = tuple[np.ndarray, ...]  # what `Stamps.arrive` makes of some spikes, for `Stamps.merge`
 
 
 class StampedSpikes(NamedTuple):
@@ -88,45 +91,102 @@ def stamp_spikes(
     >>> spikes.spike_time, spikes.row_size
     (array([2.296e-06]), array([1]))
     """
-    from ..kernels import noise
-    from ..kernels.readout import fill_jitter
+    stamps = Stamps(
+        circuit=circuit, seed=seed, batch=batch, run=run, duration=duration, configuration=configuration, factors=factors
+    )
+    return stamps.merge([stamps.arrive(spike_time, spike_neuron, spike_trial)])
 
-    n_trial, n_neuron = len(seed), len(circuit)
-    trial = np.ascontiguousarray(spike_trial, np.int64)
-    neuron = np.ascontiguousarray(spike_neuron, np.int32)
-    time = np.asarray(spike_time, np.float64) + factors["spike_delay"] * configuration.spike_delay
-    jitter = factors["spike_jitter"] * configuration.spike_jitter
-    if jitter:
-        drawn = np.empty(time.size)
-        words = np.ascontiguousarray(circuit, np.int64)
-        scratch = np.zeros(n_neuron, np.int64), np.empty(time.size, np.int64), np.empty(time.size, np.int64)
-        fill_jitter(drawn, trial, neuron, words, noise.SPIKE_JITTER, batch, run, seed, *scratch)
-        time = time + jitter * drawn
-    if factors["spike_resolution"]:
-        end = run_cycles(duration)
-        time, trial, neuron = _sorted_cycles(whole_cycles(time), trial, neuron, n_trial, end, n_neuron)
-    else:
-        kept = (time >= 0) & (time < duration)
-        time, trial, neuron = time[kept], trial[kept], neuron[kept]
+
+class Stamps:
+    """Stamps of spikes that come in parts, side by side; arguments as of :func:`stamp_spikes`."""
+
+    def __init__(
+        self,
+        *,
+        circuit: np.ndarray,
+        seed: np.ndarray,
+        batch: np.ndarray,
+        run: np.ndarray,
+        duration: float,
+        configuration: ChipConfiguration,
+        factors: Mapping[str, float],
+    ) -> None:
+        self._who = (batch, run, seed)
+        self._circuit = np.ascontiguousarray(circuit, np.int64)
+        self._n_trial, self._n_neuron = len(seed), len(circuit)
+        self._delay = factors["spike_delay"] * configuration.spike_delay
+        self._jitter = factors["spike_jitter"] * configuration.spike_jitter
+        self._whole = bool(factors["spike_resolution"])
+        self._end = run_cycles(duration) if self._whole else duration
+        self._key = _Key(self._n_trial, int(self._end), self._n_neuron) if self._whole else None
+
+    def arrive(self, spike_time: np.ndarray, spike_neuron: np.ndarray, spike_trial: np.ndarray) -> Arrivals:
+        """Return the spikes of some neurons or trials that arrive, for :meth:`merge`; several threads may ask.
+
+        All spikes of a neuron in a trial come in one part, see :func:`stamp_spikes`.
+        """
+        trial = np.ascontiguousarray(spike_trial, np.int64)
+        neuron = np.ascontiguousarray(spike_neuron, np.int32)
+        time = np.asarray(spike_time, np.float64) + self._delay
+        if self._jitter:
+            time = time + self._jitter * self._drawn(trial, neuron)
+        if self._whole:
+            time = whole_cycles(time)
+        kept = (time >= 0) & (time < self._end)
+        if not kept.all():
+            time, trial, neuron = time[kept], trial[kept], neuron[kept]
+        if self._key is not None and self._key.fits:
+            # nearly sorted, which the stable way makes use of
+            return (np.sort(self._key.join(trial, time.astype(np.int64), neuron), kind="stable"),)
+        return time, trial, neuron
+
+    def _drawn(self, trial: np.ndarray, neuron: np.ndarray) -> np.ndarray:
+        """Return a standard normal number for each spike."""
+        from ..kernels import noise
+        from ..kernels.readout import fill_jitter
+
+        drawn = np.empty(trial.size)
+        scratch = np.zeros(self._n_neuron, np.int64), np.empty(trial.size, np.int64), np.empty(trial.size, np.int64)
+        fill_jitter(drawn, trial, neuron, self._circuit, noise.SPIKE_JITTER, *self._who, *scratch)
+        return drawn
+
+    def merge(self, parts: Sequence[Arrivals]) -> StampedSpikes:
+        """Sort the spikes of all parts."""
+        if self._key is not None and self._key.fits:
+            return self._merge_keys([part[0] for part in parts])
+        time, trial, neuron = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         order = np.lexsort((neuron, time, trial))
         time, trial, neuron = time[order], trial[order], neuron[order]
-    return StampedSpikes(time, neuron, trial, np.bincount(trial, minlength=n_trial))
+        time = time / CYCLES_PER_SECOND if self._whole else time
+        return StampedSpikes(time, neuron, trial, np.bincount(trial, minlength=self._n_trial))
+
+    def _merge_keys(self, keys: list[np.ndarray]) -> StampedSpikes:
+        """Merge sorted keys; two parts, of the halves of a chip, are the usual case."""
+        from ..kernels.merge import merge_keys
+
+        assert self._key is not None
+        if len(keys) > 2:
+            keys = [np.sort(np.concatenate(keys), kind="stable")]
+        first, second = (*keys, np.empty(0, np.int64))[:2]
+        size = first.size + second.size
+        time, trial = (memory.empty((size,), dtype) for dtype in (np.float64, np.int64))
+        neuron, row_size = memory.empty((size,), np.int32), np.zeros(self._n_trial, np.int64)
+        merge_keys(first, second, self._key.cycle, self._key.neuron, CYCLES_PER_SECOND, time, neuron, trial, row_size)
+        return StampedSpikes(time, neuron, trial, row_size)
 
 
-def _sorted_cycles(
-    cycle: np.ndarray, trial: np.ndarray, neuron: np.ndarray, n_trial: int, end: int, n_neuron: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Drop and sort spikes with whole time stamps; return times [s], trials and neurons."""
-    kept = (cycle >= 0) & (cycle < end)
-    if not kept.all():
-        cycle, trial, neuron = cycle[kept], trial[kept], neuron[kept]
-    if n_trial * float(end) * n_neuron < 2.0**62:
-        # All three in one number: sorting numbers is ten times as fast as finding their order. They are in order but for jitter and
-        # parts of the population, and Timsort, the stable one, makes use of it.
-        key = (trial * end + cycle.astype(np.int64)) * n_neuron + neuron
-        key.sort(kind="stable")
-        whole, place = np.divmod(key, n_neuron)
-        trial, ticks = np.divmod(whole, end)
-        return ticks / CYCLES_PER_SECOND, trial, place.astype(np.int32)
-    order = np.lexsort((neuron, cycle, trial))
-    return cycle[order] / CYCLES_PER_SECOND, trial[order], neuron[order]
+class _Key:
+    """Trial, cycle and neuron in one whole number: numbers are sorted ten times as fast as their order is found."""
+
+    _most = 63  # bits
+
+    def __init__(self, n_trial: int, end: int, n_neuron: int) -> None:
+        self.neuron, self.cycle = int(n_neuron).bit_length(), end.bit_length()
+        self.fits = n_trial.bit_length() + self.cycle + self.neuron < self._most
+
+    def join(self, trial: np.ndarray, cycle: np.ndarray, neuron: np.ndarray) -> np.ndarray:
+        """Return the numbers, in the order of (trial, cycle, neuron)."""
+        key: np.ndarray = (trial << self.cycle) + cycle
+        key <<= self.neuron
+        key += neuron
+        return key
