@@ -33,7 +33,7 @@ from .superspike_steps import (
     retrace,
 )
 from .vector import LINE, clear_row, copy_row
-from .weight_gradient import list_steps_of_dense, list_steps_of_events
+from .weight_gradient import add_steps_of_events, begin_lists, count_sources, list_steps_of_dense
 
 N_PAD = 7  # rows a step of a group that does not fill a line
 
@@ -111,18 +111,27 @@ def _list(
 
 @part
 def _list_steps(
-    trial, n_batch, t_first, n_step, filler, spikes_in, event_step, event_source, event_pointer, n_input, width,
-    index, grade, count, order, lists, bins,
+    trial, n_trial, n_batch, t_first, n_step, room, filler, spikes_in, event_step, event_source, event_pointer, n_input,
+    width, source, ends, index, grade, count, order, lists, bins,
 ):  # fmt: skip
-    """List for each input the steps of its spikes, some steps of a trial; return whether all are 1."""
+    """List for each input the steps of its spikes, some steps of trials, `room` rows apart; return whether all are 1."""
     plain = True
     if spikes_in is not None:
-        plain = list_steps_of_dense(spikes_in, (t_first * n_batch + trial) * n_input, n_batch * n_input, n_step, filler,
-                                    n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+        plain = list_steps_of_dense(
+            spikes_in, (t_first * n_batch + trial) * n_input, n_input, n_trial, n_batch * n_input, n_step, room, filler,
+            n_input, width, source, ends, index, grade, count, order, lists, bins)  # fmt: skip
     if event_step is not None:
-        event = _first_event(event_step, event_pointer[trial], event_pointer[trial + 1], t_first)
-        list_steps_of_events(event_step, event_source, event, event_pointer[trial + 1], t_first, n_step, filler,
-                             n_input, width, index, count, order, lists, bins)  # fmt: skip
+        count[:n_input] = 0
+        for k in range(trial, trial + n_trial):
+            first = _first_event(event_step, event_pointer[k], event_pointer[k + 1], t_first)
+            last = _first_event(event_step, first, event_pointer[k + 1], t_first + n_step)
+            ends[2 * (k - trial)], ends[2 * (k - trial) + 1] = first, last
+            count_sources(event_source, first, last, count)
+        begin_lists(filler, n_input, index, count, order, lists, bins)
+        for k in range(n_trial):
+            add_steps_of_events(
+                event_step, event_source, ends[2 * k], ends[2 * k + 1], t_first, k * room, width, index, count
+            )
     return plain
 
 
@@ -199,7 +208,7 @@ def run_forward(
                 advance(g, t_first, n_step, source, x_at, x_stride, x_ahead, None, 0, 0,
                         given, given_at, given_stride, measured, measured_at, measured_stride,
                         threshold, leak, decays, n_holdoff, floats, integers,
-                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, 0)  # fmt: skip
+                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, 0, None)  # fmt: skip
                 if g + width > n:
                     if spikes.size:
                         _copy_out(spikes, here, n_flat, pads, 2 * tile, n_step, n - g)
@@ -221,17 +230,17 @@ def run_backward(
     spike_gradient, spike_stride, membrane_gradient, membrane_stride, current_gradient, current_stride,
     sums, jump_gradient, how, weight_gradient,
     floats, integers, pads, drive, local, index, grade, count, order, lists, bins, plain,
-    rows, of_index, of_grade, of_count, of_order, of_lists, of_bins, of_plain,
+    rows, of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins,
 ):  # fmt: skip
     """Run the pieces of :func:`run_forward` backwards, from what it kept; return nothing.
 
-    The trials of a `bundle`, each of `n_block` pieces, take turns group by group: meanwhile the gradient of the weights of a group
-    stays in the first-level cache. Scratch `floats`, `integers`, lists and `plain` are of each trial of a bundle, (trial, ...).
+    The trials of a `bundle`, each of `n_block` pieces, take turns group by group; then the gradient of the weights of a group
+    gathers what they left in `rows`. Scratch `floats`, `integers`, lists and `plain` are of each trial of a bundle, (trial, ...).
     `known` not None: the current of the run, from which it is read instead of being integrated again out of spikes through weights,
     `packed`. `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
     `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, added up over the
-    pieces, for which `rows` holds the steps of an interval and one of zeros; `sums`, not None: those of the parameters,
-    (parameter, trial, neuron), see ``superspike_steps``.
+    pieces, for which `rows` holds the steps of an interval of all trials of a bundle and one of zeros; `sums`, not None: those of
+    the parameters, (parameter, trial, neuron), see ``superspike_steps``.
     """
     width = LINE // floats.itemsize
     n_flat = n_batch * n_neuron
@@ -267,10 +276,12 @@ def run_backward(
                     plain[k] = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
                                      event_pointer, n_input, width,
                                      index[k], grade[k], count[k], order[k], lists[k], bins[k])  # fmt: skip
-                if weight_gradient is not None:
-                    of_plain[k] = _list_steps(low // n_neuron, n_batch, t_first, n_step, interval * width, spikes_in,
-                                              event_step, event_source, event_pointer, n_input, width, of_index[k],
-                                              of_grade[k], of_count[k], of_order[k], of_lists[k], of_bins[k])  # fmt: skip
+            of_plain = True
+            if weight_gradient is not None:
+                of_plain = _list_steps(
+                    piece_low[first] // n_neuron, n_trial, n_batch, t_first, n_step, interval, bundle * interval * width,
+                    spikes_in, event_step, event_source, event_pointer, n_input, width,
+                    of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins)  # fmt: skip
             for m in range((n + width - 1) // width * n_trial):
                 g, k = m // n_trial * width, m % n_trial
                 low = piece_low[first + k * n_block]
@@ -319,18 +330,22 @@ def run_backward(
                     advance(g, t_first, n_step, None, 0, 0, ahead, before, before_at, before_stride,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha, sums)  # fmt: skip
                 if known is None:
                     advance(g, t_first, n_step, drive, 0, width, 0, None, 0, 0,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha, sums)  # fmt: skip
+                to_rows = rows
+                if weight_gradient is not None:
+                    to_rows = rows[k * interval * width :]
                 retrace(g, n_step, of_spikes, spike_at, spike_row, of_membrane, membrane_at, membrane_row,
                         of_current, current_at, current_row, threshold, leak, decays, sums, floats[k], local,
-                        to_jumps, out_at, out_stride, out_how, rows, ahead)  # fmt: skip
+                        to_jumps, out_at, out_stride, out_how, to_rows, ahead)  # fmt: skip
                 if weight_gradient is not None:
-                    gather_packed(rows, 0, of_index[k], of_grade[k], of_plain[k], of_order[k], of_lists[k], n_input,
-                                  weight_gradient[group:], None, True)  # fmt: skip
+                    if k == n_trial - 1:
+                        gather_packed(rows, 0, of_index, of_grade, of_plain, of_order, of_lists, n_input,
+                                      weight_gradient[group:], None, True)  # fmt: skip
                 if g + width > n:
                     if jump_gradient.size:
                         _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g)

@@ -47,7 +47,7 @@ def advance(
     forced, forced_at, forced_stride, recorded, recorded_at, recorded_stride,
     threshold, leak, decays, n_holdoff, floats, integers,
     spikes, membrane, current, out_at, out_stride, how,
-    local, alpha,
+    local, alpha, sums,
 ):  # fmt: skip
     """Take `n_step` steps from step `first_step` on with the group of neurons at lane `g` of the scratch.
 
@@ -57,7 +57,8 @@ def advance(
     spikes that were measured take the place of those of the model; `recorded` not None: so does the measured membrane.
     `threshold`, `leak`, `decays`, `n_holdoff`: not None if the neurons fire, leak, multiply the current by a factor, have holdoff.
     Outputs: spikes as numbers, membrane and current, each empty if not wanted. `local` not None: lanes (what, step) for
-    :func:`retrace`: slope of the spike, what drives the membrane, the current before the step, 1 where the membrane is cut.
+    :func:`retrace`: slope of the spike, 1 where the membrane is cut, and with `sums` what drives the membrane and the current
+    before the step.
     """
     width = LINE // floats.itemsize
     v = load_lanes(floats, V + g)
@@ -80,7 +81,7 @@ def advance(
             n_hold = load_lanes(integers, N_HOLD + g)
     for t in range(n_step):
         drive = i
-        if local is not None:
+        if sums is not None:
             store_lanes(local, (2 * n_step + t) * width, i)
         if known is not None:
             i = load_lanes(known, known_at + t * known_stride)
@@ -94,7 +95,7 @@ def advance(
             if decays is None:
                 i = euler_current(i, k_syn, x)
         if leak is not None:
-            if local is not None:
+            if sums is not None:
                 store_lanes(local, (n_step + t) * width, leak_g - v + drive)
             v = euler_leaky_membrane(v, drive, k_mem, leak_g)
         if leak is None:
