@@ -10,7 +10,17 @@ from numba import config
 
 import bss2sim as b2
 from bss2sim.kernels.jit import kernel
-from bss2sim.kernels.lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes, store_marks
+from bss2sim.kernels.lanes import (
+    element,
+    fill_lanes,
+    load_group,
+    load_lanes,
+    load_marks,
+    put_element,
+    select,
+    store_lanes,
+    store_marks,
+)
 from bss2sim.kernels.vector import clear_row, copy_row, count_bits, trailing_zeros, without_lowest
 from bss2sim.memory import LINE
 
@@ -99,6 +109,28 @@ def test_marks_are_a_bit_a_lane(dtype, numbers):
         _mark(a, b, marks)
     want = [sum(2**k for k in range(64) if a[first + k] > b[first + k]) for first in range(0, a.size, 64)]
     assert marks.tolist() == [*want, 2**64 - 1]
+
+
+@kernel
+def _mark_and_choose(a, b, marks, out, pair):
+    width = LINE // a.itemsize
+    if pair is not None:
+        width *= 2
+    for k in range(0, a.size, width):
+        store_marks(marks, k, load_group(a, k, pair) > load_group(b, k, pair))
+    for k in range(0, a.size, width):
+        x = load_group(a, k, pair)
+        store_lanes(out, k, select(load_marks(marks, k, x), x, load_group(b, k, pair)))
+
+
+@pytest.mark.parametrize("pair", [None, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_marks_are_read_as_they_were_written__of_one_line_or_two(dtype, pair, numbers):
+    a, b = numbers(dtype)[: 2 * LINE], numbers(dtype)[: 2 * LINE]
+    out = np.empty_like(a)
+    with np.errstate(invalid="ignore"):
+        _mark_and_choose(a, b, np.empty(2 * LINE // 64, np.uint64), out, pair)
+    np.testing.assert_array_equal(out, np.where(a > b, a, b))
 
 
 @kernel
