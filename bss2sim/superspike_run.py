@@ -25,7 +25,9 @@ from .weights import pack
 INTERVAL, WEIGHTED_INTERVAL = 32, 128
 TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
-_ROWS = 800  # of the gradient of jumps of a group that are gathered at a time: half are in the first-level cache, all in the second
+# Most trials that are gathered at a time, and rows of the gradient of jumps of a group: half of these are in the first-level
+# cache, all in the second.
+_BUNDLE, _ROWS = 8, 800
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,8 @@ def run_backward(
         n_lot = min(_LOTS, run.n_batch)
         bounds = [run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)] if n_lot else [0]
         in_lot = -(-run.n_batch // max(n_lot, 1))
-        bundle = max(1, -(-in_lot // -(-in_lot // max(1, _ROWS // tile)))) if in_lot else 1
+        bundle = max(1, min(_BUNDLE, _ROWS // tile))
+        bundle = -(-in_lot // -(-in_lot // bundle)) if in_lot else 1  # as many in each, about
         lots = Lots(run.spikes.n_input, run.n_neuron, f)
     # Two lines at a time are a sixth faster, unless the gradient of weights needs the first-level cache, too.
     pair = None if of_weight else True
