@@ -44,13 +44,14 @@ def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer:
     return ListSizes(tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length())
 
 
-def step_list_sizes(tile: int, n_input: int, pointer: np.ndarray | None = None) -> ListSizes:
-    """Return the sizes of the lists the other way round: for each input its steps within a tile (``kernels.weight_gradient``).
+def step_list_sizes(tile: int, bundle: int, n_input: int, pointer: np.ndarray | None = None) -> ListSizes:
+    """Return the sizes of the lists the other way round: for each input its steps in a bundle of trials.
 
-    For dense spikes, or for events of which those of trial k are pointer[k] .. pointer[k + 1], none twice.
+    A tile of steps of each trial: of dense spikes, or of events, those of trial k from pointer[k] to pointer[k + 1], none twice.
+    See ``kernels.weight_gradient``.
     """
     total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
-    return ListSizes(n_input, _room(total, tile), tile)
+    return ListSizes(n_input, _room(bundle * total, bundle * tile), bundle * tile)
 
 
 def _room(total: int, most: int) -> int:

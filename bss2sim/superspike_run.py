@@ -10,7 +10,7 @@ from . import memory
 from .errors import InputError
 from .euler_coefficients import refuse_long
 from .kernels import spike_gradient, superspike
-from .kernels.codes import BLOCK, FINE, STREAMED, WHOLE
+from .kernels.codes import AT_ONCE, BLOCK, FINE, STREAMED, WHOLE
 from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL, N_SUM
 from .options import thread_count
 from .partition import partition
@@ -22,12 +22,12 @@ from .weights import pack
 
 # Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
 # group has to be there too: it is fetched once an interval.
-INTERVAL, WEIGHTED_INTERVAL = 16, 128
+INTERVAL, WEIGHTED_INTERVAL = 32, 128
 TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
 _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
-_BUNDLE = (
-    8  # trials that a group of neurons takes in turn while the gradient of its weights is in the first-level cache
-)
+# Most trials that are gathered at a time, and rows of the gradient of jumps of a group: half of these are in the first-level
+# cache, all in the second.
+_BUNDLE, _ROWS = 8, 800
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ def _pieces(run: Training, threads: int) -> tuple[np.ndarray, np.ndarray, list[i
     return low, size, part.bounds, part.threads
 
 
-def _scratch(run: Training, tile: int, each: tuple[int, ...] = ()) -> list[np.ndarray]:
+def _scratch(run: Training, tile: int, each: tuple[int, ...] = (), lines: int = 1) -> list[np.ndarray]:
     """Return scratch of one thread: floats and integers, of `each` trial if there are several at a time, pads, drive."""
-    width = memory.LINE // run.dtype.itemsize
+    width = lines * memory.LINE // run.dtype.itemsize
     return [
         memory.zeros((*each, N_FLOAT_ROW * BLOCK), run.dtype),
         memory.zeros((*each, N_INTEGER_ROW * BLOCK), run.counter),
@@ -185,12 +185,15 @@ def _lists(run: Training, tile: int, wanted: bool, each: tuple[int, ...] = ()) -
     return [np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype)]
 
 
-def _step_lists(run: Training, tile: int, each: tuple[int, ...]) -> list[np.ndarray]:
-    """Return scratch for the gradient of weights: rows of that of the jumps, one of zeros; lists of the steps of inputs."""
-    assert run.spikes is not None
-    sizes = step_list_sizes(tile, run.spikes.n_input, run.spikes.pointer)
-    rows = memory.zeros(((tile + 1) * (memory.LINE // run.dtype.itemsize),), run.dtype)
-    return [rows, *(np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype))]
+def _step_lists(run: Training, tile: int, bundle: int) -> list[np.ndarray]:
+    """Return scratch for the gradient of weights: rows of that of the jumps, one of zeros; spikes; lists of the steps of inputs."""
+    spikes = run.spikes
+    assert spikes is not None
+    sizes = step_list_sizes(tile, bundle, spikes.n_input, spikes.pointer)
+    rows = memory.zeros(((bundle * tile + 1) * (memory.LINE // run.dtype.itemsize),), run.dtype)
+    source = np.empty(0 if spikes.dense is None else bundle * tile * spikes.n_input + AT_ONCE, np.int32)
+    ends = np.empty(bundle * max(tile, 2), np.int64)
+    return [rows, source, ends, *make_lists(sizes, run.dtype)]
 
 
 def _how(run: Training, *arrays: np.ndarray) -> int:
@@ -281,14 +284,19 @@ def run_backward(
         n_block = low.size // max(run.n_batch, 1)
         n_lot = min(_LOTS, run.n_batch)
         bounds = [run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)] if n_lot else [0]
-        bundle = max(1, min(_BUNDLE, -(-run.n_batch // max(n_lot, 1))))
+        in_lot = -(-run.n_batch // max(n_lot, 1))
+        bundle = max(1, min(_BUNDLE, _ROWS // tile))
+        bundle = -(-in_lot // -(-in_lot // bundle)) if in_lot else 1  # as many in each, about
         lots = Lots(run.spikes.n_input, run.n_neuron, f)
+    # Two lines at a time are a sixth faster, unless the gradient of weights needs the first-level cache, too.
+    pair = None if of_weight else True
+    lines = 1 if of_weight else 2
     each = (bundle,)
-    lanes = N_LOCAL * tile * (memory.LINE // f.itemsize)
+    lanes = N_LOCAL * tile * (lines * memory.LINE // f.itemsize)
     sets = [
-        (*_scratch(run, tile, each), memory.empty((lanes,), f),
+        (*_scratch(run, tile, each, lines), memory.empty((lanes,), f), memory.empty((lanes // 64 + 1,), np.uint64),
          *_lists(run, tile, packed is not None, each), np.ones(each, bool),
-         *([*_step_lists(run, tile, each), np.ones(each, bool)] if of_weight else [None] * 8))
+         *(_step_lists(run, tile, bundle) if of_weight else [None] * 9))
         for _ in range(min(threads, len(bounds) - 1))
     ]  # fmt: skip
     drive = run.drive(packed) if of_weight or packed is not None else (None, None, None, None, 0, None)
@@ -301,7 +309,7 @@ def run_backward(
         weight_gradient = None if lots is None else lots.begin()
         superspike.run_backward(
             bounds[chunk], bounds[chunk + 1], low, size, n_block, bundle, run.n_neuron, run.n_batch, run.n_time, tile,
-            None if current is None else current.reshape(-1), *drive, *run.measured(),
+            pair, None if current is None else current.reshape(-1), *drive, *run.measured(),
             *run.worked_out.constants, run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
             *given, None if sums is None else sums.reshape(-1),
             none if jump_gradient is None else jump_gradient.reshape(-1), how,

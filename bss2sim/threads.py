@@ -8,9 +8,14 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
+# Calls a function on so many threads at once, the calling one among them, or on fewer; returns when all calls have.
+Team = Callable[[int, Callable[[], None]], None]
+
+_lent = threading.local()
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
 if hasattr(os, "register_at_fork"):  # a forked child has no threads: let it make its own
@@ -23,6 +28,17 @@ def _pool(workers: int) -> ThreadPoolExecutor:
         if workers not in _pools:
             _pools[workers] = ThreadPoolExecutor(workers, thread_name_prefix="bss2sim")
         return _pools[workers]
+
+
+@contextmanager
+def lent(team: Team | None) -> Iterator[None]:
+    """Let chunks of this thread run on the threads of someone else instead of a pool of ours; None: on ours."""
+    before = getattr(_lent, "team", None)
+    _lent.team = team
+    try:
+        yield
+    finally:
+        _lent.team = before
 
 
 def run_chunks(n_chunk: int, threads: int, work: Callable[[int, int], None]) -> None:
@@ -38,6 +54,24 @@ def run_chunks(n_chunk: int, threads: int, work: Callable[[int, int], None]) -> 
     def take(worker: int) -> None:
         while stopped is None and (chunk := next(counter)) < n_chunk:
             work(chunk, worker)
+
+    team: Team | None = getattr(_lent, "team", None)
+    if team is not None:
+        numbers = itertools.count()
+
+        def take_one() -> None:
+            nonlocal stopped
+            try:
+                if (worker := next(numbers)) < threads:
+                    take(worker)
+            except BaseException as error:  # a foreign thread has nobody to raise it to
+                stopped = error
+
+        team(threads, take_one)
+        if stopped is not None:
+            raise stopped
+        take(0)  # what an interrupt between two lines of Python left
+        return
 
     # The calling thread works too, and helpers never wait for one another: nested pools cannot lock up.
     others: list[Future[None]] = [_pool(threads - 1).submit(take, worker) for worker in range(1, threads)]

@@ -13,8 +13,10 @@ from bss2sim.kernels.jit import kernel
 from bss2sim.kernels.lanes import (
     element,
     fill_lanes,
+    load_group,
     load_lanes,
     load_lanes_as,
+    load_marks,
     marks_of,
     put_element,
     select,
@@ -129,6 +131,28 @@ def test_lanes_of_shorter_numbers_and_marks_of_a_condition(dtype, numbers):
     assert marks.tolist() == [
         sum(2**k for k in range(8) if a[first + k] > b[first + k]) for first in range(0, a.size, 8)
     ]
+
+
+@kernel
+def _mark_and_choose(a, b, marks, out, pair):
+    width = LINE // a.itemsize
+    if pair is not None:
+        width *= 2
+    for k in range(0, a.size, width):
+        store_marks(marks, k, load_group(a, k, pair) > load_group(b, k, pair))
+    for k in range(0, a.size, width):
+        x = load_group(a, k, pair)
+        store_lanes(out, k, select(load_marks(marks, k, x), x, load_group(b, k, pair)))
+
+
+@pytest.mark.parametrize("pair", [None, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_marks_are_read_as_they_were_written__of_one_line_or_two(dtype, pair, numbers):
+    a, b = numbers(dtype)[: 2 * LINE], numbers(dtype)[: 2 * LINE]
+    out = np.empty_like(a)
+    with np.errstate(invalid="ignore"):
+        _mark_and_choose(a, b, np.empty(2 * LINE // 64, np.uint64), out, pair)
+    np.testing.assert_array_equal(out, np.where(a > b, a, b))
 
 
 @kernel

@@ -31,8 +31,10 @@ def test_list_sizes__have_room_for_events(spread, most):
 @pytest.mark.parametrize("tile", [1, 16, 128])
 def test_step_list_sizes__have_room_for_events(spread, tile):
     counts = np.array(spread) * tile
-    sizes = step_list_sizes(tile, counts.size, np.array([0, counts.sum(), counts.sum()]))
+    sizes = step_list_sizes(tile, 1, counts.size, np.array([0, counts.sum(), counts.sum()]))
     assert written(counts, sizes) <= sizes.n_listed
+    sizes = step_list_sizes(tile, 3, counts.size, np.array([0, counts.sum(), 2 * counts.sum(), 3 * counts.sum()]))
+    assert written(3 * counts, sizes) <= sizes.n_listed
 
 
 @pytest.mark.parametrize("n", [1, 4, 5, 7, 65])
@@ -40,5 +42,5 @@ def test_sizes__have_room_for_dense_spikes(n):
     """All inputs spike in all steps."""
     sizes = list_sizes(n, 9)
     assert written([9] * n, sizes) + ROWS * (AT_ONCE - 1) <= sizes.n_listed
-    sizes = step_list_sizes(16, n)
-    assert written([16] * n, sizes) <= sizes.n_listed
+    sizes = step_list_sizes(16, 3, n)
+    assert written([3 * 16] * n, sizes) <= sizes.n_listed

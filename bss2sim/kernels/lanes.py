@@ -126,6 +126,20 @@ def load_lanes_as(typingctx, array, offset, like):
 
 
 @intrinsic
+def load_group(typingctx, array, offset, pair):
+    """Return lanes as :func:`load_lanes`, or with `pair` not None those of two lines: what waits for one goes on with the other."""
+    lines = 1 if isinstance(pair, types.NoneType) else 2
+    lanes = Lanes(array.dtype, lines * LINE * 8 // array.dtype.bitwidth)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        vector = _vector(lanes.dtype, lanes.count)
+        return builder.load(builder.bitcast(start, vector.as_pointer()), align=array.dtype.bitwidth // 8)
+
+    return lanes(array, types.int64, pair), codegen
+
+
+@intrinsic
 def store_lanes(typingctx, array, offset, value):
     """Write lanes to a contiguous array from an element on; conditions as bytes 0 and 1."""
     signature = types.void(array, types.int64, value)
@@ -164,6 +178,23 @@ def marks_of(typingctx, condition):
         return builder.zext(builder.bitcast(args[0], ir.IntType(condition.count)), ir.IntType(64))
 
     return types.uint64(condition), codegen
+
+
+@intrinsic
+def load_marks(typingctx, array, offset, like):
+    """Return a condition for as many lanes as `like` has that :func:`store_marks` wrote."""
+    if array.dtype != types.uint64:
+        return None
+    condition = Lanes(types.boolean, like.count)
+
+    def codegen(context, builder, signature, args):
+        byte, bits = ir.IntType(8).as_pointer(), ir.IntType(like.count)
+        start = builder.bitcast(make_array(signature.args[0])(context, builder, args[0]).data, byte)
+        start = builder.gep(start, [builder.lshr(args[1], ir.Constant(ir.IntType(64), 3))])
+        found = builder.load(builder.bitcast(start, bits.as_pointer()), align=1)
+        return builder.bitcast(found, _vector(types.boolean, like.count))
+
+    return condition(array, types.int64, like), codegen
 
 
 @intrinsic
@@ -231,6 +262,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
         """Return a copy of elements as another kind of number."""
         return array[offset : offset + like.size].astype(like.dtype)
 
+    def load_group(array, offset, pair):  # replaces the intrinsic
+        """Return a copy of the elements of a line of memory, or of two."""
+        return array[offset : offset + (1 if pair is None else 2) * LINE // array.itemsize].copy()
+
     def store_lanes(array, offset, value):  # replaces the intrinsic
         """Write lanes to an array."""
         array[offset : offset + value.size] = value
@@ -242,6 +277,11 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def marks_of(condition):  # replaces the intrinsic
         """The bits of a condition as a number."""
         return np.uint64(sum(1 << k for k, holds in enumerate(condition) if holds))
+
+    def load_marks(array, offset, like):  # replaces the intrinsic
+        """Read a condition from bits."""
+        found = array.view(np.uint8)[offset // 8 : (offset + like.size) // 8]
+        return np.unpackbits(found, bitorder="little").astype(bool)
 
     stream_lanes = store_lanes  # replaces the intrinsic
 

@@ -33,7 +33,7 @@ from .superspike_steps import (
     retrace,
 )
 from .vector import LINE, clear_row, copy_row
-from .weight_gradient import list_steps_of_dense, list_steps_of_events
+from .weight_gradient import add_steps_of_events, begin_lists, count_sources, list_steps_of_dense
 
 N_PAD = 7  # rows a step of a group that does not fill a line
 
@@ -65,17 +65,15 @@ def _load_coefficients(
 
 
 @part
-def _copy_in(pads, row, n_step, source, at, stride, n):
+def _copy_in(pads, row, n_step, source, at, stride, n, width):
     """Copy the last, narrow group of a piece to pads."""
-    width = LINE // pads.itemsize
     for t in range(n_step):
         copy_row(pads, (row + t) * width, source, at + t * stride, n)
 
 
 @part
-def _copy_out(target, at, stride, pads, row, n_step, n):
+def _copy_out(target, at, stride, pads, row, n_step, n, width):
     """Copy the last, narrow group of a piece from pads."""
-    width = LINE // pads.itemsize
     for t in range(n_step):
         copy_row(target, at + t * stride, pads, (row + t) * width, n)
 
@@ -111,18 +109,27 @@ def _list(
 
 @part
 def _list_steps(
-    trial, n_batch, t_first, n_step, filler, spikes_in, event_step, event_source, event_pointer, n_input, width,
-    index, grade, count, order, lists, bins,
+    trial, n_trial, n_batch, t_first, n_step, room, filler, spikes_in, event_step, event_source, event_pointer, n_input,
+    width, source, ends, index, grade, count, order, lists, bins,
 ):  # fmt: skip
-    """List for each input the steps of its spikes, some steps of a trial; return whether all are 1."""
+    """List for each input the steps of its spikes, some steps of trials, `room` rows apart; return whether all are 1."""
     plain = True
     if spikes_in is not None:
-        plain = list_steps_of_dense(spikes_in, (t_first * n_batch + trial) * n_input, n_batch * n_input, n_step, filler,
-                                    n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+        plain = list_steps_of_dense(
+            spikes_in, (t_first * n_batch + trial) * n_input, n_input, n_trial, n_batch * n_input, n_step, room, filler,
+            n_input, width, source, ends, index, grade, count, order, lists, bins)  # fmt: skip
     if event_step is not None:
-        event = _first_event(event_step, event_pointer[trial], event_pointer[trial + 1], t_first)
-        list_steps_of_events(event_step, event_source, event, event_pointer[trial + 1], t_first, n_step, filler,
-                             n_input, width, index, count, order, lists, bins)  # fmt: skip
+        count[:n_input] = 0
+        for k in range(trial, trial + n_trial):
+            first = _first_event(event_step, event_pointer[k], event_pointer[k + 1], t_first)
+            last = _first_event(event_step, first, event_pointer[k + 1], t_first + n_step)
+            ends[2 * (k - trial)], ends[2 * (k - trial) + 1] = first, last
+            count_sources(event_source, first, last, count)
+        begin_lists(filler, n_input, index, count, order, lists, bins)
+        for k in range(n_trial):
+            add_steps_of_events(
+                event_step, event_source, ends[2 * k], ends[2 * k + 1], t_first, k * room, width, index, count
+            )
     return plain
 
 
@@ -185,12 +192,12 @@ def run_forward(
                         source, x_at, x_stride, x_ahead = jumps, t_first * jump_stride + low + g, jump_stride, ahead
                 else:  # rows of the last, narrow group pass through pads
                     if jumps is not None:
-                        _copy_in(drive, 0, n_step, jumps, t_first * jump_stride + low + g, jump_stride, n - g)
+                        _copy_in(drive, 0, n_step, jumps, t_first * jump_stride + low + g, jump_stride, n - g, width)
                     if forced is not None:
-                        _copy_in(pads, 0, n_step, forced, given_at, given_stride, n - g)
+                        _copy_in(pads, 0, n_step, forced, given_at, given_stride, n - g, width)
                         given, given_at, given_stride = pads, np.int64(0), np.int64(width)
                     if recorded is not None:
-                        _copy_in(pads, tile, n_step, recorded, measured_at, measured_stride, n - g)
+                        _copy_in(pads, tile, n_step, recorded, measured_at, measured_stride, n - g, width)
                         measured, measured_at, measured_stride = pads, tile * width, np.int64(width)
                     to_spikes = pads[2 * tile * width :]
                     to_membrane = pads[3 * tile * width :]
@@ -199,12 +206,12 @@ def run_forward(
                 advance(g, t_first, n_step, source, x_at, x_stride, x_ahead, None, 0, 0,
                         given, given_at, given_stride, measured, measured_at, measured_stride,
                         threshold, leak, decays, n_holdoff, floats, integers,
-                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, 0)  # fmt: skip
+                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, None, 0, None, None)  # fmt: skip
                 if g + width > n:
                     if spikes.size:
-                        _copy_out(spikes, here, n_flat, pads, 2 * tile, n_step, n - g)
-                    _copy_out(membrane, here, n_flat, pads, 3 * tile, n_step, n - g)
-                    _copy_out(current, here, n_flat, pads, 4 * tile, n_step, n - g)
+                        _copy_out(spikes, here, n_flat, pads, 2 * tile, n_step, n - g, width)
+                    _copy_out(membrane, here, n_flat, pads, 3 * tile, n_step, n - g, width)
+                    _copy_out(current, here, n_flat, pads, 4 * tile, n_step, n - g, width)
             t_first += n_step
         for j in range(n):
             if status[0] == 0 and not (math.isfinite(floats[V + j]) and math.isfinite(floats[CURRENT + j])):
@@ -214,26 +221,32 @@ def run_forward(
 @kernel
 def run_backward(
     first_piece, last_piece, piece_low, piece_size, n_block, bundle, n_neuron, n_batch, n_time, interval,
-    known, spikes_in, event_step, event_source, event_pointer, n_input, packed,
+    pair, known, spikes_in, event_step, event_source, event_pointer, n_input, packed,
     forced, forced_stride, recorded, recorded_stride,
     k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff, alpha,
     kept_membrane, kept_current, kept_busy,
     spike_gradient, spike_stride, membrane_gradient, membrane_stride, current_gradient, current_stride,
     sums, jump_gradient, how, weight_gradient,
-    floats, integers, pads, drive, local, index, grade, count, order, lists, bins, plain,
-    rows, of_index, of_grade, of_count, of_order, of_lists, of_bins, of_plain,
+    floats, integers, pads, drive, local, cuts, index, grade, count, order, lists, bins, plain,
+    rows, of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins,
 ):  # fmt: skip
     """Run the pieces of :func:`run_forward` backwards, from what it kept; return nothing.
 
-    The trials of a `bundle`, each of `n_block` pieces, take turns group by group: meanwhile the gradient of the weights of a group
-    stays in the first-level cache. Scratch `floats`, `integers`, lists and `plain` are of each trial of a bundle, (trial, ...).
+    The trials of a `bundle`, each of `n_block` pieces, take turns group by group; then the gradient of the weights of a group
+    gathers what they left in `rows`. Scratch `floats`, `integers`, lists and `plain` are of each trial of a bundle, (trial, ...).
+    `pair` not None: groups of two lines of neurons, so that what waits for one goes on with the other; without
+    `weight_gradient` only.
     `known` not None: the current of the run, from which it is read instead of being integrated again out of spikes through weights,
     `packed`. `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
     `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, added up over the
-    pieces, for which `rows` holds the steps of an interval and one of zeros; `sums`, not None: those of the parameters,
-    (parameter, trial, neuron), see ``superspike_steps``.
+    pieces, for which `rows` holds the steps of an interval of all trials of a bundle and one of zeros; `sums`, not None: those of
+    the parameters, (parameter, trial, neuron), see ``superspike_steps``.
     """
-    width = LINE // floats.itemsize
+    line = LINE // floats.itemsize
+    width = line  # of a group of neurons
+    if pair is not None:
+        width *= 2
+    single = drive[interval * width :]
     n_flat = n_batch * n_neuron
     n_interval = (n_time + interval - 1) // interval
     trials = (last_piece - first_piece) // n_block
@@ -265,12 +278,14 @@ def run_backward(
                         copy_row(floats[k], CURRENT, known, (t_first - 1) * n_flat + low, n)
                 if packed is not None:
                     plain[k] = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
-                                     event_pointer, n_input, width,
+                                     event_pointer, n_input, line,
                                      index[k], grade[k], count[k], order[k], lists[k], bins[k])  # fmt: skip
-                if weight_gradient is not None:
-                    of_plain[k] = _list_steps(low // n_neuron, n_batch, t_first, n_step, interval * width, spikes_in,
-                                              event_step, event_source, event_pointer, n_input, width, of_index[k],
-                                              of_grade[k], of_count[k], of_order[k], of_lists[k], of_bins[k])  # fmt: skip
+            of_plain = True
+            if weight_gradient is not None:
+                of_plain = _list_steps(
+                    piece_low[first] // n_neuron, n_trial, n_batch, t_first, n_step, interval, bundle * interval * line,
+                    spikes_in, event_step, event_source, event_pointer, n_input, line,
+                    of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins)  # fmt: skip
             for m in range((n + width - 1) // width * n_trial):
                 g, k = m // n_trial * width, m % n_trial
                 low = piece_low[first + k * n_block]
@@ -290,27 +305,34 @@ def run_backward(
                 )
                 to_jumps, out_at, out_stride, out_how = jump_gradient, here, n_flat, how
                 if packed is not None:
-                    gather_packed(
-                        packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None
-                    )
+                    if pair is None:
+                        gather_packed(
+                            packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None
+                        )
+                    if pair is not None:
+                        for at in range(0, min(width, n - g), line):
+                            gather_packed(packed, group + at * (n_input + 1), index[k], grade[k], plain[k], order[k], lists[k],
+                                          n_step, single, None, None)  # fmt: skip
+                            for t in range(n_step):
+                                copy_row(drive, t * width + at, single, t * line, line)
                 if g + width > n:  # rows of the last, narrow group pass through pads
                     if known is not None:
-                        _copy_in(pads, 0, n_step, known, here, n_flat, n - g)
+                        _copy_in(pads, 0, n_step, known, here, n_flat, n - g, width)
                         before, before_at, before_stride = pads, np.int64(0), np.int64(width)
                     if forced is not None:
-                        _copy_in(pads, interval, n_step, forced, given_at, given_stride, n - g)
+                        _copy_in(pads, interval, n_step, forced, given_at, given_stride, n - g, width)
                         given, given_at, given_stride = pads, interval * width, np.int64(width)
                     if recorded is not None:
-                        _copy_in(pads, 2 * interval, n_step, recorded, measured_at, measured_stride, n - g)
+                        _copy_in(pads, 2 * interval, n_step, recorded, measured_at, measured_stride, n - g, width)
                         measured, measured_at, measured_stride = pads, 2 * interval * width, np.int64(width)
                     if spike_gradient.size:
-                        _copy_in(pads, 3 * interval, n_step, spike_gradient, spike_at, spike_row, n - g)
+                        _copy_in(pads, 3 * interval, n_step, spike_gradient, spike_at, spike_row, n - g, width)
                         of_spikes, spike_at, spike_row = pads, 3 * interval * width, np.int64(width)
                     if membrane_gradient.size:
-                        _copy_in(pads, 4 * interval, n_step, membrane_gradient, membrane_at, membrane_row, n - g)
+                        _copy_in(pads, 4 * interval, n_step, membrane_gradient, membrane_at, membrane_row, n - g, width)
                         of_membrane, membrane_at, membrane_row = pads, 4 * interval * width, np.int64(width)
                     if current_gradient.size:
-                        _copy_in(pads, 5 * interval, n_step, current_gradient, current_at, current_row, n - g)
+                        _copy_in(pads, 5 * interval, n_step, current_gradient, current_at, current_row, n - g, width)
                         of_current, current_at, current_row = pads, 5 * interval * width, np.int64(width)
                     if jump_gradient.size:
                         to_jumps = pads
@@ -319,21 +341,25 @@ def run_backward(
                     advance(g, t_first, n_step, None, 0, 0, ahead, before, before_at, before_stride,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair)  # fmt: skip
                 if known is None:
                     advance(g, t_first, n_step, drive, 0, width, 0, None, 0, 0,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, alpha)  # fmt: skip
-                retrace(g, n_step, of_spikes, spike_at, spike_row, of_membrane, membrane_at, membrane_row,
-                        of_current, current_at, current_row, threshold, leak, decays, sums, floats[k], local,
-                        to_jumps, out_at, out_stride, out_how, rows, ahead)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair)  # fmt: skip
+                to_rows = rows
                 if weight_gradient is not None:
-                    gather_packed(rows, 0, of_index[k], of_grade[k], of_plain[k], of_order[k], of_lists[k], n_input,
-                                  weight_gradient[group:], None, True)  # fmt: skip
+                    to_rows = rows[k * interval * line :]
+                retrace(g, n_step, of_spikes, spike_at, spike_row, of_membrane, membrane_at, membrane_row,
+                        of_current, current_at, current_row, threshold, leak, decays, sums, floats[k], local, cuts,
+                        to_jumps, out_at, out_stride, out_how, to_rows, ahead, pair)  # fmt: skip
+                if weight_gradient is not None:
+                    if k == n_trial - 1:
+                        gather_packed(rows, 0, of_index, of_grade, of_plain, of_order, of_lists, n_input,
+                                      weight_gradient[group:], None, True)  # fmt: skip
                 if g + width > n:
                     if jump_gradient.size:
-                        _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g)
+                        _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g, width)
         if sums is not None:
             for k in range(n_trial):
                 low = piece_low[first + k * n_block]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import BLOCK, STREAMED
 from .jit import part, rule
-from .lanes import fill_lanes, load_lanes, select, store_lanes, stream_lanes
+from .lanes import fill_lanes, load_group, load_marks, select, store_lanes, store_marks, stream_lanes
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -28,7 +28,7 @@ S_THRESHOLD, S_RESET, S_MEM, S_SYN, S_LEAK = (BLOCK * (9 + k) for k in range(N_S
 N_FLOAT_ROW = 9 + N_SUM
 BUSY, N_REF, N_HOLD = (BLOCK * k for k in range(3))  # of the integer scratch
 N_INTEGER_ROW = 3
-N_LOCAL = 4  # lanes of a step that the way back reads: slope, drive, older, cut
+N_LOCAL = 3  # lanes of a step that the way back reads: slope, and for the parameters drive and older
 
 
 @rule
@@ -40,6 +40,14 @@ def _put(target, at, value, how):
         store_lanes(target, at, value)
 
 
+@rule
+def _ask(array, at, pair):
+    """Ask for the lines of a group early."""
+    prefetch_line(array, at)
+    if pair is not None:
+        prefetch_line(array, at + LINE // array.itemsize)
+
+
 @part
 def advance(
     g, first_step, n_step,
@@ -47,7 +55,7 @@ def advance(
     forced, forced_at, forced_stride, recorded, recorded_at, recorded_stride,
     threshold, leak, decays, n_holdoff, floats, integers,
     spikes, membrane, current, out_at, out_stride, how,
-    local, alpha,
+    local, cuts, alpha, sums, pair,
 ):  # fmt: skip
     """Take `n_step` steps from step `first_step` on with the group of neurons at lane `g` of the scratch.
 
@@ -57,54 +65,57 @@ def advance(
     spikes that were measured take the place of those of the model; `recorded` not None: so does the measured membrane.
     `threshold`, `leak`, `decays`, `n_holdoff`: not None if the neurons fire, leak, multiply the current by a factor, have holdoff.
     Outputs: spikes as numbers, membrane and current, each empty if not wanted. `local` not None: lanes (what, step) for
-    :func:`retrace`: slope of the spike, what drives the membrane, the current before the step, 1 where the membrane is cut.
+    :func:`retrace`: slope of the spike, and with `sums` what drives the membrane and the current before the step; `cuts`: bits,
+    where the membrane is cut. `pair` not None: groups of two lines.
     """
     width = LINE // floats.itemsize
-    v = load_lanes(floats, V + g)
-    i = load_lanes(floats, CURRENT + g)
-    k_mem = load_lanes(floats, K_MEM + g)
-    k_syn = load_lanes(floats, K_SYN + g)
+    if pair is not None:
+        width *= 2
+    v = load_group(floats, V + g, pair)
+    i = load_group(floats, CURRENT + g, pair)
+    k_mem = load_group(floats, K_MEM + g, pair)
+    k_syn = load_group(floats, K_SYN + g, pair)
     zero = fill_lanes(0, v)
     one = fill_lanes(1, v)
     steepness = fill_lanes(alpha, v)
     if leak is not None:
-        leak_g = load_lanes(floats, LEAK + g)
+        leak_g = load_group(floats, LEAK + g, pair)
     if threshold is not None:
-        threshold_g = load_lanes(floats, THRESHOLD + g)
-        reset_g = load_lanes(floats, RESET + g)
-        busy = load_lanes(integers, BUSY + g)
-        n_ref = load_lanes(integers, N_REF + g)
+        threshold_g = load_group(floats, THRESHOLD + g, pair)
+        reset_g = load_group(floats, RESET + g, pair)
+        busy = load_group(integers, BUSY + g, pair)
+        n_ref = load_group(integers, N_REF + g, pair)
         step = fill_lanes(first_step, busy)
         next_step = fill_lanes(1, busy)
         if n_holdoff is not None:
-            n_hold = load_lanes(integers, N_HOLD + g)
+            n_hold = load_group(integers, N_HOLD + g, pair)
     for t in range(n_step):
         drive = i
-        if local is not None:
+        if sums is not None:
             store_lanes(local, (2 * n_step + t) * width, i)
         if known is not None:
-            i = load_lanes(known, known_at + t * known_stride)
-            prefetch_line(known, known_at + t * known_stride + ahead)  # of what comes next
+            i = load_group(known, known_at + t * known_stride, pair)
+            _ask(known, known_at + t * known_stride + ahead, pair)  # of what comes next
         if jumps is not None:
-            x = load_lanes(jumps, jump_at + t * jump_stride)
+            x = load_group(jumps, jump_at + t * jump_stride, pair)
             if ahead > 0:
-                prefetch_line(jumps, jump_at + t * jump_stride + ahead)
+                _ask(jumps, jump_at + t * jump_stride + ahead, pair)
             if decays is not None:
                 i = euler_decayed_current(i, k_syn, x)
             if decays is None:
                 i = euler_current(i, k_syn, x)
         if leak is not None:
-            if local is not None:
+            if sums is not None:
                 store_lanes(local, (n_step + t) * width, leak_g - v + drive)
             v = euler_leaky_membrane(v, drive, k_mem, leak_g)
         if leak is None:
             v = euler_membrane(v, drive, k_mem)
         if recorded is not None:
-            v = load_lanes(recorded, recorded_at + t * recorded_stride)
+            v = load_group(recorded, recorded_at + t * recorded_stride, pair)
         if threshold is not None:
             fired = euler_fired(v, threshold_g, step, busy)
             if forced is not None:
-                fired = load_lanes(forced, forced_at + t * forced_stride) > zero
+                fired = load_group(forced, forced_at + t * forced_stride, pair) > zero
             if local is not None:
                 slope = superspike(v, threshold_g, steepness, one, zero)
                 store_lanes(local, t * width, select(busy < step, slope, zero))
@@ -120,7 +131,7 @@ def advance(
                 if n_holdoff is None:
                     v, busy, cut = euler_reset(v, reset_g, step, busy, n_ref, fired)
             if local is not None:
-                store_lanes(local, (3 * n_step + t) * width, select(cut, one, zero))
+                store_marks(cuts, t * width, cut)
             step = step + next_step
             if spikes.size:
                 _put(spikes, out_at + t * out_stride, select(fired, one, zero), how)
@@ -139,44 +150,48 @@ def retrace(
     g, n_step,
     spike_gradient, spike_at, spike_stride, membrane_gradient, membrane_at, membrane_stride,
     current_gradient, current_at, current_stride,
-    threshold, leak, decays, sums, floats, local,
-    gradient, out_at, out_stride, how, rows, ahead,
+    threshold, leak, decays, sums, floats, local, cuts,
+    gradient, out_at, out_stride, how, rows, ahead, pair,
 ):  # fmt: skip
-    """Take the steps of :func:`advance` backwards; `local` is what it wrote.
+    """Take the steps of :func:`advance` backwards; `local` and `cuts` are what it wrote.
 
     Gradients of the outputs are empty where there is none; rows `ahead` elements further on are asked for early.
     Puts out the gradient of the jumps: to `gradient` if it is not empty,
     and to `rows` (step, neuron of the group) if that is not None. `sums` not None: adds up the gradients of the parameters.
     """
     width = LINE // floats.itemsize
-    g_v = load_lanes(floats, G_V + g)
-    g_i = load_lanes(floats, G_I + g)
-    k_mem = load_lanes(floats, K_MEM + g)
-    k_syn = load_lanes(floats, K_SYN + g)
+    if pair is not None:
+        width *= 2
+    g_v = load_group(floats, G_V + g, pair)
+    g_i = load_group(floats, G_I + g, pair)
+    k_mem = load_group(floats, K_MEM + g, pair)
+    k_syn = load_group(floats, K_SYN + g, pair)
     zero = fill_lanes(0, g_v)
     if sums is not None:
-        s_mem = load_lanes(floats, S_MEM + g)
-        s_syn = load_lanes(floats, S_SYN + g)
+        s_mem = load_group(floats, S_MEM + g, pair)
+        s_syn = load_group(floats, S_SYN + g, pair)
         if leak is not None:
-            s_leak = load_lanes(floats, S_LEAK + g)
+            s_leak = load_group(floats, S_LEAK + g, pair)
         if threshold is not None:
-            s_threshold = load_lanes(floats, S_THRESHOLD + g)
-            s_reset = load_lanes(floats, S_RESET + g)
+            s_threshold = load_group(floats, S_THRESHOLD + g, pair)
+            s_reset = load_group(floats, S_RESET + g, pair)
     for back in range(n_step):
         t = n_step - 1 - back
         if membrane_gradient.size:
-            g_v = g_v + load_lanes(membrane_gradient, membrane_at + t * membrane_stride)
-            prefetch_line(membrane_gradient, membrane_at + t * membrane_stride + ahead)  # of what comes next
+            g_v = g_v + load_group(membrane_gradient, membrane_at + t * membrane_stride, pair)
+            _ask(membrane_gradient, membrane_at + t * membrane_stride + ahead, pair)  # of what comes next
         if current_gradient.size:
-            g_i = g_i + load_lanes(current_gradient, current_at + t * current_stride)
+            g_i = g_i + load_group(current_gradient, current_at + t * current_stride, pair)
         if threshold is not None:
-            cut = load_lanes(local, (3 * n_step + t) * width) > zero
+            cut = load_marks(cuts, t * width, g_v)
             if sums is not None:
                 s_reset = s_reset + select(cut, g_v, zero)
             g_v = select(cut, zero, g_v)
             if spike_gradient.size:
-                prefetch_line(spike_gradient, spike_at + t * spike_stride + ahead)  # of what comes next
-                through = load_lanes(spike_gradient, spike_at + t * spike_stride) * load_lanes(local, t * width)
+                _ask(spike_gradient, spike_at + t * spike_stride + ahead, pair)  # of what comes next
+                through = load_group(spike_gradient, spike_at + t * spike_stride, pair) * load_group(
+                    local, t * width, pair
+                )
                 g_v = g_v + through
                 if sums is not None:
                     s_threshold = s_threshold - through
@@ -185,10 +200,10 @@ def retrace(
         if rows is not None:
             store_lanes(rows, t * width, g_i)
         if sums is not None:
-            older = load_lanes(local, (2 * n_step + t) * width)
+            older = load_group(local, (2 * n_step + t) * width, pair)
             s_syn = s_syn + g_i * older
             if leak is not None:
-                s_mem = s_mem + g_v * load_lanes(local, (n_step + t) * width)
+                s_mem = s_mem + g_v * load_group(local, (n_step + t) * width, pair)
                 s_leak = s_leak + k_mem * g_v
             if leak is None:
                 s_mem = s_mem + g_v * older

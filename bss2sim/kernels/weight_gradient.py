@@ -1,23 +1,25 @@
 """The gradient of packed weights: every input gathers that of the jumps in the steps of its spikes.
 
 It is ``packed`` with the parts exchanged: there a step adds up the weights of its spikes, here an input adds the gradients of
-the jumps in the steps of its spikes to what it has. So a sum is loaded and stored once for all steps of an interval, where
-adding spike by spike would load and store it for each. Steps come in falling order, as the way back takes them.
+the jumps in the steps of its spikes to what it has. So a sum is loaded and stored once for all steps of an interval of some
+trials, where adding spike by spike would load and store it for each. Steps of a trial come in falling order, as the way back
+takes them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .codes import ROWS, ROWS_AHEAD
+from .codes import AT_ONCE, ROWS, ROWS_AHEAD
 from .gather import is_plain
 from .jit import part
+from .lanes import element, put_element, select
 from .packed import lay_out, prefetch_row
-from .vector import nonzero_mask, trailing_zeros, without_lowest
+from .vector import count_bits, nonzero_mask, trailing_zeros, without_lowest
 
 
 @part
-def _begin_lists(filler, n_input, index, count, order, lists, bins):
+def begin_lists(filler, n_input, index, count, order, lists, bins):
     """Lay out the lists of the inputs, filled up; `count` becomes where the list of an input starts.
 
     The copies of the last input that ``lay_out`` appends become the one beyond the last, which is none.
@@ -31,61 +33,80 @@ def _begin_lists(filler, n_input, index, count, order, lists, bins):
 
 
 @part
-def list_steps_of_dense(
-    spikes, at, time_stride, n_row, filler, n_input, width, index, grade, count, order, lists, bins
-):
-    """List for each input of dense spikes the steps in which it spikes, the last one first; return whether all are 1.
+def _collect(spikes, offset, n_input, source, to):
+    """Write the inputs that spike in a row to `source`, from entry `to` on; return the entry after them."""
+    whole = n_input - n_input % 64
+    for first in range(0, whole, 64):
+        mask = nonzero_mask(spikes, offset + first)
+        n_spike = count_bits(mask)
+        for _ in range(0, n_spike, AT_ONCE):
+            for _ in range(AT_ONCE):  # several without a branch; what is no spike is written over later
+                put_element(source, to, select(mask != 0, first + trailing_zeros(mask), n_input))
+                mask = without_lowest(mask)
+                to += 1
+        to += n_spike - (n_spike + AT_ONCE - 1) // AT_ONCE * AT_ONCE
+    for k in range(whole, n_input):
+        if spikes[offset + k] != 0:
+            source[to] = k
+            to += 1
+    return to
 
-    `index` is the element at which a step starts in rows of `width` neurons, `grade` the number that multiplies them: lists of four
-    inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with the element `filler`.
+
+@part
+def count_sources(source, first, last, count):
+    """Count the spikes of each input among those first .. last."""
+    for e in range(first, last):
+        k = np.int64(element(source, e))
+        put_element(count, k, element(count, k) + 1)
+
+
+@part
+def list_steps_of_dense(
+    spikes, at, trial_stride, n_trial, time_stride, n_row, room, filler, n_input, width,
+    source, ends, index, grade, count, order, lists, bins,
+):  # fmt: skip
+    """List for each input of dense spikes the steps in which it spikes, trial by trial, last first; return whether all are 1.
+
+    `index` is the element at which a step starts in rows of `width` neurons, those of a trial `room` rows apart; `grade` the number
+    that multiplies them: lists of four inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with the element
+    `filler`. Scratch: `source`, `ends`.
     """
     plain = True
     count[:n_input] = 0
-    for row in range(n_row):
-        prefetch_row(spikes, at + (row + ROWS_AHEAD) * time_stride, n_input)
-        here = spikes[at + row * time_stride : at + row * time_stride + n_input]
-        for k in range(n_input):
-            count[k] += np.int64(here[k] != 0)
-        if not is_plain(spikes, at + row * time_stride, n_input):
-            plain = False
-    _begin_lists(filler, n_input, index, count, order, lists, bins)
+    to = np.int64(0)
+    for trial in range(n_trial):
+        for row in range(n_row):
+            offset = at + trial * trial_stride + row * time_stride
+            prefetch_row(spikes, offset + ROWS_AHEAD * time_stride, n_input)
+            to = _collect(spikes, offset, n_input, source, to)
+            ends[trial * n_row + row] = to
+            if not is_plain(spikes, offset, n_input):
+                plain = False
+    count_sources(source, 0, to, count)
+    begin_lists(filler, n_input, index, count, order, lists, bins)
     if not plain:
         grade[: lists[(n_input + ROWS - 1) // ROWS]] = 0
-    whole = n_input - n_input % 64
-    for back in range(n_row):
-        row = n_row - 1 - back
-        offset = at + row * time_stride
-        for first in range(0, whole, 64):
-            mask = nonzero_mask(spikes, offset + first)
-            while mask != 0:
-                k = first + trailing_zeros(mask)
-                mask = without_lowest(mask)
-                index[count[k]] = row * width
+    for trial in range(n_trial):
+        for back in range(n_row):
+            row = n_row - 1 - back
+            m = trial * n_row + row
+            for e in range(ends[m - 1] if m > 0 else np.int64(0), ends[m]):
+                k = np.int64(element(source, e))
+                place = element(count, k)
+                put_element(index, place, (trial * room + row) * width)
                 if not plain:
-                    grade[count[k]] = spikes[offset + k]
-                count[k] += ROWS
-        for k in range(whole, n_input):
-            if spikes[offset + k] != 0:
-                index[count[k]] = row * width
-                if not plain:
-                    grade[count[k]] = spikes[offset + k]
-                count[k] += ROWS
+                    grade[place] = spikes[at + trial * trial_stride + row * time_stride + k]
+                put_element(count, k, place + ROWS)
     return plain
 
 
 @part
-def list_steps_of_events(
-    event_step, source, event, last_event, step, n_row, filler, n_input, width, index, count, order, lists, bins
-):
-    """List the steps of each input as :func:`list_steps_of_dense`, from the events `event` on of `n_row` steps from `step`."""
-    count[:n_input] = 0
-    first = event
-    while event < last_event and event_step[event] < step + n_row:
-        count[source[event]] += 1
-        event += 1
-    _begin_lists(filler, n_input, index, count, order, lists, bins)
+def add_steps_of_events(event_step, source, first, last, step, row, width, index, count):
+    """List the events first .. last of a trial, whose rows begin with `row` at `step`, as :func:`list_steps_of_dense` does."""
+    event = last
     while event > first:
         event -= 1
-        k = source[event]
-        index[count[k]] = (event_step[event] - step) * width
-        count[k] += ROWS
+        k = np.int64(element(source, event))
+        place = element(count, k)
+        put_element(index, place, (row + event_step[event] - step) * width)
+        put_element(count, k, place + ROWS)

@@ -11,6 +11,7 @@ from torch import Tensor
 from bss2sim.eventprop_run import Events, ExactRun, run_exact_backward, run_exact_forward
 
 from .operators import refuse_second_derivative
+from .team import on_threads_of_torch
 
 # Without threshold the neurons never fire, with leak they leak; tau_inh is that of negative weights. Parameters are float64,
 # () or (neuron,).
@@ -44,7 +45,8 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     """Return spike times, neurons and trials (spike,), and the membrane (batch, sample, neuron) in the dtype of the weights."""
     given = dict(zip(_NAMES, arguments, strict=True))
     run = _run(given)
-    spikes, membrane = run_exact_forward(run)
+    with on_threads_of_torch():
+        spikes, membrane = run_exact_forward(run)
     if spikes is None:
         spikes = Events(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64), run.events.n_batch)
     found = torch.from_numpy(membrane).to(given["weight"].dtype)
@@ -69,12 +71,13 @@ def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     spikes = _events(given, "spike") if run.fires else None
     of_time, of_membrane = given["of_time"], given["of_membrane"]
     shape = (run.events.n_batch, run.sample_time.size, run.weight.shape[1])
-    found = run_exact_backward(
-        run, spikes,
-        np.zeros(0 if spikes is None else spikes.time.size) if of_time is None else of_time.detach().numpy(),
-        np.zeros(shape) if of_membrane is None else of_membrane.detach().to(torch.float64).numpy(),
-        given["time_too"],
-    )  # fmt: skip
+    with on_threads_of_torch():
+        found = run_exact_backward(
+            run, spikes,
+            np.zeros(0 if spikes is None else spikes.time.size) if of_time is None else of_time.detach().numpy(),
+            np.zeros(shape) if of_membrane is None else of_membrane.detach().to(torch.float64).numpy(),
+            given["time_too"],
+        )  # fmt: skip
     none = np.empty(0)
     arrays = [none if found.time is None else found.time, found.weight]
     arrays += [np.asarray(found.parameters.get(name, none)) for name in _PARAMETERS]

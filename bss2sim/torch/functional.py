@@ -130,7 +130,7 @@ def iaf(
         Measured data that takes the place of the model's spikes and membrane; gradients pass straight through to the model. The
         run is as long as the shortest of these and `inputs`.
     checkpoint : int, optional
-        Steps between kept states [steps]. By default 16, with `weight` 128. The current of all steps is kept too; not if this
+        Steps between kept states [steps]. By default 32, with `weight` 128. The current of all steps is kept too; not if this
         is given with `weight`: then spikes go through the weights a second time on the way back.
 
     Returns

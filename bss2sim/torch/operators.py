@@ -24,6 +24,7 @@ from bss2sim.superspike_run import (
 )
 
 from .arguments import check_holdoff
+from .team import on_threads_of_torch
 
 # What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
 _GIVEN = (
@@ -110,7 +111,8 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
             raise InputError(f"measured_spikes must be 0 or 1; got {wrong[0].item()}")
     if given["measured_membrane"] is not None:
         _refuse_not_finite("measured_membrane", given["measured_membrane"][: run.n_time])
-    spikes, membrane, current, kept = run_forward(run, given["keep"])
+    with on_threads_of_torch():
+        spikes, membrane, current, kept = run_forward(run, given["keep"])
     return tuple(map(torch.from_numpy, (spikes, membrane, current, kept.membrane, kept.current, kept.busy)))
 
 
@@ -142,14 +144,15 @@ def _backward(*arguments: Any) -> tuple[Tensor, ...]:
         )
     current = None if given["current"] is None else given["current"].detach().numpy()
     of_inputs, of_weight, of_parameters = given["of_inputs"], given["of_weight"], given["of_parameters"]
-    found = run_backward(
-        run, kept, current, tuple(_rows(given[name]) for name in ("of_spikes", "of_membrane", "of_current")),  # type: ignore[arg-type]  # three
-        of_inputs, of_weight, of_parameters,
-    )  # fmt: skip
-    inputs = found.jumps
-    if of_inputs and given["weight"] is not None:
-        assert inputs is not None and run.spikes is not None
-        inputs = gradient_of_spikes(inputs, run.spikes.weight)
+    with on_threads_of_torch():
+        found = run_backward(
+            run, kept, current, tuple(_rows(given[name]) for name in ("of_spikes", "of_membrane", "of_current")),  # type: ignore[arg-type]  # three
+            of_inputs, of_weight, of_parameters,
+        )  # fmt: skip
+        inputs = found.jumps
+        if of_inputs and given["weight"] is not None:
+            assert inputs is not None and run.spikes is not None
+            inputs = gradient_of_spikes(inputs, run.spikes.weight)
     if inputs is not None and inputs.shape[0] < given["n_given"]:  # measured data ended before
         whole = np.zeros((given["n_given"], *inputs.shape[1:]), inputs.dtype)
         whole[: inputs.shape[0]] = inputs
