@@ -122,7 +122,8 @@ def test_bits__halves_side_by_side_are_those_one_after_the_other(chip, start, mo
     spikes = np.tile(SPIKES, (1, 60, 1))
     registers = b2.calibrate(chip, b2.NeuronCalibTarget.from_populations([halves_alike()])).registers
     runs = [
-        run(halves_alike(), spikes=spikes, chip=chip, calibration=registers, start=start, threads=k) for k in (1, 3, 4, 2)
+        run(halves_alike(), spikes=spikes, chip=chip, calibration=registers, start=start, threads=k)
+        for k in (1, 3, 4, 2)
     ]
     assert sides == [1, 1, 2, 2]
     for other in runs[1:]:

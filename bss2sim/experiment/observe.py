@@ -244,7 +244,13 @@ def observe(e: Experiment) -> Observed:
     parts = [_Part(e, np.flatnonzero(e.hemisphere == half), e.threads // sides) for half in halves]
     wants_spikes = e.record.spikes is not None
     stamps = Stamps(
-        circuit=e.circuit, seed=who.seed, batch=who.batch, run=who.run, duration=e.duration, configuration=c, factors=e.factors
+        circuit=e.circuit,
+        seed=who.seed,
+        batch=who.batch,
+        run=who.run,
+        duration=e.duration,
+        configuration=c,
+        factors=e.factors,
     )
     arrived: list[list[Arrivals]] = [[] for _ in parts]
     if wants_spikes or found.cadc is not None:

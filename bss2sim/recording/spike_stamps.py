@@ -92,7 +92,13 @@ def stamp_spikes(
     (array([2.296e-06]), array([1]))
     """
     stamps = Stamps(
-        circuit=circuit, seed=seed, batch=batch, run=run, duration=duration, configuration=configuration, factors=factors
+        circuit=circuit,
+        seed=seed,
+        batch=batch,
+        run=run,
+        duration=duration,
+        configuration=configuration,
+        factors=factors,
     )
     return stamps.merge([stamps.arrive(spike_time, spike_neuron, spike_trial)])
 
