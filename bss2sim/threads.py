@@ -18,8 +18,17 @@ Team = Callable[[int, Callable[[], None]], None]
 _lent = threading.local()
 _pools: dict[int, ThreadPoolExecutor] = {}
 _lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a forked child has no threads: let it make its own
-    os.register_at_fork(after_in_child=_pools.clear)
+
+
+def _forget() -> None:
+    """Start anew in a forked child, where there are no threads, and the lock may be held by one that is not there."""
+    global _lock
+    _lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:
@@ -74,8 +83,10 @@ def run_chunks(n_chunk: int, threads: int, work: Callable[[int, int], None]) -> 
         return
 
     # The calling thread works too, and helpers never wait for one another: nested pools cannot lock up.
-    others: list[Future[None]] = [_pool(threads - 1).submit(take, worker) for worker in range(1, threads)]
+    others: list[Future[None]] = []
     try:
+        for worker in range(1, threads):
+            others.append(_pool(threads - 1).submit(take, worker))
         take(0)
     except BaseException as reason:
         stopped = reason

@@ -1,6 +1,7 @@
 """Runs on the emulated chip: the model when everything is off, the same bits however it is cut, and what is refused."""
 
 import dataclasses
+import threading
 import time
 import warnings
 
@@ -125,7 +126,7 @@ def test_bits__halves_side_by_side_are_those_one_after_the_other(chip, start, mo
         run(halves_alike(), spikes=spikes, chip=chip, calibration=registers, start=start, threads=k)
         for k in (1, 3, 4, 2)
     ]
-    assert sides == [1, 1, 2, 2]
+    assert sides == [1, 1, 1, 2]
     for other in runs[1:]:
         assert_same(runs[0], other)
 
@@ -139,6 +140,26 @@ def test_halves_side_by_side__the_first_error_is_told(chip, monkeypatch):
     monkeypatch.setattr(observe, "_run_part", fail)
     with pytest.raises(b2.ParameterError, match="half 0"):
         run(halves_alike(), spikes=np.tile(SPIKES, (1, 60, 1)), chip=chip, threads=2)
+
+
+def test_halves_side_by_side__an_interrupt_ends_both(chip, monkeypatch):
+    steps = []
+
+    def long(self, chunk, *rest):
+        for k in range(1000):
+            if threading.current_thread() is threading.main_thread():
+                while not steps:  # the other half is under way
+                    time.sleep(0.001)
+                raise KeyboardInterrupt
+            steps.append(k)
+            time.sleep(0.001)
+            yield chunk, None
+
+    monkeypatch.setattr(observe._Part, "run", long)
+    with pytest.raises(KeyboardInterrupt):
+        run(halves_alike(), spikes=np.tile(SPIKES, (1, 60, 1)), chip=chip, threads=2,
+            record=b2.Recording(None, membrane=True))  # fmt: skip
+    assert 0 < len(steps) < 1000
 
 
 @pytest.mark.parametrize("start", ["reset", "carried"])

@@ -2,9 +2,11 @@
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bss2sim import threads
 from bss2sim.threads import run_chunks
 
 LONG = 60.0  # s: never reached unless something is wrong
@@ -83,3 +85,27 @@ def test_run_chunks__an_interrupt_waits_for_the_helpers():
     finally:
         signal.signal(signal.SIGINT, before)
     assert halves.done
+
+
+def test_run_chunks__helpers_that_began_end_if_the_next_one_cannot_be_had(monkeypatch):
+    begun, taken = threading.Event(), []
+
+    def work(chunk, worker):
+        taken.append(chunk)
+        begun.set()
+        threading.Event().wait(0.001)
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments):
+            if begun.is_set():
+                raise RuntimeError("no third thread")
+            future = super().submit(*arguments)
+            assert begun.wait(LONG)
+            return future
+
+    with Pool(2) as pool:
+        monkeypatch.setattr(threads, "_pool", lambda workers: pool)
+        with pytest.raises(RuntimeError, match="no third thread"):
+            run_chunks(1000, 3, work)
+        so_far = len(taken)
+    assert so_far == len(taken) < 1000  # nobody went on

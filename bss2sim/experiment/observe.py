@@ -205,21 +205,35 @@ def _observe_madc(e: Experiment, found: Observed) -> None:
 
 
 def _side_by_side(e: Experiment, halves: list[int]) -> int:
-    """Return how many halves of the chip run at a time: both, if each keeps half of the threads busy."""
+    """Return how many halves of the chip run at a time: both, if each keeps one of two threads busy.
+
+    With more threads each half is cut for all of them: threads are not lent on from a run to one inside of it.
+    """
     n_top = int((e.hemisphere == 0).sum())
     alike = abs(2 * n_top - e.neurons.size) <= ALIKE * e.neurons.size
     work = e.trials.size * e.neurons.size * e.n_time
-    return 2 if len(halves) == 2 and alike and e.threads % 2 == 0 and work >= SMALL and e.device == "cpu" else 1
+    return 2 if len(halves) == 2 and alike and e.threads == 2 and work >= SMALL and e.device == "cpu" else 1
 
 
 def _run_part(
-    e: Experiment, part: _Part, half: int, chunk: _Chunk, found: Observed, wants_spikes: bool
+    e: Experiment,
+    part: _Part,
+    half: int,
+    chunk: _Chunk,
+    found: Observed,
+    wants_spikes: bool,
+    interrupts: list[BaseException],
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Run some trials of a part, whose readings go to `found`; yield spikes: times [s], neurons and trials."""
+    """Run some trials of a part, whose readings go to `found`; yield spikes: times [s], neurons and trials.
+
+    Ends early if there are `interrupts`: of the other half, as the one of this half ends it anyway.
+    """
     times, reader = None, None
     if found.cadc is not None:
         times, reader = found.cadc.sample_time[:, half], partial(_cadc_reader, e, part, half, found)
     for trial, result in part.run(chunk, times, wants_spikes, reader):
+        if interrupts:
+            return
         if wants_spikes:
             # those of the free run come before the recording begins
             time = result.spike_time - e.free_time + e.delay
@@ -253,16 +267,20 @@ def observe(e: Experiment) -> Observed:
         factors=e.factors,
     )
     arrived: list[list[Arrivals]] = [[] for _ in parts]
+    interrupts: list[BaseException] = []
     if wants_spikes or found.cadc is not None:
         for chunk in _chunks(e, n_sample):
             faults: list[Exception | None] = [None] * len(parts)
 
             def work(k: int, worker: int, chunk: _Chunk = chunk, faults: list[Exception | None] = faults) -> None:
                 try:
-                    for spikes in _run_part(e, parts[k], halves[k], chunk, found, wants_spikes):
+                    for spikes in _run_part(e, parts[k], halves[k], chunk, found, wants_spikes, interrupts):
                         arrived[k].append(stamps.arrive(*spikes))
                 except Exception as error:
                     faults[k] = error
+                except BaseException as reason:
+                    interrupts.append(reason)
+                    raise
 
             run_chunks(len(parts), sides, work)
             for fault in faults:  # the first of them, whichever thread was sooner
