@@ -11,7 +11,6 @@ from readout_effects import ON
 
 from bss2sim.hardware.chip_configuration import ChipConfiguration
 from bss2sim.recording import spike_stamps
-from bss2sim.recording.spike_stamps import stamp_spikes
 
 CONFIGURATION = ChipConfiguration()
 CIRCUIT = np.array([3, 300, 511])
@@ -19,10 +18,17 @@ CIRCUIT = np.array([3, 300, 511])
 
 def stamp(time, neuron, trial, n_trial, *, duration=20e-6, factors=ON, configuration=CONFIGURATION, numbers=None):
     seed, batch, run = numbers or (np.full(n_trial, 2**33 + 1), np.arange(n_trial), np.full(n_trial, 4))
-    return stamp_spikes(
-        np.asarray(time, float), np.asarray(neuron, np.int32), np.asarray(trial, np.int64), circuit=CIRCUIT, seed=seed,
-        batch=batch, run=run, duration=duration, configuration=configuration, factors=factors,
-    )  # fmt: skip
+    stamps = spike_stamps.Stamps(
+        circuit=CIRCUIT,
+        seed=seed,
+        batch=batch,
+        run=run,
+        duration=duration,
+        configuration=configuration,
+        factors=factors,
+    )
+    part = stamps.arrive(np.asarray(time, float), np.asarray(neuron, np.int32), np.asarray(trial, np.int64))
+    return stamps.merge([part])
 
 
 def network(rng, n_trial, rate=8, end=20e-6):

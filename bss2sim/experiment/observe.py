@@ -25,7 +25,7 @@ from .laid_out import Experiment
 Read = Callable[[int, int, np.ndarray], None]  # of first and last trial, and samples (trial, sample, neuron)
 
 MOST_ANALOG = 2**26  # bytes of analog samples at a time
-ALIKE = 0.1  # difference of the halves of a chip, relative to both, up to which each gets half of the threads
+ALIKE = 0.1  # difference of the halves of a chip, relative to both, up to which each gets one of two threads
 MOST_WEIGHT = 2**25  # bytes of weights at a time: fresh memory costs more than working in chunks
 
 

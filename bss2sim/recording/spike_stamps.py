@@ -37,20 +37,8 @@ class StampedSpikes(NamedTuple):
     row_size: np.ndarray
 
 
-def stamp_spikes(
-    spike_time: np.ndarray,
-    spike_neuron: np.ndarray,
-    spike_trial: np.ndarray,
-    *,
-    circuit: np.ndarray,
-    seed: np.ndarray,
-    batch: np.ndarray,
-    run: np.ndarray,
-    duration: float,
-    configuration: ChipConfiguration,
-    factors: Mapping[str, float],
-) -> StampedSpikes:
-    """Delay spikes, round their times down to cycles of the FPGA, and sort them.
+class Stamps:
+    """Delay spikes that come in parts, side by side, round their times down to cycles of the FPGA, and sort them.
 
     A spike arrives `spike_delay` after it was fired, with a random difference of spread `spike_jitter`, drawn for the number of the
     spike among those of its neuron in the trial. Its stamp is the cycle of 8 ns in which it arrives. Spikes whose stamp is
@@ -58,11 +46,6 @@ def stamp_spikes(
 
     Parameters
     ----------
-    spike_time : array (spike,)
-        True times [s].
-    spike_neuron, spike_trial : arrays of int (spike,)
-        Neuron and trial. Spikes of one neuron in one trial must be in the order of time, with no spike of another trial between
-        them; parts of a population may follow one another.
     circuit : array of int (neuron,)
         Circuit that fires for each neuron, enum.
     seed, batch, run : arrays of int (trial,)
@@ -75,36 +58,19 @@ def stamp_spikes(
         Effects; `spike_delay`, `spike_jitter` and `spike_resolution` matter here. Without the last one times are
         not rounded.
 
-    Returns
-    -------
-    StampedSpikes
-        Those that arrive.
-
     Examples
     --------
     >>> import numpy as np
     >>> from bss2sim.hardware.chip_configuration import ChipConfiguration
-    >>> from bss2sim.recording.spike_stamps import stamp_spikes
+    >>> from bss2sim.recording.spike_stamps import Stamps
     >>> one, factors = np.zeros(1, np.int64), {"spike_delay": 1.0, "spike_jitter": 0.0, "spike_resolution": 1.0}
-    >>> spikes = stamp_spikes(np.array([2.003e-6, 9.9e-6]), np.zeros(2, np.int32), np.zeros(2, np.int64), circuit=one,
-    ...     seed=one, batch=one, run=one, duration=10e-6, configuration=ChipConfiguration(), factors=factors)
+    >>> stamps = Stamps(circuit=one, seed=one, batch=one, run=one, duration=10e-6,
+    ...     configuration=ChipConfiguration(), factors=factors)
+    >>> some = stamps.arrive(np.array([2.003e-6, 9.9e-6]), np.zeros(2, np.int32), np.zeros(2, np.int64))
+    >>> spikes = stamps.merge([some])
     >>> spikes.spike_time, spikes.row_size
     (array([2.296e-06]), array([1]))
     """
-    stamps = Stamps(
-        circuit=circuit,
-        seed=seed,
-        batch=batch,
-        run=run,
-        duration=duration,
-        configuration=configuration,
-        factors=factors,
-    )
-    return stamps.merge([stamps.arrive(spike_time, spike_neuron, spike_trial)])
-
-
-class Stamps:
-    """Stamps of spikes that come in parts, side by side; arguments as of :func:`stamp_spikes`."""
 
     def __init__(
         self,
@@ -129,7 +95,13 @@ class Stamps:
     def arrive(self, spike_time: np.ndarray, spike_neuron: np.ndarray, spike_trial: np.ndarray) -> Arrivals:
         """Return the spikes of some neurons or trials that arrive, for :meth:`merge`; several threads may ask.
 
-        All spikes of a neuron in a trial come in one part, see :func:`stamp_spikes`.
+        Parameters
+        ----------
+        spike_time : array (spike,)
+            True times [s].
+        spike_neuron, spike_trial : arrays of int (spike,)
+            Neuron and trial. All spikes of a neuron in a trial come in one part, in the order of time, with no spike of another
+            trial between them; parts of a population may follow one another.
         """
         trial = np.ascontiguousarray(spike_trial, np.int64)
         neuron = np.ascontiguousarray(spike_neuron, np.int32)
