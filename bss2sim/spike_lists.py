@@ -20,11 +20,14 @@ class ListSizes(NamedTuple):
         Entries of all lists.
     most : int
         Spikes of a step.
+    n_word : int
+        Words of 64 bits in which dense spikes are marked.
     """
 
     tile: int
     n_listed: int
     most: int
+    n_word: int
 
 
 def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer: np.ndarray | None = None) -> ListSizes:
@@ -34,14 +37,15 @@ def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer:
     memory of one another.
     """
     if step is None or pointer is None:
-        total, most = tile * n_input, n_input
+        total, most, n_word = tile * n_input, n_input, tile * n_words(n_input)
     else:
+        n_word = 0
         total = int(np.diff(pointer).max(initial=0))
         begins = np.zeros(step.size + 1, bool)  # where the events of another step or trial begin
         begins[pointer] = True
         begins[1:-1] |= step[1:] != step[:-1]
         most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
-    return ListSizes(tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length())
+    return ListSizes(tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length(), n_word)
 
 
 def step_list_sizes(tile: int, bundle: int, n_input: int, pointer: np.ndarray | None = None) -> ListSizes:
@@ -51,7 +55,13 @@ def step_list_sizes(tile: int, bundle: int, n_input: int, pointer: np.ndarray | 
     See ``kernels.weight_gradient``.
     """
     total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
-    return ListSizes(n_input, _room(bundle * total, bundle * tile), bundle * tile)
+    n_word = bundle * tile * n_words(n_input) if pointer is None else 0
+    return ListSizes(n_input, 1 << _room(bundle * total, bundle * tile).bit_length(), bundle * tile, n_word)
+
+
+def n_words(n_input: int) -> int:
+    """Words of 64 bits that mark the spikes of a step."""
+    return -(-n_input // 64)
 
 
 def _room(total: int, most: int) -> int:
@@ -64,8 +74,8 @@ def _room(total: int, most: int) -> int:
 
 
 def make_lists(sizes: ListSizes, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    """Return index, grade, count, order, lists and bins, in the order of the kernels."""
-    tile, n_listed, most = sizes
+    """Return index, grade, count, order, lists, bins and words, in the order of the kernels."""
+    tile, n_listed, most, n_word = sizes
     return (
         np.empty(n_listed, np.int32),
         np.empty(n_listed, dtype),
@@ -73,4 +83,5 @@ def make_lists(sizes: ListSizes, dtype: np.dtype) -> tuple[np.ndarray, ...]:
         np.empty(tile + ROWS - 1, np.int64),
         np.empty(-(-tile // ROWS) + 1, np.int64),
         np.empty(most + 2, np.int64),
+        np.empty(n_word, np.uint64),
     )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from . import memory
 from .errors import InputError
-from .euler_coefficients import refuse_long
 from .kernels import spike_gradient, superspike
-from .kernels.codes import AT_ONCE, BLOCK, FINE, STREAMED, WHOLE
-from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL, N_SUM
+from .kernels.codes import FINE, STREAMED, WHOLE
+from .kernels.superspike_steps import N_SUM
 from .options import thread_count
 from .partition import partition
-from .spike_lists import list_sizes, make_lists, step_list_sizes
-from .superspike_coefficients import WorkedOut
+from .scratch_pool import Scratch
+from .superspike_scratch import borrow_backward, borrow_forward
+from .superspike_training import Kept, Rows, Training
 from .threads import run_chunks
 from .weight_lots import Lots
 from .weights import pack
@@ -30,170 +31,25 @@ _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
 _BUNDLE, _ROWS = 8, 800
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A tensor (time, trial, neuron) as the kernels read it: flat, rows of time `stride` elements apart."""
+@lru_cache(64)
+def _pieces(
+    flat: bool, n_batch: int, n_neuron: int, n_time: int, threads: int
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], int]:
+    """Cut the axis (trial, neuron): first neuron and size of each piece, bounds of the chunks of pieces, threads.
 
-    flat: np.ndarray
-    stride: int
-
-
-@dataclass(frozen=True)
-class Spikes:
-    """Input spikes of training, dense or as events, and their weights.
-
-    Attributes
-    ----------
-    n_input : int
-        Number of inputs.
-    weight : array (input, neuron)
-        Weights.
-    dense : array or None
-        Flat (time, trial, input).
-    step, source, pointer : array or None
-        Steps and inputs of events, sorted by trial, step, input; those of trial b are pointer[b] .. pointer[b + 1].
+    If it is not `flat`, a piece belongs to one trial.
     """
-
-    n_input: int
-    weight: np.ndarray
-    dense: np.ndarray | None = None
-    step: np.ndarray | None = None
-    source: np.ndarray | None = None
-    pointer: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What the way back starts from: states at the start of every interval; arrays are empty where there is nothing."""
-
-    membrane: np.ndarray
-    current: np.ndarray
-    busy: np.ndarray
-
-
-@dataclass(frozen=True)
-class Training:
-    """A run of training.
-
-    Attributes
-    ----------
-    n_time, n_batch, n_neuron : int
-        Sizes.
-    dtype, dt, alpha : dtype, float, float
-        Of the run; grid spacing [s]; steepness of the surrogate [1/(unit of the membrane)].
-    interval : int
-        Steps between kept states.
-    parameters : dict of array, () or (neuron,)
-        Float64, by name. Without ``threshold`` the neurons never fire, with ``leak`` they leak.
-    worked_out : WorkedOut
-        What :func:`work_out_once` returns for them.
-    jumps, spikes : Rows, Spikes
-        One of them: jumps of the current, or spikes through weights.
-    measured_spikes, measured_membrane : Rows or None
-        What takes the place of spikes and membrane of the model.
-    """
-
-    n_time: int
-    n_batch: int
-    n_neuron: int
-    dtype: np.dtype
-    dt: float
-    alpha: float
-    interval: int
-    parameters: dict[str, np.ndarray]
-    worked_out: WorkedOut
-    jumps: Rows | None = None
-    spikes: Spikes | None = None
-    measured_spikes: Rows | None = None
-    measured_membrane: Rows | None = None
-
-    def __post_init__(self) -> None:
-        refuse_long(self.worked_out.most, self.dt, self.n_time)
-
-    @property
-    def fires(self) -> bool:
-        """Whether there is a threshold."""
-        return "threshold" in self.parameters
-
-    @property
-    def leaks(self) -> bool:
-        """Whether there is a leak."""
-        return "leak" in self.parameters
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Of the outputs."""
-        return self.n_time, self.n_batch, self.n_neuron
-
-    @property
-    def counter(self) -> type:
-        """Type in which steps are counted: as many fill a line as numbers of the run."""
-        return np.int32 if self.dtype == np.float32 else np.int64
-
-    def kept_shape(self) -> tuple[int, int, int]:
-        """Of the kept states."""
-        return -(-self.n_time // self.interval), self.n_batch, self.n_neuron
-
-    def measured(self) -> tuple[np.ndarray | int | None, ...]:
-        """Measured data in the order of the kernels."""
-        found: list[np.ndarray | int | None] = []
-        for rows in (self.measured_spikes, self.measured_membrane):
-            found += [None, 0] if rows is None else [rows.flat, rows.stride]
-        return tuple(found)
-
-    def drive(self, packed: np.ndarray | None) -> tuple[np.ndarray | int | None, ...]:
-        """Input spikes in the order of the kernels."""
-        s = self.spikes
-        return (
-            (None, None, None, None, 0, None)
-            if s is None
-            else (s.dense, s.step, s.source, s.pointer, s.n_input, packed)
-        )
-
-
-def _pieces(run: Training, threads: int) -> tuple[np.ndarray, np.ndarray, list[int], int]:
-    """Cut the flat axis: first neuron and size of each piece, bounds of the chunks of pieces, threads."""
-    if run.spikes is None:
-        part = partition(1, run.n_batch * run.n_neuron, run.n_time, threads)
+    if flat:
+        part = partition(1, n_batch * n_neuron, n_time, threads)
         low = np.arange(part.n_task, dtype=np.int64) * part.block
-        n = run.n_batch * run.n_neuron
-        size = np.minimum(part.block, n - low)
+        size = np.minimum(part.block, n_batch * n_neuron - low)
     else:
-        part = partition(run.n_batch, run.n_neuron, run.n_time, threads)
+        part = partition(n_batch, n_neuron, n_time, threads)
         task = np.arange(part.n_task, dtype=np.int64)
         first = task % part.n_block * part.block
-        low = task // part.n_block * run.n_neuron + first
-        size = np.minimum(part.block, run.n_neuron - first)
-    return low, size, part.bounds, part.threads
-
-
-def _scratch(run: Training, tile: int, each: tuple[int, ...] = (), lines: int = 1) -> list[np.ndarray]:
-    """Return scratch of one thread: floats and integers, of `each` trial if there are several at a time, pads, drive."""
-    width = lines * memory.LINE // run.dtype.itemsize
-    return [
-        memory.zeros((*each, N_FLOAT_ROW * BLOCK), run.dtype),
-        memory.zeros((*each, N_INTEGER_ROW * BLOCK), run.counter),
-        memory.zeros((superspike.N_PAD * tile * width,), run.dtype),
-        memory.zeros((2 * tile * width,), run.dtype),
-    ]
-
-
-def _lists(run: Training, tile: int, wanted: bool, each: tuple[int, ...] = ()) -> list[np.ndarray]:
-    """Return scratch for the input spikes of a tile, if `wanted`, of each trial: index, grade, count, order, lists, bins."""
-    spikes = run.spikes if wanted else None
-    sizes = list_sizes(tile, 0) if spikes is None else list_sizes(tile, spikes.n_input, spikes.step, spikes.pointer)
-    return [np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, run.dtype)]
-
-
-def _step_lists(run: Training, tile: int, bundle: int) -> list[np.ndarray]:
-    """Return scratch for the gradient of weights: rows of that of the jumps, one of zeros; spikes; lists of the steps of inputs."""
-    spikes = run.spikes
-    assert spikes is not None
-    sizes = step_list_sizes(tile, bundle, spikes.n_input, spikes.pointer)
-    rows = memory.zeros(((bundle * tile + 1) * (memory.LINE // run.dtype.itemsize),), run.dtype)
-    source = np.empty(0 if spikes.dense is None else bundle * tile * spikes.n_input + AT_ONCE, np.int32)
-    ends = np.empty(bundle * max(tile, 2), np.int64)
-    return [rows, source, ends, *make_lists(sizes, run.dtype)]
+        low = task // part.n_block * n_neuron + first
+        size = np.minimum(part.block, n_neuron - first)
+    return low, size, tuple(part.bounds), part.threads
 
 
 def _how(run: Training, *arrays: np.ndarray) -> int:
@@ -220,26 +76,27 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
         none if keep == "nothing" else memory.empty(run.kept_shape(), f),
         memory.empty(run.kept_shape(), f) if keep == "current" else none,
         np.empty(0, run.counter) if keep == "nothing" or not run.fires else memory.empty(run.kept_shape(), run.counter),
+        np.zeros(0 if keep == "nothing" else run.marked_size(), np.uint64),
     )
     how = _how(run, membrane, current, *([spikes] if run.fires else []))
     jumps = run.jumps
     packed = None if run.spikes is None else pack(run.spikes.weight, f)
-    low, size, bounds, threads = _pieces(run, thread_count())
+    low, size, bounds, threads = _pieces(run.spikes is None, run.n_batch, run.n_neuron, run.n_time, thread_count())
     tile = min(TILE if run.spikes is None else WEIGHTED_TILE, max(run.n_time, 1))
-    sets = [(*_scratch(run, tile), *_lists(run, tile, True)) for _ in range(min(threads, len(bounds) - 1))]
     status = np.zeros((len(bounds) - 1, 3), np.int64)
 
-    def work(chunk: int, worker: int) -> None:
+    def work(chunk: int, scratch: Scratch) -> None:
         superspike.run_forward(
             bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
             None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
             0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.worked_out.constants,
-            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
-            spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *sets[worker],
+            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.marked[:-1], kept.marked[-1:],
+            spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *scratch,
         )  # fmt: skip
 
     if low.size:
-        run_chunks(len(bounds) - 1, threads, work)
+        with borrow_forward(run, tile, min(threads, len(bounds) - 1)) as sets:
+            run_chunks(len(bounds) - 1, threads, lambda chunk, worker: work(chunk, sets[worker]))
     for code, trial, neuron in status:
         if code != FINE:
             raise InputError(
@@ -273,9 +130,8 @@ def run_backward(
     jump_gradient = memory.empty(run.shape, f, 4) if of_jumps else None
     sums = memory.empty((N_SUM, run.n_batch, run.n_neuron), f) if of_parameters else None
     packed = None if current is not None or run.spikes is None else pack(run.spikes.weight, f)
-    threads = thread_count()
     tile = max(1, min(run.interval, run.n_time))
-    low, size, bounds, threads = _pieces(run, threads)
+    low, size, bounds, threads = _pieces(run.spikes is None, run.n_batch, run.n_neuron, run.n_time, thread_count())
     lots: Lots | None = None
     n_block = bundle = 1
     if of_weight:
@@ -283,43 +139,39 @@ def run_backward(
         # Lots depend on the batch alone, so that the order of the sums does not depend on the threads.
         n_block = low.size // max(run.n_batch, 1)
         n_lot = min(_LOTS, run.n_batch)
-        bounds = [run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)] if n_lot else [0]
+        bounds = tuple(run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)) if n_lot else (0,)
         in_lot = -(-run.n_batch // max(n_lot, 1))
         bundle = max(1, min(_BUNDLE, _ROWS // tile))
         bundle = -(-in_lot // -(-in_lot // bundle)) if in_lot else 1  # as many in each, about
         lots = Lots(run.spikes.n_input, run.n_neuron, f)
     # Two lines at a time are a sixth faster, unless the gradient of weights needs the first-level cache, too.
     pair = None if of_weight else True
-    lines = 1 if of_weight else 2
-    each = (bundle,)
-    lanes = N_LOCAL * tile * (lines * memory.LINE // f.itemsize)
-    sets = [
-        (*_scratch(run, tile, each, lines), memory.empty((lanes,), f), memory.empty((lanes // 64 + 1,), np.uint64),
-         *_lists(run, tile, packed is not None, each), np.ones(each, bool),
-         *(_step_lists(run, tile, bundle) if of_weight else [None] * 9))
-        for _ in range(min(threads, len(bounds) - 1))
-    ]  # fmt: skip
     drive = run.drive(packed) if of_weight or packed is not None else (None, None, None, None, 0, None)
     given: list[np.ndarray | int] = []
     for rows in gradients:
         given += [none, 0] if rows is None else [rows.flat, rows.stride]
     how = WHOLE if jump_gradient is None else _how(run, jump_gradient)
+    marked = kept.plainly_marked()
 
-    def work(chunk: int, worker: int) -> None:
+    def work(chunk: int, scratch: Scratch) -> None:
         weight_gradient = None if lots is None else lots.begin()
+        if weight_gradient is not None and run.n_time == 0:
+            weight_gradient[...] = 0  # else the kernel writes all of it
         superspike.run_backward(
             bounds[chunk], bounds[chunk + 1], low, size, n_block, bundle, run.n_neuron, run.n_batch, run.n_time, tile,
             pair, None if current is None else current.reshape(-1), *drive, *run.measured(),
             *run.worked_out.constants, run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
-            *given, None if sums is None else sums.reshape(-1),
+            marked, *given, None if sums is None else sums.reshape(-1),
             none if jump_gradient is None else jump_gradient.reshape(-1), how,
-            weight_gradient, *sets[worker],
+            weight_gradient, *scratch,
         )  # fmt: skip
         if lots is not None and weight_gradient is not None:
             lots.end(chunk, weight_gradient)
 
     if low.size:
-        run_chunks(len(bounds) - 1, threads, work)
+        n_set, lines = min(threads, len(bounds) - 1), 1 if pair is None else 2
+        with borrow_backward(run, tile, bundle, lines, packed is not None, of_weight, n_set) as sets:
+            run_chunks(len(bounds) - 1, threads, lambda chunk, worker: work(chunk, sets[worker]))
     weight = None if lots is None else lots.total()
     return Gradients(jump_gradient, weight, {} if sums is None else _of_parameters(run, sums))
 

@@ -27,10 +27,12 @@ class Lots:
         self._lock = threading.Lock()
 
     def begin(self) -> np.ndarray:
-        """Return zeros for a lot."""
+        """Return memory for a lot: what is no weight is 0, weights are not initialised."""
         with self._lock:
-            array = self._free.pop() if self._free else memory.empty(self._shape, self._dtype)
-        array[...] = 0
+            if self._free:
+                return self._free.pop()
+        array = memory.empty(self._shape, self._dtype)
+        array.reshape(-1, self._n_input + 1, memory.LINE // self._dtype.itemsize)[:, -1] = 0
         return array
 
     def end(self, lot: int, array: np.ndarray) -> None:

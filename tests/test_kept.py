@@ -326,7 +326,8 @@ def test_weights_too_large_to_keep_are_not_packed():
 
 
 def test_scratch_is_found_again_and_bounded():
-    from bss2sim import euler_scratch
+    from bss2sim.euler_scratch import _pool
+    from bss2sim.scratch_pool import MOST_SHAPES
 
     def run(seed, n_spike):
         rng = np.random.default_rng(seed)
@@ -335,16 +336,16 @@ def test_scratch_is_found_again_and_bounded():
             b2.IAFNeuron(5, threshold=1.0, reset=0.0), spikes, synapse=b2.Synapse(np.ones((9, 5))), integrator="euler"
         )
 
-    euler_scratch._idle.clear()
+    _pool.idle.clear()
     run(0, 100)
-    (key,) = euler_scratch._idle
-    (kept,) = euler_scratch._idle[key]
+    (key,) = _pool.idle
+    (kept,) = _pool.idle[key]
     run(1, 103)  # about as many spikes: the same set
-    assert list(euler_scratch._idle) == [key]
-    assert euler_scratch._idle[key][0] is kept
+    assert list(_pool.idle) == [key]
+    assert _pool.idle[key][0] is kept
     for exponent in range(4, 14):
         run(2, 2**exponent)
-    assert len(euler_scratch._idle) <= euler_scratch._MOST_SHAPES
+    assert len(_pool.idle) <= MOST_SHAPES
 
 
 def test_scratch_of_a_run_that_failed_is_not_lent_again():

@@ -14,7 +14,7 @@ SPREAD = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1], [0] * 7 + [1, 1], [0, 0, 0, 1], [
 
 def written(counts, sizes):
     """Entries that the kernel lays out for rows with some numbers of spikes."""
-    _, _, _, order, lists, bins = make_lists(sizes, np.dtype(np.float32))
+    _, _, _, order, lists, bins, _ = make_lists(sizes, np.dtype(np.float32))
     return plain(lay_out)(np.array(counts), len(counts), order, lists, bins)
 
 

@@ -222,13 +222,14 @@ def test_memory__of_a_step_is_one_number_and_one_byte():
     kept = saved_bytes(lambda: iaf(given, weight)) - given.numel() * 4
     assert 4 * n <= kept <= (4 + 1) * n + 1000
     checkpointed = saved_bytes(lambda: iaf(given, weight, checkpoint=40)) - given.numel() * 4
-    assert checkpointed <= 12 * n / 40 + 1000
+    marks = 8 * 160 * 4  # a bit for each input
+    assert checkpointed <= 12 * n / 40 + marks + 1000
 
 
 def test_memory__without_gradients_no_state_is_kept(monkeypatch):
     kept = []
     monkeypatch.setattr(
-        functional, "steps", lambda *arguments: kept.append(arguments[-1]) or operators.steps(*arguments)
+        functional, "take_steps", lambda *arguments: kept.append(arguments[-1]) or operators.steps(*arguments)
     )
     weight = torch.randn(4, 6).requires_grad_()
     for run in (lambda: iaf(torch.zeros(20, 2, 4), weight), lambda: iaf(torch.zeros(20, 2, 4), weight.detach())):

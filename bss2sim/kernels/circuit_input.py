@@ -87,13 +87,16 @@ def gather_tile(
     order,
     lists,
     bins,
+    words,
     drive,
 ):
     """Sum the weights of the spikes of `n_bin` bins for the neurons low .. low + n, to `drive` (bin, sign, BLOCK)."""
     for k in range(n_bin):
         for line in range(0, n_input * spikes.itemsize, LINE):  # rows far apart are invisible to the hardware
             prefetch_line(spikes, at + k * time_stride + line // spikes.itemsize)
-    plain = list_dense(spikes, at, time_stride, n_bin, n_input, 2 * GROUP, index, grade, count, order, lists, bins)
+    plain = list_dense(
+        spikes, at, time_stride, n_bin, n_input, 2 * GROUP, index, grade, count, order, lists, bins, words, 0
+    )
     n_group = (n_neuron + GROUP - 1) // GROUP
     for g in range(0, n, GROUP):
         here = (row * n_group + (low + g) // GROUP) * (n_input + 1) * 2 * GROUP

@@ -78,7 +78,7 @@ def run_circuits(
     keeps, new_membrane, new_current, new_inhibitory, new_phase, new_transition, new_number,
     sample_time, samples, sampled_from, emits, spike_time, spike_neuron, n_spike, status,
     state, coefficients, transition, phase, number, level, following, followed, spent, drawn, flag, flagged, line,
-    index, grade, count, order, lists, bins, drive,
+    index, grade, count, order, lists, bins, words, drive,
 ):  # fmt: skip
     """Run tasks first_task .. last_task; return (number of spikes found, also beyond the buffer; all are sorted).
 
@@ -146,7 +146,8 @@ def run_circuits(
                 if row == 0:
                     at = input_at[trial] + (step - start_step) * time_stride
                     gather_tile(spikes_in, at, time_stride, min(TILE, start_step + n_step - step), n_input, packed,
-                                weight_row[trial], n_neuron, low, n, index, grade, count, order, lists, bins, drive)  # fmt: skip
+                                weight_row[trial], n_neuron, low, n, index, grade, count, order, lists, bins, words,
+                                drive)  # fmt: skip
                 step += 1
                 is_last = step == start_step + n_step
                 end = finish if is_last else step * dt

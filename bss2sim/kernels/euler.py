@@ -46,7 +46,7 @@ def run_euler(
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
     membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
-    floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins,
+    floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins, words,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
 
@@ -113,7 +113,7 @@ def run_euler(
             if packed is not None:
                 if spikes_in is not None:
                     plain = list_dense(spikes_in, at, time_stride, t_last - t_first, n_input, width,
-                                       index, grade, count, order, lists, bins)  # fmt: skip
+                                       index, grade, count, order, lists, bins, words, 0)  # fmt: skip
                 if event_step is not None:
                     event = list_events(event_step, event_source, event, last_event, t_first, t_last - t_first, n_input, width,
                                         index, count, order, lists, bins)  # fmt: skip

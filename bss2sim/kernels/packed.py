@@ -50,49 +50,68 @@ def prefetch_row(spikes, offset, n_input):
 
 
 @part
-def list_dense(spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins):
-    """List the spikes of some steps of dense input; return whether all are 1.
+def mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at):
+    """Mark the spikes of some steps of dense input, a bit each; return whether all are 1.
 
-    `index` is the element at which the weights of a spike's input start in a group of `width` neurons, `grade` the number that
-    multiplies them: four lists at a time (spike, step), from lists[k] on those of the steps order[4 k : 4 k + 4].
+    A step is as many words of 64 inputs as it takes, from words[words_at] on.
     """
     plain = True
     whole = n_input - n_input % 64
+    to = words_at
     for row in range(n_row):
         offset = at + row * time_stride
         prefetch_row(spikes, offset + ROWS_AHEAD * time_stride, n_input)
-        n_spike = np.int64(0)
         for first in range(0, whole, 64):
-            n_spike += count_bits(nonzero_mask(spikes, offset + first))
-        for k in range(whole, n_input):
-            if spikes[offset + k] != 0:
-                n_spike += 1
-        count[row] = n_spike
+            put_element(words, to, nonzero_mask(spikes, offset + first))
+            to += 1
+        if whole < n_input:
+            mask = np.uint64(0)
+            for k in range(n_input - whole):
+                if spikes[offset + whole + k] != 0:
+                    mask |= np.uint64(1) << np.uint64(k)
+            put_element(words, to, mask)
+            to += 1
         if not is_plain(spikes, offset, n_input):
             plain = False
+    return plain
+
+
+@part
+def list_dense(
+    spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins, words, words_at
+):
+    """List the spikes of some steps of dense input; return whether all are 1.
+
+    `index` is the element at which the weights of a spike's input start in a group of `width` neurons, `grade` the number that
+    multiplies them: four lists at a time (spike, step), from lists[k] on those of the steps order[4 k : 4 k + 4]. Marks the spikes
+    too, see :func:`mark_dense`.
+    """
+    plain = mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at)
+    n_word = (n_input + 63) // 64
+    for row in range(n_row):
+        n_spike = np.int64(0)
+        for k in range(n_word):
+            n_spike += count_bits(element(words, words_at + row * n_word + k))
+        count[row] = n_spike
     end = lay_out(count, n_row, order, lists, bins)
     filler = n_input * width
     for k in range(end):
         index[k] = filler
     for m in range((n_row + ROWS - 1) // ROWS * ROWS):
-        offset = at + order[m] * time_stride
         to = lists[m // ROWS] + m % ROWS
-        for first in range(0, whole, 64):
-            mask = nonzero_mask(spikes, offset + first)
+        for word in range(n_word):
+            mask = element(words, words_at + order[m] * n_word + word)
             n_spike = count_bits(mask)
             for _ in range(0, n_spike, AT_ONCE):
                 # Several without a branch that depends on them; what is not a spike adds nothing, and
                 # where it does not belong to this step it is written over later.
                 for _ in range(AT_ONCE):
-                    put_element(index, to, select(mask != 0, (first + trailing_zeros(mask)) * width, filler))
+                    put_element(index, to, select(mask != 0, (64 * word + trailing_zeros(mask)) * width, filler))
                     mask = without_lowest(mask)
                     to += ROWS
             to += ROWS * (n_spike - (n_spike + AT_ONCE - 1) // AT_ONCE * AT_ONCE)
-        for k in range(whole, n_input):
-            if spikes[offset + k] != 0:
-                index[to] = k * width
-                to += ROWS
         if not plain:
+            offset = at + order[m] * time_stride
             for k in range(lists[m // ROWS] + m % ROWS, to, ROWS):
                 grade[k] = spikes[offset + index[k] // width]
             for k in range(to, lists[m // ROWS + 1], ROWS):
@@ -138,8 +157,8 @@ def _weighted(packed, here, index, grade, k, plain):
 def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair, onto):
     """Jumps of a group of neurons in the steps of a tile: `drive` (sign, step, neuron), sign with `pair` only.
 
-    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. `onto` not None:
-    they are added, one after the other, to what `drive` holds, and steps without spikes are left alone.
+    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. `onto` true, and not
+    None: they are added, one after the other, to what `drive` holds, and steps without spikes are left alone.
     """
     zero = load_lanes(packed, here)
     zero = zero - zero
@@ -151,12 +170,13 @@ def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive,
         c = zero
         d = zero
         if onto is not None:
-            if lists[m // ROWS] == lists[m // ROWS + 1]:
-                continue
-            a = load_lanes(drive, order[m] * width)
-            b = load_lanes(drive, order[m + 1] * width)
-            c = load_lanes(drive, order[m + 2] * width)
-            d = load_lanes(drive, order[m + 3] * width)
+            if onto:
+                if lists[m // ROWS] == lists[m // ROWS + 1]:
+                    continue
+                a = load_lanes(drive, order[m] * width)
+                b = load_lanes(drive, order[m + 1] * width)
+                c = load_lanes(drive, order[m + 2] * width)
+                d = load_lanes(drive, order[m + 3] * width)
         a_inh = zero
         b_inh = zero
         c_inh = zero

@@ -14,7 +14,7 @@ import numpy as np
 
 from .codes import BLOCK, NOT_FINITE, WHOLE
 from .jit import kernel, part
-from .packed import gather_packed, list_dense, list_events
+from .packed import gather_packed, list_dense, list_events, mark_dense
 from .superspike_steps import (
     BUSY,
     CURRENT,
@@ -93,13 +93,13 @@ def _first_event(event_step, low, high, step):
 @part
 def _list(
     trial, n_batch, t_first, n_step, spikes_in, event_step, event_source, event_pointer, n_input, width,
-    index, grade, count, order, lists, bins,
+    index, grade, count, order, lists, bins, words, words_at,
 ):  # fmt: skip
-    """List the input spikes of some steps of a trial; return whether all are 1."""
+    """List the input spikes of some steps of a trial, and mark dense ones; return whether all are 1."""
     plain = True
     if spikes_in is not None:
         plain = list_dense(spikes_in, (t_first * n_batch + trial) * n_input, n_batch * n_input, n_step, n_input, width,
-                           index, grade, count, order, lists, bins)  # fmt: skip
+                           index, grade, count, order, lists, bins, words, words_at)  # fmt: skip
     if event_step is not None:
         event = _first_event(event_step, event_pointer[trial], event_pointer[trial + 1], t_first)
         list_events(event_step, event_source, event, event_pointer[trial + 1], t_first, n_step, n_input, width,
@@ -109,14 +109,27 @@ def _list(
 
 @part
 def _list_steps(
-    trial, n_trial, n_batch, t_first, n_step, room, filler, spikes_in, event_step, event_source, event_pointer, n_input,
-    width, source, ends, index, grade, count, order, lists, bins,
+    trial, n_trial, n_batch, n_time, t_first, n_step, room, filler, spikes_in, event_step, event_source, event_pointer, n_input,
+    width, marked, source, ends, index, grade, count, order, lists, bins, words,
 ):  # fmt: skip
-    """List for each input the steps of its spikes, some steps of trials, `room` rows apart; return whether all are 1."""
+    """List for each input the steps of its spikes, some steps of trials, `room` rows apart; return whether all are 1.
+
+    Dense spikes are read from `marked` if that is not empty: bits of all steps, (trial, time, word), spikes that are all 1.
+    """
     plain = True
     if spikes_in is not None:
-        plain = list_steps_of_dense(
-            spikes_in, (t_first * n_batch + trial) * n_input, n_input, n_trial, n_batch * n_input, n_step, room, filler,
+        n_word = (n_input + 63) // 64
+        at = (t_first * n_batch + trial) * n_input
+        from_words, words_at, word_stride = marked, (trial * n_time + t_first) * n_word, n_time * n_word
+        if marked.size == 0:
+            from_words, words_at, word_stride = words, np.int64(0), n_step * n_word
+            for k in range(n_trial):
+                if not mark_dense(
+                    spikes_in, at + k * n_input, n_batch * n_input, n_step, n_input, words, k * word_stride
+                ):
+                    plain = False
+        list_steps_of_dense(
+            from_words, words_at, word_stride, spikes_in, at, n_input, n_batch * n_input, plain, n_trial, n_step, room, filler,
             n_input, width, source, ends, index, grade, count, order, lists, bins)  # fmt: skip
     if event_step is not None:
         count[:n_input] = 0
@@ -139,15 +152,16 @@ def run_forward(
     jumps, jump_stride, ahead, spikes_in, event_step, event_source, event_pointer, n_input, packed,
     forced, forced_stride, recorded, recorded_stride,
     k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff,
-    kept_membrane, kept_current, kept_busy,
+    kept_membrane, kept_current, kept_busy, marked, graded,
     spikes, membrane, current, how, status,
-    floats, integers, pads, drive, index, grade, count, order, lists, bins,
+    floats, integers, pads, drive, index, grade, count, order, lists, bins, words,
 ):  # fmt: skip
     """Run pieces first_piece .. last_piece: neurons piece_low .. + piece_size of the flat axis, at most `tile` steps at a time.
 
     Inputs: `jumps` flat (time, trial, neuron), rows of time `jump_stride` apart; or spikes through weights, `packed`: `spikes_in`
     flat (time, trial, input), or events of each trial. Outputs: flat (time, trial, neuron), spikes empty if none fires. Every
-    `interval` steps membrane, current and the last busy step are kept, (interval, trial, neuron), where these are not empty.
+    `interval` steps membrane, current and the last busy step are kept, (interval, trial, neuron), where these are not empty. Dense
+    spikes are marked in `marked`, a bit each, (trial, time, word), if that is not empty; `graded`[0] is set if any is not 1.
     """
     width = LINE // floats.itemsize
     n_flat = n_batch * n_neuron
@@ -175,8 +189,14 @@ def run_forward(
                         copy_row(kept_busy, at, integers, BUSY, n)
             plain = True
             if packed is not None:
-                plain = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
-                              event_pointer, n_input, width, index, grade, count, order, lists, bins)  # fmt: skip
+                trial = low // n_neuron
+                to_words, words_at = words, np.int64(0)
+                if marked.size:
+                    to_words, words_at = marked, (trial * n_time + t_first) * ((n_input + 63) // 64)
+                plain = _list(trial, n_batch, t_first, n_step, spikes_in, event_step, event_source, event_pointer, n_input, width,
+                              index, grade, count, order, lists, bins, to_words, words_at)  # fmt: skip
+                if not plain:
+                    graded[0] = 1
             for g in range(0, n, width):
                 here = t_first * n_flat + low + g
                 source, x_at, x_stride, x_ahead = drive, np.int64(0), np.int64(width), np.int64(0)
@@ -224,11 +244,11 @@ def run_backward(
     pair, known, spikes_in, event_step, event_source, event_pointer, n_input, packed,
     forced, forced_stride, recorded, recorded_stride,
     k_mem, k_syn, decays, threshold, reset, leak, n_refractory, n_holdoff, alpha,
-    kept_membrane, kept_current, kept_busy,
+    kept_membrane, kept_current, kept_busy, marked,
     spike_gradient, spike_stride, membrane_gradient, membrane_stride, current_gradient, current_stride,
     sums, jump_gradient, how, weight_gradient,
-    floats, integers, pads, drive, local, cuts, index, grade, count, order, lists, bins, plain,
-    rows, of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins,
+    floats, integers, pads, drive, local, cuts, index, grade, count, order, lists, bins, words, plain,
+    rows, of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins, of_words,
 ):  # fmt: skip
     """Run the pieces of :func:`run_forward` backwards, from what it kept; return nothing.
 
@@ -237,8 +257,9 @@ def run_backward(
     `pair` not None: groups of two lines of neurons, so that what waits for one goes on with the other; without
     `weight_gradient` only.
     `known` not None: the current of the run, from which it is read instead of being integrated again out of spikes through weights,
-    `packed`. `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
-    `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, added up over the
+    `packed`. `marked`: the bits of dense spikes that :func:`run_forward` left, if they are all 1, or empty.
+    `spike_gradient` and so on: of the outputs, (time, trial, neuron), rows of time strides apart, or empty. Outputs:
+    `jump_gradient`, (time, trial, neuron) or empty; `weight_gradient`, not None: that of the weights, packed, the sum over the
     pieces, for which `rows` holds the steps of an interval of all trials of a bundle and one of zeros; `sums`, not None: those of
     the parameters, (parameter, trial, neuron), see ``superspike_steps``.
     """
@@ -279,13 +300,14 @@ def run_backward(
                 if packed is not None:
                     plain[k] = _list(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
                                      event_pointer, n_input, line,
-                                     index[k], grade[k], count[k], order[k], lists[k], bins[k])  # fmt: skip
+                                     index[k], grade[k], count[k], order[k], lists[k], bins[k], words[k], 0)  # fmt: skip
             of_plain = True
             if weight_gradient is not None:
                 of_plain = _list_steps(
-                    piece_low[first] // n_neuron, n_trial, n_batch, t_first, n_step, interval, bundle * interval * line,
-                    spikes_in, event_step, event_source, event_pointer, n_input, line,
-                    of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins)  # fmt: skip
+                    piece_low[first] // n_neuron, n_trial, n_batch, n_time, t_first, n_step, interval,
+                    bundle * interval * line, spikes_in, event_step, event_source, event_pointer, n_input, line,
+                    marked, of_source, of_ends, of_index, of_grade, of_count, of_order, of_lists, of_bins, of_words,
+                )  # fmt: skip
             for m in range((n + width - 1) // width * n_trial):
                 g, k = m // n_trial * width, m % n_trial
                 low = piece_low[first + k * n_block]
@@ -356,7 +378,7 @@ def run_backward(
                 if weight_gradient is not None:
                     if k == n_trial - 1:
                         gather_packed(rows, 0, of_index, of_grade, of_plain, of_order, of_lists, n_input,
-                                      weight_gradient[group:], None, True)  # fmt: skip
+                                      weight_gradient[group:], None, begin > 0 or back > 0)  # fmt: skip
                 if g + width > n:
                     if jump_gradient.size:
                         _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g, width)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .codes import AT_ONCE, ROWS, ROWS_AHEAD
-from .gather import is_plain
+from .codes import AT_ONCE, ROWS
 from .jit import part
 from .lanes import element, put_element, select
-from .packed import lay_out, prefetch_row
-from .vector import count_bits, nonzero_mask, trailing_zeros, without_lowest
+from .packed import lay_out
+from .vector import count_bits, trailing_zeros, without_lowest
 
 
 @part
@@ -33,22 +32,17 @@ def begin_lists(filler, n_input, index, count, order, lists, bins):
 
 
 @part
-def _collect(spikes, offset, n_input, source, to):
-    """Write the inputs that spike in a row to `source`, from entry `to` on; return the entry after them."""
-    whole = n_input - n_input % 64
-    for first in range(0, whole, 64):
-        mask = nonzero_mask(spikes, offset + first)
+def _collect(words, first, n_word, n_input, source, to):
+    """Write the inputs that are marked in words first .. first + n_word to `source`, from entry `to` on; return the next entry."""
+    for k in range(n_word):
+        mask = element(words, first + k)
         n_spike = count_bits(mask)
         for _ in range(0, n_spike, AT_ONCE):
             for _ in range(AT_ONCE):  # several without a branch; what is no spike is written over later
-                put_element(source, to, select(mask != 0, first + trailing_zeros(mask), n_input))
+                put_element(source, to, select(mask != 0, 64 * k + trailing_zeros(mask), n_input))
                 mask = without_lowest(mask)
                 to += 1
         to += n_spike - (n_spike + AT_ONCE - 1) // AT_ONCE * AT_ONCE
-    for k in range(whole, n_input):
-        if spikes[offset + k] != 0:
-            source[to] = k
-            to += 1
     return to
 
 
@@ -62,26 +56,23 @@ def count_sources(source, first, last, count):
 
 @part
 def list_steps_of_dense(
-    spikes, at, trial_stride, n_trial, time_stride, n_row, room, filler, n_input, width,
+    words, words_at, word_stride, spikes, at, trial_stride, time_stride, plain, n_trial, n_row, room, filler, n_input, width,
     source, ends, index, grade, count, order, lists, bins,
 ):  # fmt: skip
-    """List for each input of dense spikes the steps in which it spikes, trial by trial, last first; return whether all are 1.
+    """List for each input of dense spikes the steps in which it spikes, trial by trial, last first.
 
-    `index` is the element at which a step starts in rows of `width` neurons, those of a trial `room` rows apart; `grade` the number
-    that multiplies them: lists of four inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with the element
-    `filler`. Scratch: `source`, `ends`.
+    Spikes are marked in `words`, those of a trial `word_stride` words apart (``packed.mark_dense``); those that are not `plain` are
+    looked up. `index` is the element at which a step starts in rows of `width` neurons, those of a trial `room` rows apart; `grade`
+    the number that multiplies them: lists of four inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with
+    the element `filler`. Scratch: `source`, `ends`.
     """
-    plain = True
+    n_word = (n_input + 63) // 64
     count[:n_input] = 0
     to = np.int64(0)
     for trial in range(n_trial):
         for row in range(n_row):
-            offset = at + trial * trial_stride + row * time_stride
-            prefetch_row(spikes, offset + ROWS_AHEAD * time_stride, n_input)
-            to = _collect(spikes, offset, n_input, source, to)
+            to = _collect(words, words_at + trial * word_stride + row * n_word, n_word, n_input, source, to)
             ends[trial * n_row + row] = to
-            if not is_plain(spikes, offset, n_input):
-                plain = False
     count_sources(source, 0, to, count)
     begin_lists(filler, n_input, index, count, order, lists, bins)
     if not plain:
@@ -97,7 +88,6 @@ def list_steps_of_dense(
                 if not plain:
                     grade[place] = spikes[at + trial * trial_stride + row * time_stride + k]
                 put_element(count, k, place + ROWS)
-    return plain
 
 
 @part

@@ -194,6 +194,8 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
 
 def refuse_bool(name: str, value: Any) -> None:
     """Refuse True and False, alone or in a tensor, array or list, where a number is meant; PyTorch takes them for 1 and 0."""
+    if type(value) is float:  # most are
+        return
     if isinstance(value, Tensor | np.ndarray):
         truth = value.dtype in (torch.bool, np.bool_)
     else:

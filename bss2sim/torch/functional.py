@@ -10,7 +10,7 @@ from torch import Tensor
 from bss2sim.errors import refuse_unknown_keywords
 
 from .arguments import check_checkpoint, check_positive, read_inputs, read_measured, read_parameter, refuse_forward_mode
-from .operators import steps
+from .operators import take_steps
 
 
 class Observables(NamedTuple):
@@ -77,7 +77,7 @@ def _run(
     keep = "nothing"
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (run.dense, run.weight, *p.values())):
         keep = "state" if run.weight is None or not interval else "current"
-    found: tuple[Tensor, ...] = steps(
+    found = take_steps(
         run.dense, run.weight, *run.events, p["tau_mem"], p["tau_syn"], p.get("threshold"), p.get("reset"), p.get("leak"),
         p.get("refractory_time"), p.get("holdoff_time"), spikes, membrane,
         n_time, run.n_neuron, dt, alpha, interval, keep,

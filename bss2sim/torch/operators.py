@@ -11,17 +11,8 @@ from torch import Tensor
 from bss2sim.errors import Bss2SimError, InputError
 from bss2sim.parameter_values import check_range
 from bss2sim.superspike_coefficients import work_out_once
-from bss2sim.superspike_run import (
-    INTERVAL,
-    WEIGHTED_INTERVAL,
-    Kept,
-    Rows,
-    Spikes,
-    Training,
-    gradient_of_spikes,
-    run_backward,
-    run_forward,
-)
+from bss2sim.superspike_run import INTERVAL, WEIGHTED_INTERVAL, gradient_of_spikes, run_backward, run_forward
+from bss2sim.superspike_training import Kept, Rows, Spikes, Training
 
 from .arguments import check_holdoff
 from .team import on_threads_of_torch
@@ -34,6 +25,7 @@ _GIVEN = (
 )
 _SETTINGS = "int n_time, int n_neuron, float dt, float alpha, int checkpoint"
 _DIFFERENTIABLE = ("inputs", "weight", "tau_mem", "tau_syn", "threshold", "reset", "leak")
+_KEPT = ("kept_membrane", "kept_current", "kept_busy", "kept_spikes")
 _NAMES = tuple(part.split()[-1] for part in _GIVEN.split(","))
 _PARAMETERS = _NAMES[5:12]
 
@@ -113,7 +105,8 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
         _refuse_not_finite("measured_membrane", given["measured_membrane"][: run.n_time])
     with on_threads_of_torch():
         spikes, membrane, current, kept = run_forward(run, given["keep"])
-    return tuple(map(torch.from_numpy, (spikes, membrane, current, kept.membrane, kept.current, kept.busy)))
+    arrays = spikes, membrane, current, kept.membrane, kept.current, kept.busy, kept.marked.view(np.int64)
+    return tuple(map(torch.from_numpy, arrays))
 
 
 def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
@@ -125,10 +118,14 @@ def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
     shape = (given["n_time"], n_batch, given["n_neuron"])
     kept = ((given["n_time"] + interval - 1) // interval, n_batch, given["n_neuron"])
     counter = torch.int32 if like.dtype == torch.float32 else torch.int64
+    marked = 0
+    if given["weight"] is not None and given["inputs"] is not None:
+        marked = given["n_time"] * n_batch * ((given["weight"].shape[0] + 63) // 64) + 1
     return (
         like.new_empty(shape if fires else (0,)), like.new_empty(shape), like.new_empty(shape),
         like.new_empty(kept if keep != "nothing" else (0,)), like.new_empty(kept if keep == "current" else (0,)),
         like.new_empty(kept if keep != "nothing" and fires else (0,), dtype=counter),
+        like.new_empty((marked if keep != "nothing" else 0,), dtype=torch.int64),
     )  # fmt: skip
 
 
@@ -136,17 +133,18 @@ def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of inputs, weight and parameters; what is not wanted is empty."""
     given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
     run = _training(given)
-    kept = Kept(*(given[name].numpy() for name in ("kept_membrane", "kept_current", "kept_busy")))
+    membrane, current, busy, marked = (given[name].numpy() for name in _KEPT)
+    kept = Kept(membrane, current, busy, marked.view(np.uint64))
     if kept.membrane.shape != run.kept_shape():
         raise Bss2SimError(
             "this run kept nothing for its gradients, as its inputs did not ask for any: transforms of torch.func "
             "(vmap) hide that; loop instead, or use the batch axis"
         )
-    current = None if given["current"] is None else given["current"].detach().numpy()
+    known = None if given["current"] is None else given["current"].detach().numpy()
     of_inputs, of_weight, of_parameters = given["of_inputs"], given["of_weight"], given["of_parameters"]
     with on_threads_of_torch():
         found = run_backward(
-            run, kept, current, tuple(_rows(given[name]) for name in ("of_spikes", "of_membrane", "of_current")),  # type: ignore[arg-type]  # three
+            run, kept, known, tuple(_rows(given[name]) for name in ("of_spikes", "of_membrane", "of_current")),  # type: ignore[arg-type]  # three
             of_inputs, of_weight, of_parameters,
         )  # fmt: skip
         inputs = found.jumps
@@ -178,14 +176,14 @@ def _backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 _BACKWARD_SCHEMA = (
-    f"({_GIVEN}, {_SETTINGS}, int n_given, Tensor? current, Tensor kept_membrane, Tensor kept_current, Tensor kept_busy, "
+    f"({_GIVEN}, {_SETTINGS}, int n_given, Tensor? current, Tensor {', Tensor '.join(_KEPT)}, "
     "Tensor? of_spikes, Tensor? of_membrane, Tensor? of_current, bool of_inputs, bool of_weight, bool of_parameters)"
 )
 _BACKWARD_NAMES = tuple(part.split()[-1] for part in _BACKWARD_SCHEMA.strip("()").split(","))
 
 steps = torch.library.custom_op(
     "bss2sim::euler_steps", _forward, mutates_args=(), device_types="cpu",
-    schema=f"({_GIVEN}, {_SETTINGS}, str keep) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    schema=f"({_GIVEN}, {_SETTINGS}, str keep) -> ({', '.join(['Tensor'] * 7)})",
 )  # fmt: skip
 steps.register_fake(_forward_fake)
 _steps_backward = torch.library.custom_op(
@@ -198,9 +196,9 @@ _steps_backward.register_fake(_backward_fake)
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     """Keep what the way back reads: the current of the run, or, with the current kept at intervals, its inputs alone."""
     tensors, settings, keep = inputs[: len(_NAMES)], inputs[len(_NAMES) : -1], inputs[-1]
-    spikes, _, current, kept_membrane, kept_current, kept_busy = output
+    spikes, _, current, *kept = output
     ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(kept_membrane, kept_current, kept_busy)
+    ctx.mark_non_differentiable(*kept)
     ctx.fires = tensors[_NAMES.index("threshold")] is not None
     if not ctx.fires:
         ctx.mark_non_differentiable(spikes)
@@ -209,7 +207,7 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> No
     # Jumps can be forgotten: the current stands for them.
     ctx.save_for_backward(
         None if jumps is not None else tensors[0], *tensors[1:],
-        current if keep == "state" else None, kept_membrane, kept_current, kept_busy,
+        current if keep == "state" else None, *kept,
     )  # fmt: skip
 
 
@@ -248,4 +246,35 @@ def refuse_second_derivative(way_back: Any, reason: str) -> None:
 
 
 steps.register_autograd(_differentiate, setup_context=_set_up)
+
+
+class _Steps(torch.autograd.Function):
+    """:data:`steps` with its gradients, without what PyTorch does for an operator: it looks up all arguments for defaults."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
+        """Take the steps."""
+        found: tuple[Tensor, ...] = steps(*arguments)
+        _set_up(ctx, arguments, found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradient of each argument."""
+        return _differentiate(ctx, *gradients)
+
+
+# Transforms of torch.func take operators only.
+_transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
+
+
+def take_steps(*arguments: Any) -> tuple[Tensor, ...]:
+    """Call :data:`steps`, the quick way if nobody looks on."""
+    if torch.compiler.is_compiling() or _transforms_active():
+        found: tuple[Tensor, ...] = steps(*arguments)
+        return found
+    quick: tuple[Tensor, ...] = _Steps.apply(*arguments)
+    return quick
+
+
 refuse_second_derivative(_steps_backward, "a surrogate has no second derivative")
