@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from .codes import BLOCK, NOT_FINITE, SELECTED
+from .codes import BLOCK, NOT_FINITE, ROWS, SELECTED
 from .gather import gather_dense, gather_events
 from .jit import kernel
 from .lanes import element, fill_lanes, load_lanes, put_element, put_lanes, select, store_lanes, store_marks
@@ -24,7 +24,7 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .packed import gather_packed, list_dense, list_events
+from .packed import gather_list, gather_packed, list_dense, list_events
 from .scalars import larger, smaller
 from .vector import LINE, clear_row, copy_row, count_bits, prefetch_line, record_row, trailing_zeros, without_lowest
 
@@ -131,6 +131,13 @@ def run_euler(
                                       weight_row[trial], n_neuron, low, n, jump, k_inh)  # fmt: skip
                         event += n_event
 
+            # Jumps of one group are gathered while another one takes its steps: a step waits for the one before, and additions
+            # of weights wait for nobody.
+            here = np.int64(0)
+            other = 2 * tile * width
+            if packed is not None:
+                gather_packed(packed, low * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
+                              drive, here, k_inh, None)  # fmt: skip
             for g in range(0, n, width):
                 v = load_lanes(floats, _V + g)
                 i = load_lanes(floats, _I + g)
@@ -155,12 +162,11 @@ def run_euler(
                 x_at = np.int64(g)
                 x_stride = np.int64(DRIVE_ROW)
                 x_inh_at = np.int64(g + BLOCK)
+                following = (low + g + width) * (n_input + 1)
                 if packed is not None:
-                    gather_packed(packed, (low + g) * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
-                                  drive, k_inh, None)  # fmt: skip
-                    x_at = np.int64(0)
+                    x_at = here
                     x_stride = np.int64(width)
-                    x_inh_at = (t_last - t_first) * x_stride
+                    x_inh_at = here + (t_last - t_first) * x_stride
                 for t in range(t_last - t_first):
                     if jumps is not None:
                         if whole:
@@ -172,6 +178,11 @@ def run_euler(
                         if k_inh is not None:
                             x_inh = select(x < zero, x, zero)
                             x = select(x < zero, zero, x)
+                    if packed is not None:
+                        if t % ROWS == 0:
+                            if g + width < n:
+                                gather_list(packed, following, index, grade, plain, order, lists, t, t_last - t_first,
+                                            drive, other, k_inh, None)  # fmt: skip
                     if weighted is not None:
                         x = load_lanes(drive, x_at + t * x_stride)
                         if k_inh is not None:
@@ -211,6 +222,7 @@ def run_euler(
                             put_lanes(current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how)
                         else:
                             put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                here, other = other, here
                 store_lanes(floats, _V + g, v)
                 store_lanes(floats, _I + g, i)
                 if k_inh is not None:

@@ -14,7 +14,7 @@ from .codes import AT_ONCE, ROWS, ROWS_AHEAD
 from .gather import is_plain
 from .jit import part, rule
 from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
-from .vector import LINE, count_bits, nonzero_mask, prefetch_line, trailing_zeros, without_lowest
+from .vector import LINE, count_bits, inline_here, nonzero_mask, prefetch_line, trailing_zeros, without_lowest
 
 
 @part
@@ -154,57 +154,70 @@ def _weighted(packed, here, index, grade, k, plain):
 
 
 @part
-def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, pair, onto):
-    """Jumps of a group of neurons in the steps of a tile: `drive` (sign, step, neuron), sign with `pair` only.
+def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive, at, pair, onto):
+    """Jumps of a group of neurons in the steps order[m : m + 4] of a tile, see :func:`gather_packed`."""
+    inline_here()
+    zero = load_lanes(packed, here)
+    zero = zero - zero
+    width = LINE // drive.itemsize
+    a = zero
+    b = zero
+    c = zero
+    d = zero
+    first = lists[m // ROWS]
+    end = lists[m // ROWS + 1]
+    a_at = at + order[m] * width
+    b_at = at + order[m + 1] * width
+    c_at = at + order[m + 2] * width
+    d_at = at + order[m + 3] * width
+    if onto is not None:
+        if onto:
+            if first == end:
+                return
+            a = load_lanes(drive, a_at)
+            b = load_lanes(drive, b_at)
+            c = load_lanes(drive, c_at)
+            d = load_lanes(drive, d_at)
+    a_inh = zero
+    b_inh = zero
+    c_inh = zero
+    d_inh = zero
+    for k in range(first, end, ROWS):
+        w = _weighted(packed, here, index, grade, k, plain)
+        x = _weighted(packed, here, index, grade, k + 1, plain)
+        y = _weighted(packed, here, index, grade, k + 2, plain)
+        z = _weighted(packed, here, index, grade, k + 3, plain)
+        if pair is not None:
+            a_inh = a_inh + select(w < zero, w, zero)
+            b_inh = b_inh + select(x < zero, x, zero)
+            c_inh = c_inh + select(y < zero, y, zero)
+            d_inh = d_inh + select(z < zero, z, zero)
+            w = select(w < zero, zero, w)
+            x = select(x < zero, zero, x)
+            y = select(y < zero, zero, y)
+            z = select(z < zero, zero, z)
+        a = a + w
+        b = b + x
+        c = c + y
+        d = d + z
+    store_lanes(drive, a_at, a)
+    store_lanes(drive, b_at, b)
+    store_lanes(drive, c_at, c)
+    store_lanes(drive, d_at, d)
+    if pair is not None:
+        size = n_row * width
+        store_lanes(drive, size + a_at, a_inh)
+        store_lanes(drive, size + b_at, b_inh)
+        store_lanes(drive, size + c_at, c_inh)
+        store_lanes(drive, size + d_at, d_inh)
+
+
+@part
+def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, at, pair, onto):
+    """Jumps of a group of neurons in the steps of a tile: `drive` from element `at` on (sign, step, neuron), sign with `pair` only.
 
     `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. `onto` true, and not
     None: they are added, one after the other, to what `drive` holds, and steps without spikes are left alone.
     """
-    zero = load_lanes(packed, here)
-    zero = zero - zero
-    width = LINE // drive.itemsize
-    size = n_row * width
     for m in range(0, n_row, ROWS):
-        a = zero
-        b = zero
-        c = zero
-        d = zero
-        if onto is not None:
-            if onto:
-                if lists[m // ROWS] == lists[m // ROWS + 1]:
-                    continue
-                a = load_lanes(drive, order[m] * width)
-                b = load_lanes(drive, order[m + 1] * width)
-                c = load_lanes(drive, order[m + 2] * width)
-                d = load_lanes(drive, order[m + 3] * width)
-        a_inh = zero
-        b_inh = zero
-        c_inh = zero
-        d_inh = zero
-        for k in range(lists[m // ROWS], lists[m // ROWS + 1], ROWS):
-            w = _weighted(packed, here, index, grade, k, plain)
-            x = _weighted(packed, here, index, grade, k + 1, plain)
-            y = _weighted(packed, here, index, grade, k + 2, plain)
-            z = _weighted(packed, here, index, grade, k + 3, plain)
-            if pair is not None:
-                a_inh = a_inh + select(w < zero, w, zero)
-                b_inh = b_inh + select(x < zero, x, zero)
-                c_inh = c_inh + select(y < zero, y, zero)
-                d_inh = d_inh + select(z < zero, z, zero)
-                w = select(w < zero, zero, w)
-                x = select(x < zero, zero, x)
-                y = select(y < zero, zero, y)
-                z = select(z < zero, zero, z)
-            a = a + w
-            b = b + x
-            c = c + y
-            d = d + z
-        store_lanes(drive, order[m] * width, a)
-        store_lanes(drive, order[m + 1] * width, b)
-        store_lanes(drive, order[m + 2] * width, c)
-        store_lanes(drive, order[m + 3] * width, d)
-        if pair is not None:
-            store_lanes(drive, size + order[m] * width, a_inh)
-            store_lanes(drive, size + order[m + 1] * width, b_inh)
-            store_lanes(drive, size + order[m + 2] * width, c_inh)
-            store_lanes(drive, size + order[m + 3] * width, d_inh)
+        gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive, at, pair, onto)

@@ -197,21 +197,22 @@ def run_forward(
                               index, grade, count, order, lists, bins, to_words, words_at)  # fmt: skip
                 if not plain:
                     graded[0] = 1
+                gather_packed(packed, low % n_neuron * (n_input + 1), index, grade, plain, order, lists, n_step,
+                              drive, 0, None, None)  # fmt: skip
+            now, then = np.int64(0), n_step * width  # where the jumps of a group are, and of the one after it
             for g in range(0, n, width):
                 here = t_first * n_flat + low + g
-                source, x_at, x_stride, x_ahead = drive, np.int64(0), np.int64(width), np.int64(0)
+                source, x_at, x_stride, x_ahead = drive, now, np.int64(width), np.int64(0)
                 given, given_at, given_stride = forced, t_first * forced_stride + low + g, forced_stride
                 measured, measured_at, measured_stride = recorded, t_first * recorded_stride + low + g, recorded_stride
                 to_spikes, to_membrane, to_current = spikes, membrane, current
                 out_at, out_stride, out_how = here, n_flat, how
-                if packed is not None:
-                    group = (low % n_neuron + g) * (n_input + 1)
-                    gather_packed(packed, group, index, grade, plain, order, lists, n_step, drive, None, None)
                 if g + width <= n:
                     if jumps is not None:
                         source, x_at, x_stride, x_ahead = jumps, t_first * jump_stride + low + g, jump_stride, ahead
                 else:  # rows of the last, narrow group pass through pads
                     if jumps is not None:
+                        x_at = np.int64(0)
                         _copy_in(drive, 0, n_step, jumps, t_first * jump_stride + low + g, jump_stride, n - g, width)
                     if forced is not None:
                         _copy_in(pads, 0, n_step, forced, given_at, given_stride, n - g, width)
@@ -223,10 +224,13 @@ def run_forward(
                     to_membrane = pads[3 * tile * width :]
                     to_current = pads[4 * tile * width :]
                     out_at, out_stride, out_how = np.int64(0), np.int64(width), WHOLE
+                following = (low % n_neuron + g + width) * (n_input + 1) if g + width < n else -1
                 advance(g, t_first, n_step, source, x_at, x_stride, x_ahead, None, 0, 0,
                         given, given_at, given_stride, measured, measured_at, measured_stride,
                         threshold, leak, decays, n_holdoff, floats, integers,
-                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, None, 0, None, None)  # fmt: skip
+                        to_spikes, to_membrane, to_current, out_at, out_stride, out_how, None, None, 0, None, None,
+                        packed, following, index, grade, plain, order, lists, then)  # fmt: skip
+                now, then = then, now
                 if g + width > n:
                     if spikes.size:
                         _copy_out(spikes, here, n_flat, pads, 2 * tile, n_step, n - g, width)
@@ -328,13 +332,12 @@ def run_backward(
                 to_jumps, out_at, out_stride, out_how = jump_gradient, here, n_flat, how
                 if packed is not None:
                     if pair is None:
-                        gather_packed(
-                            packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step, drive, None, None
-                        )
+                        gather_packed(packed, group, index[k], grade[k], plain[k], order[k], lists[k], n_step,
+                                      drive, 0, None, None)  # fmt: skip
                     if pair is not None:
                         for at in range(0, min(width, n - g), line):
                             gather_packed(packed, group + at * (n_input + 1), index[k], grade[k], plain[k], order[k], lists[k],
-                                          n_step, single, None, None)  # fmt: skip
+                                          n_step, single, 0, None, None)  # fmt: skip
                             for t in range(n_step):
                                 copy_row(drive, t * width + at, single, t * line, line)
                 if g + width > n:  # rows of the last, narrow group pass through pads
@@ -363,12 +366,14 @@ def run_backward(
                     advance(g, t_first, n_step, None, 0, 0, ahead, before, before_at, before_stride,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair,
+                            None, 0, None, None, True, None, None, 0)  # fmt: skip
                 if known is None:
                     advance(g, t_first, n_step, drive, 0, width, 0, None, 0, 0,
                             given, given_at, given_stride, measured, measured_at, measured_stride,
                             threshold, leak, decays, n_holdoff, floats[k], integers[k],
-                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair)  # fmt: skip
+                            pads[:0], pads[:0], pads[:0], 0, 0, WHOLE, local, cuts, alpha, sums, pair,
+                            None, 0, None, None, True, None, None, 0)  # fmt: skip
                 to_rows = rows
                 if weight_gradient is not None:
                     to_rows = rows[k * interval * line :]
@@ -378,7 +383,7 @@ def run_backward(
                 if weight_gradient is not None:
                     if k == n_trial - 1:
                         gather_packed(rows, 0, of_index, of_grade, of_plain, of_order, of_lists, n_input,
-                                      weight_gradient[group:], None, begin > 0 or back > 0)  # fmt: skip
+                                      weight_gradient[group:], 0, None, begin > 0 or back > 0)  # fmt: skip
                 if g + width > n:
                     if jump_gradient.size:
                         _copy_out(jump_gradient, here, n_flat, pads, 6 * interval, n_step, n - g, width)

@@ -6,7 +6,7 @@ cost nothing: Numba compiles the loop without them.
 
 from __future__ import annotations
 
-from .codes import BLOCK, STREAMED
+from .codes import BLOCK, ROWS, STREAMED
 from .jit import part, rule
 from .lanes import fill_lanes, load_group, load_marks, select, store_lanes, store_marks, stream_lanes
 from .membrane import (
@@ -19,6 +19,7 @@ from .membrane import (
     euler_reset_holdoff,
     superspike,
 )
+from .packed import gather_list
 from .vector import LINE, prefetch_line
 
 # Rows of the float scratch: state, coefficients; gradient of membrane and current; gradients of parameters.
@@ -56,6 +57,7 @@ def advance(
     threshold, leak, decays, n_holdoff, floats, integers,
     spikes, membrane, current, out_at, out_stride, how,
     local, cuts, alpha, sums, pair,
+    packed, following, index, grade, plain, order, lists, to,
 ):  # fmt: skip
     """Take `n_step` steps from step `first_step` on with the group of neurons at lane `g` of the scratch.
 
@@ -66,7 +68,9 @@ def advance(
     `threshold`, `leak`, `decays`, `n_holdoff`: not None if the neurons fire, leak, multiply the current by a factor, have holdoff.
     Outputs: spikes as numbers, membrane and current, each empty if not wanted. `local` not None: lanes (what, step) for
     :func:`retrace`: slope of the spike, and with `sums` what drives the membrane and the current before the step; `cuts`: bits,
-    where the membrane is cut. `pair` not None: groups of two lines.
+    where the membrane is cut. `pair` not None: groups of two lines. `packed` not None: the jumps of another group, whose weights
+    begin at `following` if that is not below 0, are gathered meanwhile, to `jumps` from element `to` on (``packed``): a step waits
+    for the one before, additions of weights wait for nobody.
     """
     width = LINE // floats.itemsize
     if pair is not None:
@@ -90,6 +94,9 @@ def advance(
         if n_holdoff is not None:
             n_hold = load_group(integers, N_HOLD + g, pair)
     for t in range(n_step):
+        if packed is not None:
+            if following >= 0 and t % ROWS == 0:
+                gather_list(packed, following, index, grade, plain, order, lists, t, n_step, jumps, to, None, None)
         drive = i
         if sums is not None:
             store_lanes(local, (2 * n_step + t) * width, i)

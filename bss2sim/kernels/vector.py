@@ -174,6 +174,17 @@ def use_wide_registers(typingctx):
     return signature, codegen
 
 
+@intrinsic
+def inline_here(typingctx):
+    """Let LLVM copy the calling function into those that call it."""
+    signature = types.void()
+
+    def codegen(context, builder, signature, args):
+        builder.function.attributes.add("alwaysinline")
+
+    return signature, codegen
+
+
 if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or to see which of its lines run
 
     def stream_line(target, target_offset, source, source_offset, line):  # replaces the intrinsic
@@ -217,6 +228,9 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
         return np.uint64(int(mask) & (int(mask) - 1)) if mask else mask
 
     def use_wide_registers():  # replaces the intrinsic
+        """Do nothing."""
+
+    def inline_here():  # replaces the intrinsic
         """Do nothing."""
 
 
