@@ -52,4 +52,4 @@ class Lots:
         """Return the sum over the lots, (input, neuron)."""
         if self._sum is None:
             return memory.zeros((self._n_input, self._n_neuron), self._dtype)
-        return np.ascontiguousarray(unpack(self._sum, self._n_input, self._n_neuron))
+        return unpack(self._sum, self._n_input, self._n_neuron)

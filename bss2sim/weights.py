@@ -65,7 +65,7 @@ def pack(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray, n_input: int, n_neuron: int) -> np.ndarray:
-    """Return weights (input, neuron) that were packed by groups of neurons."""
-    width = memory.LINE // packed.itemsize
-    rows = packed.reshape(-1, n_input + 1, width)[:, :-1].swapaxes(0, 1)
-    return rows.reshape(n_input, rows.shape[1] * width)[:, :n_neuron]
+    """Return weights (input, neuron), contiguous, that were packed by groups of neurons."""
+    lines = packed.view(_LINE).reshape(-1, n_input + 1)[:, :-1].T
+    rows = np.ascontiguousarray(lines).view(packed.dtype)
+    return np.ascontiguousarray(rows[:, :n_neuron])

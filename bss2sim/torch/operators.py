@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -211,8 +212,8 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> No
     )  # fmt: skip
 
 
-def _differentiate(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-    """Return the gradient of each argument."""
+def _differentiate(ctx: Any, *gradients: Tensor | None, way_back: Any = None) -> tuple[Tensor | None, ...]:
+    """Return the gradient of each argument; `way_back` is the operator, or the function behind it."""
     saved = ctx.saved_tensors
     needed = dict(zip(_NAMES, ctx.needs_input_grad, strict=False))
     given = [None if g is None or (not ctx.fires and k == 0) else g for k, g in enumerate(gradients[:3])]
@@ -220,7 +221,7 @@ def _differentiate(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, 
     if all(gradient is None for gradient in given):
         return tuple(result)
     of_parameters = any(needed[name] for name in _DIFFERENTIABLE[2:])
-    found = _steps_backward(
+    found = (way_back or _steps_backward)(
         *saved[: len(_NAMES)], *ctx.settings, *saved[len(_NAMES) :], *given,
         needed["inputs"], needed["weight"], of_parameters,
     )  # fmt: skip
@@ -249,32 +250,43 @@ steps.register_autograd(_differentiate, setup_context=_set_up)
 
 
 class _Steps(torch.autograd.Function):
-    """:data:`steps` with its gradients, without what PyTorch does for an operator: it looks up all arguments for defaults."""
+    """:data:`steps` with its gradients, without the dispatcher."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
         """Take the steps."""
-        found: tuple[Tensor, ...] = steps(*arguments)
+        found = _forward(*arguments)
         _set_up(ctx, arguments, found)
         return found
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradient of each argument."""
-        return _differentiate(ctx, *gradients)
+        # Whoever wants to differentiate it again is told by the operator that there is nothing to differentiate.
+        seen = torch.is_grad_enabled() or _is_watched(gradients)
+        return _differentiate(ctx, *gradients, way_back=_steps_backward if seen else _backward)
 
 
-# Transforms of torch.func take operators only.
+# How PyTorch says that transforms of torch.func, or modes that see all operators, are at work; without these, assume so.
 _transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
+_modes_active = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+
+
+def _is_watched(arguments: Iterable[Any]) -> bool:
+    """Whether anybody wants to see operators: a compiler, a transform, a mode, or a tensor that is more than one."""
+    return (
+        torch.compiler.is_compiling()
+        or _transforms_active()
+        or _modes_active() > 0
+        or any(isinstance(one, Tensor) and type(one) not in (Tensor, torch.nn.Parameter) for one in arguments)
+    )
 
 
 def take_steps(*arguments: Any) -> tuple[Tensor, ...]:
-    """Call :data:`steps`, the quick way if nobody looks on."""
-    if torch.compiler.is_compiling() or _transforms_active():
-        found: tuple[Tensor, ...] = steps(*arguments)
-        return found
-    quick: tuple[Tensor, ...] = _Steps.apply(*arguments)
-    return quick
+    """Call :data:`steps`, the quick way if nobody watches."""
+    run = steps if _is_watched(arguments) else _Steps.apply
+    found: tuple[Tensor, ...] = run(*arguments)
+    return found
 
 
 refuse_second_derivative(_steps_backward, "a surrogate has no second derivative")
