@@ -6,11 +6,13 @@ import sys
 import pytest
 import torch
 from test_torch_functional import DT, of_model, random_case
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import bss2sim as b2
 from bss2sim.torch import functional, iaf, li, lif, operators
 from bss2sim.torch.operators import steps
 
+NEURONS = dict(threshold=1.0, reset=0.0, refractory_time=2e-6, holdoff_time=1e-6, alpha=2.0)
 MODELS = {"iaf": iaf, "lif": lif, "li": li}
 
 
@@ -253,6 +255,73 @@ def test_forward_mode__is_refused():
     jumps = torch.rand(10, 2, 3)
     with pytest.raises(b2.InputError, match="no forward-mode differentiation"):
         torch.func.jvp(lambda x: iaf(x).membrane, (jumps,), (torch.ones_like(jumps),))
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize("n_input", [1, 63, 64, 65, 130])
+@pytest.mark.parametrize("checkpoint", [None, 7])
+def test_weights__gradient_is_that_of_the_jumps_through_the_spikes(n_input, graded, checkpoint):
+    """Spikes are kept as bits, which is not enough if a single one of them is not 1."""
+    generator = torch.Generator().manual_seed(n_input)
+    spikes = (torch.rand(150, 5, n_input, generator=generator) < 0.2).double()
+    if graded:
+        spikes[140, 3, n_input - 1] = 0.5
+    weight = torch.randn(n_input, 21, generator=generator, dtype=torch.float64).requires_grad_()
+    jumps = (spikes @ weight.detach()).requires_grad_()
+    loss = torch.randn(150, 5, 21, generator=generator, dtype=torch.float64)
+    for leaf, run in ((jumps, iaf(jumps, **NEURONS)), (weight, iaf(spikes, weight, checkpoint=checkpoint, **NEURONS))):
+        ((run.membrane + run.spikes) * loss).sum().backward()
+        assert leaf.grad.abs().sum() > 0
+    wanted = torch.einsum("tbi,tbn->in", spikes, jumps.grad)
+    torch.testing.assert_close(weight.grad, wanted, rtol=1e-9, atol=1e-11)
+
+
+def test_weights__of_no_steps_have_a_gradient_of_zero():
+    weight = torch.rand(7, 21).requires_grad_()
+    for _ in range(3):  # in memory that was used before, too
+        (gradient,) = torch.autograd.grad(iaf(torch.zeros(0, 40, 7), weight).membrane.sum(), weight)
+        assert gradient.shape == (7, 21) and not gradient.any()
+        torch.autograd.grad(iaf(torch.ones(9, 40, 7), weight).membrane.sum(), weight)
+
+
+class Seen(TorchDispatchMode):
+    """A mode that notes the operators it sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+class Subclass(torch.Tensor):
+    """A tensor that is more than one."""
+
+
+def test_operator__is_seen_by_whoever_watches(monkeypatch):
+    """Nobody watching, the kernels are called at once, with the same bits."""
+    generator = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(30, 3, 9, generator=generator) < 0.3).float()
+    weight = torch.randn(9, 21, generator=generator).requires_grad_()
+
+    def gradient():
+        run = iaf(spikes, weight, **NEURONS)
+        return torch.autograd.grad((run.spikes + run.membrane).square().sum(), weight)[0]
+
+    with Seen() as seen:
+        wanted = gradient()
+    assert [name for name in seen.names if "bss2sim" in name] == [
+        "bss2sim.euler_steps.default", "bss2sim.euler_steps_backward.default",
+    ]  # fmt: skip
+    called = []
+    monkeypatch.setattr(operators, "steps", lambda *arguments: called.append(1) or steps(*arguments))
+    assert torch.equal(gradient(), wanted) and not called
+    iaf(spikes.as_subclass(Subclass), weight, **NEURONS)
+    assert called == [1]
+    monkeypatch.setattr(operators, "_modes_active", lambda: 1)  # as where PyTorch does not say
+    assert torch.equal(gradient(), wanted) and len(called) == 2
 
 
 def test_weights__of_no_inputs_have_a_gradient():
