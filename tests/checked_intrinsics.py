@@ -56,6 +56,7 @@ def check_everything():
     checked(lanes, "element", lambda name, a, at: check(name, a, at, 1))
     checked(lanes, "put_element", lambda name, a, at, value: check(name, a, at, 1))
     checked(vector, "nonzero_mask", lambda name, a, at: check(name, a, at, 64))
+    checked(vector, "graded_mask", lambda name, a, at: check(name, a, at, 64))
     checked(vector, "clear_row", lambda name, a, at, count: check(name, a, at, count))
     checked(
         vector, "copy_row",

@@ -11,10 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from .codes import AT_ONCE, ROWS, ROWS_AHEAD
-from .gather import is_plain
 from .jit import part, rule
 from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
-from .vector import LINE, count_bits, inline_here, nonzero_mask, prefetch_line, trailing_zeros, without_lowest
+from .vector import (
+    LINE,
+    count_bits,
+    graded_mask,
+    inline_here,
+    nonzero_mask,
+    prefetch_line,
+    trailing_zeros,
+    without_lowest,
+)
 
 
 @part
@@ -55,7 +63,7 @@ def mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at):
 
     A step is as many words of 64 inputs as it takes, from words[words_at] on.
     """
-    plain = True
+    graded = np.uint64(0)
     whole = n_input - n_input % 64
     to = words_at
     for row in range(n_row):
@@ -63,17 +71,18 @@ def mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at):
         prefetch_row(spikes, offset + ROWS_AHEAD * time_stride, n_input)
         for first in range(0, whole, 64):
             put_element(words, to, nonzero_mask(spikes, offset + first))
+            graded |= graded_mask(spikes, offset + first)
             to += 1
         if whole < n_input:
             mask = np.uint64(0)
             for k in range(n_input - whole):
                 if spikes[offset + whole + k] != 0:
                     mask |= np.uint64(1) << np.uint64(k)
+                    if spikes[offset + whole + k] != 1:
+                        graded |= np.uint64(1)
             put_element(words, to, mask)
             to += 1
-        if not is_plain(spikes, offset, n_input):
-            plain = False
-    return plain
+    return graded == 0
 
 
 @part

@@ -116,6 +116,25 @@ def nonzero_mask(typingctx, array, offset):
 
 
 @intrinsic
+def graded_mask(typingctx, array, offset):
+    """Bit k of the result is set if element offset + k is neither 0 nor 1 (or is NaN), k < 64."""
+    signature = types.uint64(array, types.int64)
+
+    def codegen(context, builder, signature, args):
+        element = context.get_data_type(signature.args[0].dtype)
+        row = ir.VectorType(element, 64)
+        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
+        value = builder.load(address, align=context.get_abi_sizeof(element))
+        is_float = isinstance(signature.args[0].dtype, types.Float)
+        differs = builder.fcmp_unordered if is_float else builder.icmp_unsigned
+        zero, one = ir.Constant(row, None), ir.Constant(row, [ir.Constant(element, 1)] * 64)
+        bits = builder.and_(differs("!=", value, zero), differs("!=", value, one))
+        return builder.bitcast(bits, ir.IntType(64))
+
+    return signature, codegen
+
+
+@intrinsic
 def above_mask(typingctx, array, offset, level):
     """Bit k of the result is set if element offset + k of an array of floats is above a level, k < 64."""
     signature = types.uint64(array, types.int64, array.dtype)
@@ -210,6 +229,10 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
     def nonzero_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is not zero."""
         return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x != 0))
+
+    def graded_mask(array, offset):  # replaces the intrinsic
+        """Bit k of the result is set if element offset + k is neither 0 nor 1."""
+        return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x != 0 and x != 1))
 
     def above_mask(array, offset, level):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is above a level."""
