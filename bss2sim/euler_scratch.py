@@ -16,7 +16,7 @@ from .spike_lists import ListSizes, make_lists
 # the other, and rows of some distance share a set of the first-level cache: eight lines, those of a tile and of the next.
 TILE = 4
 
-_pool = ScratchPool()
+_pool = ScratchPool(4)
 
 
 def _make(dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSizes | None) -> Scratch:

@@ -78,6 +78,7 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
         np.empty(0, run.counter) if keep == "nothing" or not run.fires else memory.empty(run.kept_shape(), run.counter),
         np.zeros(0 if keep == "nothing" else run.marked_size(), np.uint64),
     )
+    graded = kept.marked[-1:] if kept.marked.size else np.zeros(1, np.uint64)
     how = _how(run, membrane, current, *([spikes] if run.fires else []))
     jumps = run.jumps
     packed = None if run.spikes is None else pack(run.spikes.weight, f)
@@ -90,7 +91,7 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
             bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
             None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
             0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.worked_out.constants,
-            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.marked[:-1], kept.marked[-1:],
+            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.marked[:-1], graded,
             spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *scratch,
         )  # fmt: skip
 

@@ -14,7 +14,8 @@ from .scratch_pool import Scratch, ScratchPool
 from .spike_lists import ListSizes, list_sizes, make_lists, step_list_sizes
 from .superspike_training import Training
 
-_pool = ScratchPool()
+_pool = ScratchPool(16)  # two of a layer, and the last batch of an epoch is smaller
+_N_STEP_LIST = 10  # arrays of _step_lists
 
 
 def _n_pad(run: Training, lines: int) -> int:
@@ -76,7 +77,7 @@ def borrow_backward(
     def make() -> Scratch:
         lanes = N_LOCAL * tile * (lines * memory.LINE // f.itemsize)
         lists = (np.empty((*each, *array.shape), array.dtype) for array in make_lists(sizes, f))
-        of_lists = [None] * 10 if of_sizes is None else _step_lists(f, tile, bundle, n_source, of_sizes)
+        of_lists = [None] * _N_STEP_LIST if of_sizes is None else _step_lists(f, tile, bundle, n_source, of_sizes)
         return (
             *_states(f, tile, each, lines, n_pad), memory.empty((lanes,), f), memory.empty((lanes // 64 + 1,), np.uint64),
             *lists, np.ones(each, bool), *of_lists,

@@ -58,7 +58,7 @@ def pack(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
     whole = rows[:, : n_whole * width].astype(dtype, copy=False)
     if whole.strides[1] != dtype.itemsize:
         whole = whole.copy()
-    packed[:n_whole, :-1].view(_LINE)[..., 0] = whole.view(_LINE).T  # lines as one number: half of the time
+    packed[:n_whole, :-1].view(_LINE)[..., 0] = whole.view(_LINE).T  # a line is one item
     if n_whole < n_group:
         packed[-1, :-1, : n_neuron - n_whole * width] = rows[:, n_whole * width :]
     return packed.reshape(-1)

@@ -327,7 +327,6 @@ def test_weights_too_large_to_keep_are_not_packed():
 
 def test_scratch_is_found_again_and_bounded():
     from bss2sim.euler_scratch import _pool
-    from bss2sim.scratch_pool import MOST_SHAPES
 
     def run(seed, n_spike):
         rng = np.random.default_rng(seed)
@@ -345,7 +344,21 @@ def test_scratch_is_found_again_and_bounded():
     assert _pool.idle[key][0] is kept
     for exponent in range(4, 14):
         run(2, 2**exponent)
-    assert len(_pool.idle) <= MOST_SHAPES
+    assert len(_pool.idle) <= _pool.most_shapes
+
+
+def test_scratch__the_shape_used_last_is_kept_longest():
+    from bss2sim.scratch_pool import ScratchPool
+
+    pool, made = ScratchPool(2), []
+
+    def use(key):
+        with pool.borrow(1, key, lambda: made.append(key) or (np.empty(1), None)):
+            pass
+
+    for key in "abacba":
+        use(key)
+    assert made == list("abcba") and list(pool.idle) == ["b", "a"]
 
 
 def test_scratch_of_a_run_that_failed_is_not_lent_again():

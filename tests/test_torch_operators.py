@@ -1,5 +1,6 @@
 """The operators of bss2sim.torch as PyTorch sees them: registered, compiled, under autocast, deterministic, differentiated."""
 
+import os
 import subprocess
 import sys
 
@@ -322,6 +323,51 @@ def test_operator__is_seen_by_whoever_watches(monkeypatch):
     assert called == [1]
     monkeypatch.setattr(operators, "_modes_active", lambda: 1)  # as where PyTorch does not say
     assert torch.equal(gradient(), wanted) and len(called) == 2
+
+
+def trace(run, weight):
+    """Trace a run as TorchScript did."""
+    graph = torch.jit.trace(run, (weight,), check_trace=False).graph
+    assert "bss2sim::euler_steps" in str(graph)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda run, weight: torch.autograd.functional.jacobian(run, weight, vectorize=True),
+        lambda run, weight: torch.autograd.grad(run(weight), weight, torch._neg_view(torch.ones(9, 2, 4))),
+        lambda run, weight: torch.autograd.grad(run(weight), weight, torch._efficientzerotensor((9, 2, 4))),
+        lambda run, weight: run(torch.complex(weight, weight).detach().conj().imag),
+        trace,
+    ],
+    ids=["batch", "sign", "zeros", "imaginary", "trace"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")  # of PyTorch's own
+def test_operator__takes_tensors_that_are_more_than_memory(use):
+    generator = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(9, 2, 3, generator=generator) < 0.4).float()
+    weight = torch.rand(3, 4, generator=generator).requires_grad_()
+    use(lambda w: iaf(spikes, w, **NEURONS).membrane, weight)
+
+
+def test_weights__gradient_that_is_not_finite_stays_with_the_inputs_that_spiked():
+    weight = torch.ones(3, 3).requires_grad_()
+    spikes = torch.zeros(3, 1, 3)
+    spikes[1, 0, 1] = 1
+    seed = torch.zeros(3, 1, 3)
+    seed[0, 0, 0] = float("nan")
+    (gradient,) = torch.autograd.grad(li(spikes, weight, leak=0.0).current, weight, seed)
+    assert not gradient.any()
+
+
+def test_spikes__that_are_graded_need_no_kept_bits():
+    """In plain Python, where a write beyond an array is an error."""
+    code = (
+        "import torch\nfrom bss2sim.torch import iaf\n"
+        "x = torch.zeros(3, 1, 2); x[1, 0, 1] = 0.5\n"
+        "assert iaf(x, torch.ones(2, 3), threshold=1.0, reset=0.0).current.amax() == 0.5"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
 
 
 def test_weights__of_no_inputs_have_a_gradient():

@@ -166,8 +166,7 @@ def _weighted(packed, here, index, grade, k, plain):
 def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive, at, pair, onto):
     """Jumps of a group of neurons in the steps order[m : m + 4] of a tile, see :func:`gather_packed`."""
     inline_here()
-    zero = load_lanes(packed, here)
-    zero = zero - zero
+    zero = fill_lanes(0, load_lanes(packed, here))
     width = LINE // drive.itemsize
     a = zero
     b = zero
@@ -225,8 +224,9 @@ def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive
 def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive, at, pair, onto):
     """Jumps of a group of neurons in the steps of a tile: `drive` from element `at` on (sign, step, neuron), sign with `pair` only.
 
-    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. `onto` true, and not
-    None: they are added, one after the other, to what `drive` holds, and steps without spikes are left alone.
+    `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. With `onto` None or
+    False all steps are written; with True weights are added, one after the other, to what `drive` holds, and steps without spikes
+    are left alone.
     """
     for m in range(0, n_row, ROWS):
         gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive, at, pair, onto)

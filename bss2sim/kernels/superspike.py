@@ -212,7 +212,7 @@ def run_forward(
                         source, x_at, x_stride, x_ahead = jumps, t_first * jump_stride + low + g, jump_stride, ahead
                 else:  # rows of the last, narrow group pass through pads
                     if jumps is not None:
-                        x_at = np.int64(0)
+                        x_at = np.int64(0)  # not the side of a group whose jumps are gathered
                         _copy_in(drive, 0, n_step, jumps, t_first * jump_stride + low + g, jump_stride, n - g, width)
                     if forced is not None:
                         _copy_in(pads, 0, n_step, forced, given_at, given_stride, n - g, width)

@@ -262,23 +262,33 @@ class _Steps(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Return the gradient of each argument."""
-        # Whoever wants to differentiate it again is told by the operator that there is nothing to differentiate.
+        # With gradients on, they are to be differentiated again: the operator says that there is nothing to differentiate.
         seen = torch.is_grad_enabled() or _is_watched(gradients)
         return _differentiate(ctx, *gradients, way_back=_steps_backward if seen else _backward)
 
 
-# How PyTorch says that transforms of torch.func, or modes that see all operators, are at work; without these, assume so.
+# How PyTorch says what else is at work, and what a tensor needs before its memory can be read (a sign that was put off, a
+# batch of tensors in one). Where it does not say, assume that there is something.
 _transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
 _modes_active = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+_function_modes_active = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
+_needs: Any = getattr(torch._C, "_dispatch_keys", lambda one: object())
+_NOTHING = _needs(torch.empty(0))
 
 
 def _is_watched(arguments: Iterable[Any]) -> bool:
-    """Whether anybody wants to see operators: a compiler, a transform, a mode, or a tensor that is more than one."""
+    """Whether anybody wants to see operators: a compiler, a transform, a mode, or a tensor that is more than its memory."""
     return (
         torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
         or _transforms_active()
         or _modes_active() > 0
-        or any(isinstance(one, Tensor) and type(one) not in (Tensor, torch.nn.Parameter) for one in arguments)
+        or _function_modes_active() > 0
+        or any(
+            type(one) not in (Tensor, torch.nn.Parameter) or _needs(one) != _NOTHING
+            for one in arguments
+            if isinstance(one, Tensor)
+        )
     )
 
 
