@@ -9,7 +9,7 @@ import numpy as np
 
 Scratch = tuple[np.ndarray | None, ...]
 
-_MOST_IDLE = 64 * 2**20  # bytes of the sets of one shape that wait for a run
+_MOST_IDLE = 64 * 2**20  # bytes of all sets of a pool that wait for a run
 
 
 class ScratchPool:
@@ -39,11 +39,25 @@ class ScratchPool:
         for oldest in list(self.idle)[: -self.most_shapes]:
             self.idle.pop(oldest, None)
         sets: list[Scratch] = []
+        made = False
         while len(sets) < n:
             try:
                 sets.append(idle.pop())
             except IndexError:
                 sets.append(make())
+                made = True
         yield sets  # after an error they are dropped: nobody knows whether all threads are done with them
-        if sets and sum(array.nbytes for array in sets[0] if array is not None) * (len(idle) + n) <= _MOST_IDLE:
-            idle.extend(sets)
+        idle.extend(sets)
+        if made:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Drop the shapes used longest ago until those left are small enough together."""
+        waiting = [(key, list(sets)) for key, sets in list(self.idle.items())]
+        size = {key: sum(array.nbytes for one in sets for array in one if array is not None) for key, sets in waiting}
+        total = sum(size.values())
+        for key, bytes_of_shape in size.items():
+            if total <= _MOST_IDLE:
+                return
+            self.idle.pop(key, None)
+            total -= bytes_of_shape

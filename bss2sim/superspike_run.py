@@ -31,7 +31,7 @@ _LOTS = 16  # of trials whose weight gradients are added up apart, then in order
 _BUNDLE, _ROWS = 8, 800
 
 
-@lru_cache(64)
+@lru_cache(16)  # nobody writes to the arrays
 def _pieces(
     flat: bool, n_batch: int, n_neuron: int, n_time: int, threads: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, ...], int]:

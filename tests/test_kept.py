@@ -361,6 +361,19 @@ def test_scratch__the_shape_used_last_is_kept_longest():
     assert made == list("abcba") and list(pool.idle) == ["b", "a"]
 
 
+def test_scratch__of_all_shapes_together_is_bounded():
+    from bss2sim.scratch_pool import ScratchPool
+
+    pool = ScratchPool(16)
+    for key in range(5):
+        with pool.borrow(1, key, lambda: (np.empty(20 * 2**20, np.uint8),)):
+            pass
+    assert list(pool.idle) == [2, 3, 4]  # 60 MiB
+    with pool.borrow(1, 5, lambda: (np.empty(70 * 2**20, np.uint8),)):
+        pass
+    assert not pool.idle
+
+
 def test_scratch_of_a_run_that_failed_is_not_lent_again():
     from bss2sim import euler_scratch
 

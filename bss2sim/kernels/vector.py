@@ -95,22 +95,29 @@ def prefetch_line(typingctx, array, offset):
     return signature, codegen
 
 
+def _load_row(context, builder, signature, args):
+    """Load the 64 elements of a mask."""
+    element = context.get_data_type(signature.args[0].dtype)
+    row = ir.VectorType(element, 64)
+    address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
+    return builder.load(address, align=context.get_abi_sizeof(element))
+
+
+def _unlike(builder, signature, value, number):
+    """Which elements of a row are not a number, 0 or 1; NaN is none."""
+    constant = ir.Constant(value.type, [ir.Constant(value.type.element, number)] * value.type.count)
+    is_float = isinstance(signature.args[0].dtype, types.Float)
+    return (builder.fcmp_unordered if is_float else builder.icmp_unsigned)("!=", value, constant)
+
+
 @intrinsic
 def nonzero_mask(typingctx, array, offset):
     """Bit k of the result is set if element offset + k is not zero (or is NaN), k < 64."""
     signature = types.uint64(array, types.int64)
 
     def codegen(context, builder, signature, args):
-        element = context.get_data_type(signature.args[0].dtype)
-        row = ir.VectorType(element, 64)
-        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
-        width = context.get_abi_sizeof(element)
-        value, zero = builder.load(address, align=width), ir.Constant(row, None)
-        if isinstance(signature.args[0].dtype, types.Float):
-            bits = builder.fcmp_unordered("!=", value, zero)
-        else:
-            bits = builder.icmp_unsigned("!=", value, zero)
-        return builder.bitcast(bits, ir.IntType(64))
+        value = _load_row(context, builder, signature, args)
+        return builder.bitcast(_unlike(builder, signature, value, 0), ir.IntType(64))
 
     return signature, codegen
 
@@ -121,14 +128,8 @@ def graded_mask(typingctx, array, offset):
     signature = types.uint64(array, types.int64)
 
     def codegen(context, builder, signature, args):
-        element = context.get_data_type(signature.args[0].dtype)
-        row = ir.VectorType(element, 64)
-        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
-        value = builder.load(address, align=context.get_abi_sizeof(element))
-        is_float = isinstance(signature.args[0].dtype, types.Float)
-        differs = builder.fcmp_unordered if is_float else builder.icmp_unsigned
-        zero, one = ir.Constant(row, None), ir.Constant(row, [ir.Constant(element, 1)] * 64)
-        bits = builder.and_(differs("!=", value, zero), differs("!=", value, one))
+        value = _load_row(context, builder, signature, args)
+        bits = builder.and_(_unlike(builder, signature, value, 0), _unlike(builder, signature, value, 1))
         return builder.bitcast(bits, ir.IntType(64))
 
     return signature, codegen
@@ -140,13 +141,10 @@ def above_mask(typingctx, array, offset, level):
     signature = types.uint64(array, types.int64, array.dtype)
 
     def codegen(context, builder, signature, args):
-        element = context.get_data_type(signature.args[0].dtype)
-        row = ir.VectorType(element, 64)
-        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), row.as_pointer())
-        value = builder.load(address, align=context.get_abi_sizeof(element))
-        first = builder.insert_element(ir.Constant(row, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
-        all_alike = ir.Constant(ir.VectorType(ir.IntType(32), 64), None)
-        levels = builder.shuffle_vector(first, ir.Constant(row, ir.Undefined), all_alike)
+        value = _load_row(context, builder, signature, args)
+        undefined = ir.Constant(value.type, ir.Undefined)
+        first = builder.insert_element(undefined, args[2], ir.Constant(ir.IntType(32), 0))
+        levels = builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), 64), None))
         return builder.bitcast(builder.fcmp_ordered(">", value, levels), ir.IntType(64))
 
     return signature, codegen
