@@ -9,7 +9,7 @@ import numpy as np
 
 from . import memory
 from .errors import InputError
-from .kernels import spike_gradient, superspike
+from .kernels import spike_gradient, superspike, superspike_back
 from .kernels.codes import FINE, STREAMED, WHOLE
 from .kernels.superspike_steps import N_SUM
 from .options import thread_count
@@ -25,7 +25,6 @@ from .weights import pack
 # group has to be there too: it is fetched once an interval.
 INTERVAL, WEIGHTED_INTERVAL = 32, 128
 TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
-_LOTS = 16  # of trials whose weight gradients are added up apart, then in order
 # Most trials that are gathered at a time, and rows of the gradient of jumps of a group: half of these are in the first-level
 # cache, all in the second.
 _BUNDLE, _ROWS = 8, 800
@@ -86,14 +85,16 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
     tile = min(TILE if run.spikes is None else WEIGHTED_TILE, max(run.n_time, 1))
     status = np.zeros((len(bounds) - 1, 3), np.int64)
 
+    arguments = (
+        low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
+        None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
+        0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.worked_out.constants,
+        kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.marked[:-1], graded,
+        spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how,
+    )  # fmt: skip
+
     def work(chunk: int, scratch: Scratch) -> None:
-        superspike.run_forward(
-            bounds[chunk], bounds[chunk + 1], low, size, run.n_neuron, run.n_batch, run.n_time, tile, run.interval,
-            None if jumps is None else jumps.flat, 0 if jumps is None else jumps.stride,
-            0 if jumps is None else tile * jumps.stride, *run.drive(packed), *run.measured(), *run.worked_out.constants,
-            kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.marked[:-1], graded,
-            spikes.reshape(-1), membrane.reshape(-1), current.reshape(-1), how, status[chunk], *scratch,
-        )  # fmt: skip
+        superspike.run_forward(bounds[chunk], bounds[chunk + 1], *arguments, status[chunk], *scratch)
 
     if low.size:
         with borrow_forward(run, tile, min(threads, len(bounds) - 1)) as sets:
@@ -134,17 +135,16 @@ def run_backward(
     tile = max(1, min(run.interval, run.n_time))
     low, size, bounds, threads = _pieces(run.spikes is None, run.n_batch, run.n_neuron, run.n_time, thread_count())
     lots: Lots | None = None
+    n_chunk = len(bounds) - 1
     n_block = bundle = 1
     if of_weight:
         assert run.spikes is not None
-        # Lots depend on the batch alone, so that the order of the sums does not depend on the threads.
-        n_block = low.size // max(run.n_batch, 1)
-        n_lot = min(_LOTS, run.n_batch)
-        bounds = tuple(run.n_batch * k // n_lot * n_block for k in range(n_lot + 1)) if n_lot else (0,)
-        in_lot = -(-run.n_batch // max(n_lot, 1))
+        lots = Lots(run.n_batch, threads, run.spikes.n_input, run.n_neuron, f)
+        n_chunk, n_block = lots.n_chunk, low.size // max(run.n_batch, 1)
+        bounds = tuple(trial * n_block for trial in lots.bounds)
+        in_lot = -(-run.n_batch // max(len(bounds) - 1, 1))
         bundle = max(1, min(_BUNDLE, _ROWS // tile))
         bundle = -(-in_lot // -(-in_lot // bundle)) if in_lot else 1  # as many in each, about
-        lots = Lots(run.spikes.n_input, run.n_neuron, f)
     # Two lines at a time are a sixth faster, unless the gradient of weights needs the first-level cache, too.
     pair = None if of_weight else True
     drive = run.drive(packed) if of_weight or packed is not None else (None, None, None, None, 0, None)
@@ -152,27 +152,29 @@ def run_backward(
     for rows in gradients:
         given += [none, 0] if rows is None else [rows.flat, rows.stride]
     how = WHOLE if jump_gradient is None else _how(run, jump_gradient)
-    marked = kept.plainly_marked()
+
+    # All that threads have to do in Python, one at a time, is to call the kernel.
+    arguments = (
+        np.array(bounds, np.int64), low, size, n_block, bundle, run.n_neuron, run.n_batch, run.n_time, tile, pair,
+        None if current is None else current.reshape(-1), *drive, *run.measured(), *run.worked_out.constants, run.alpha,
+        kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1), kept.plainly_marked(), *given,
+        None if sums is None else sums.reshape(-1), none if jump_gradient is None else jump_gradient.reshape(-1), how,
+    )  # fmt: skip
 
     def work(chunk: int, scratch: Scratch) -> None:
-        weight_gradient = None if lots is None else lots.begin()
-        if weight_gradient is not None and run.n_time == 0:
-            weight_gradient[...] = 0  # else the kernel writes all of it
-        superspike.run_backward(
-            bounds[chunk], bounds[chunk + 1], low, size, n_block, bundle, run.n_neuron, run.n_batch, run.n_time, tile,
-            pair, None if current is None else current.reshape(-1), *drive, *run.measured(),
-            *run.worked_out.constants, run.alpha, kept.membrane.reshape(-1), kept.current.reshape(-1), kept.busy.reshape(-1),
-            marked, *given, None if sums is None else sums.reshape(-1),
-            none if jump_gradient is None else jump_gradient.reshape(-1), how,
-            weight_gradient, *scratch,
-        )  # fmt: skip
-        if lots is not None and weight_gradient is not None:
-            lots.end(chunk, weight_gradient)
+        if lots is None:
+            superspike_back.run_backward(chunk, chunk + 1, *arguments, None, *scratch)
+            return
+        array = lots.begin()
+        if run.n_time == 0:
+            array[...] = 0  # else the kernel writes all of it
+        superspike_back.run_backward(*lots.lots_of(chunk), *arguments, array, *scratch)
+        lots.end(chunk, array)
 
     if low.size:
-        n_set, lines = min(threads, len(bounds) - 1), 1 if pair is None else 2
+        n_set, lines = min(threads, n_chunk), 1 if pair is None else 2
         with borrow_backward(run, tile, bundle, lines, packed is not None, of_weight, n_set) as sets:
-            run_chunks(len(bounds) - 1, threads, lambda chunk, worker: work(chunk, sets[worker]))
+            run_chunks(n_chunk, threads, lambda chunk, worker: work(chunk, sets[worker]))
     weight = None if lots is None else lots.total()
     return Gradients(jump_gradient, weight, {} if sums is None else _of_parameters(run, sums))
 

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from . import memory
-from .kernels import superspike
 from .kernels.codes import AT_ONCE, BLOCK
+from .kernels.superspike_pieces import N_PAD
 from .kernels.superspike_steps import N_FLOAT_ROW, N_INTEGER_ROW, N_LOCAL
 from .scratch_pool import Scratch, ScratchPool
 from .spike_lists import ListSizes, list_sizes, make_lists, step_list_sizes
@@ -21,7 +21,7 @@ _N_STEP_LIST = 10  # arrays of _step_lists
 def _n_pad(run: Training, lines: int) -> int:
     """Rows a step for groups of `lines` lines that neurons do not fill."""
     row = run.n_neuron if run.spikes is not None else run.n_batch * run.n_neuron
-    return superspike.N_PAD if row % (lines * memory.LINE // run.dtype.itemsize) else 0
+    return N_PAD if row % (lines * memory.LINE // run.dtype.itemsize) else 0
 
 
 def _sizes(run: Training, tile: int, wanted: bool) -> ListSizes:
@@ -63,7 +63,7 @@ def borrow_forward(run: Training, tile: int, n: int) -> AbstractContextManager[l
 def borrow_backward(
     run: Training, tile: int, bundle: int, lines: int, gathers: bool, of_weight: bool, n: int
 ) -> AbstractContextManager[list[Scratch]]:
-    """Lend n sets, in the order of ``superspike.run_backward``.
+    """Lend n sets, in the order of ``superspike_back.run_backward``.
 
     `gathers`: spikes go through the weights once more; `of_weight`: the gradient of the weights is wanted.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import BLOCK, ROWS, STREAMED
 from .jit import part, rule
-from .lanes import fill_lanes, load_group, load_marks, select, store_lanes, store_marks, stream_lanes
+from .lanes import fill_lanes, lane_count, load_group, load_marks, select, store_lanes, store_marks, stream_lanes
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -20,7 +20,7 @@ from .membrane import (
     superspike,
 )
 from .packed import gather_list
-from .vector import LINE, prefetch_line
+from .vector import prefetch_line
 
 # Rows of the float scratch: state, coefficients; gradient of membrane and current; gradients of parameters.
 V, CURRENT, K_MEM, K_SYN, THRESHOLD, RESET, LEAK, G_V, G_I = (BLOCK * k for k in range(9))
@@ -46,7 +46,7 @@ def _ask(array, at, pair):
     """Ask for the lines of a group early."""
     prefetch_line(array, at)
     if pair is not None:
-        prefetch_line(array, at + LINE // array.itemsize)
+        prefetch_line(array, at + lane_count(array))
 
 
 @part
@@ -72,7 +72,7 @@ def advance(
     begin at `following` if that is not below 0, are gathered meanwhile, to `jumps` from element `to` on (``packed``): a step waits
     for the one before, additions of weights wait for nobody.
     """
-    width = LINE // floats.itemsize
+    width = lane_count(floats)
     if pair is not None:
         width *= 2
     v = load_group(floats, V + g, pair)
@@ -138,7 +138,7 @@ def advance(
                 if n_holdoff is None:
                     v, busy, cut = euler_reset(v, reset_g, step, busy, n_ref, fired)
             if local is not None:
-                store_marks(cuts, t * width, cut)
+                store_marks(cuts, t * (width // 8), cut)
             step = step + next_step
             if spikes.size:
                 _put(spikes, out_at + t * out_stride, select(fired, one, zero), how)
@@ -166,7 +166,7 @@ def retrace(
     Puts out the gradient of the jumps: to `gradient` if it is not empty,
     and to `rows` (step, neuron of the group) if that is not None. `sums` not None: adds up the gradients of the parameters.
     """
-    width = LINE // floats.itemsize
+    width = lane_count(floats)
     if pair is not None:
         width *= 2
     g_v = load_group(floats, G_V + g, pair)
@@ -190,7 +190,7 @@ def retrace(
         if current_gradient.size:
             g_i = g_i + load_group(current_gradient, current_at + t * current_stride, pair)
         if threshold is not None:
-            cut = load_marks(cuts, t * width, g_v)
+            cut = load_marks(cuts, t * (width // 8), g_v)
             if sums is not None:
                 s_reset = s_reset + select(cut, g_v, zero)
             g_v = select(cut, zero, g_v)
