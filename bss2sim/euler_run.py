@@ -51,7 +51,7 @@ def run_euler(plan: Plan) -> None:
                 part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
                 plan.input_row, plan.weight_row, plan.parameter_row,
                 jumps, drive.time_stride,
-                spikes_in, plan.n_input, event_step, event_source, event_pointer,
+                spikes_in, drive.binary, plan.n_input, event_step, event_source, event_pointer,
                 weighted, plan.weight, plan.column, plan.pointer, packed,
                 k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
                 state.row, *old, plan.keeps_state, *new,

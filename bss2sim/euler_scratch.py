@@ -30,8 +30,8 @@ def _make(dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSize
         memory.zeros((N_FLOAT_ROW * BLOCK,), dtype),
         memory.zeros((N_INTEGER_ROW * BLOCK,), np.int32 if dtype == np.float32 else np.int64),
         memory.empty((N_TRACE * min(tile, TILE) * BLOCK,), dtype),
-        memory.empty((0 if emits else tile * BLOCK,), np.uint8),
-        memory.empty((tile * BLOCK // 64 if emits else 0,), np.uint64),
+        memory.empty((BLOCK,), np.uint8),
+        memory.empty((tile * BLOCK // 64,), np.uint64),
         memory.zeros((tile * DRIVE_ROW,), dtype),
         *lists,
     )

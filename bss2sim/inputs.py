@@ -39,7 +39,7 @@ class Drive:
     time, source, pointer
         Sparse input: spike times [s] and inputs, trial k being pointer[k] : pointer[k + 1].
     binary
-        Whether dense input is known to be 0 or 1 alone: it was of ``bool``.
+        Whether dense input was of ``bool``: whatever is not 0 is 1, see :meth:`clean`.
     on_device
         The array of the caller if `flat` is memory of a GPU (``device_arrays``).
     """
@@ -58,6 +58,13 @@ class Drive:
     attrs: dict[Any, Any] = field(default_factory=dict)
     binary: bool = False
     on_device: Any = None
+
+    def clean(self) -> None:
+        """Let input of ``bool`` be of bytes 0 and 1: a mask of 0 and 255 may have been viewed as such."""
+        if not self.binary or self.flat is None or self.on_device is not None:
+            return
+        if self.flat.dtype == np.uint8 and self.flat.max(initial=0) > 1:
+            self.flat = (self.flat != 0).view(np.uint8)
 
     def rows(self, trials: Trials) -> np.ndarray:
         """Return where each trial reads, int64 (trial,): its first element of `flat`, or its row of `pointer`."""
@@ -154,10 +161,8 @@ def read_dense(inputs: Any, axis: str, size: int, dt: float, start: float, dtype
     binary = array.dtype == bool
     if binary:
         array = array.view(np.uint8)
-        if array.max(initial=0) > 1:  # a mask of 0 and 255 that was viewed as bool
-            array = (array != 0).view(np.uint8)
     if array.dtype not in dtypes:
-        array = array.astype(dtypes[-1])
+        array = (array != 0 if binary else array).astype(dtypes[-1])
     flat, at, stride = _flat_view(array)
     return Drive(
         "jumps" if axis == "neuron" else "dense",
@@ -363,9 +368,28 @@ def _column(name: str, value: Any, kinds: str) -> np.ndarray:
 
 
 def read_inputs(
+    inputs: Any,
+    synapse: Synapse | None,
+    size: int,
+    dt: float,
+    start: float,
+    dtypes: tuple[Any, ...],
+    cleans: bool = True,
+) -> Drive:
+    """Read any of the three forms of input; `dtypes` are those a dense input may keep, the last is the default.
+
+    `cleans`: input of ``bool`` is of bytes 0 and 1 (:meth:`Drive.clean`), to which it takes a look at all of it.
+    """
+    drive = _read_inputs(inputs, synapse, size, dt, start, dtypes)
+    if cleans:
+        drive.clean()
+    return drive
+
+
+def _read_inputs(
     inputs: Any, synapse: Synapse | None, size: int, dt: float, start: float, dtypes: tuple[Any, ...]
 ) -> Drive:
-    """Read any of the three forms of input; `dtypes` are those a dense input may keep, the last is the default."""
+    """Read input as it is."""
     if isinstance(inputs, tuple):
         raise InputError(
             "inputs is a tuple, of which it is not clear what it means; give sparse spikes as sparse_spikes(time, neuron, "

@@ -11,6 +11,7 @@ current two to three times slower.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import sys
@@ -49,7 +50,7 @@ def _block(size: int) -> np.ndarray:
     grain = 1 << (size.bit_length() - 4)
     size = -(-size // grain) * grain
     with _lock:
-        for k in range(len(_blocks)):
+        for k in range(len(_blocks) - 1, -1, -1):
             # Held by the list and by the argument of getrefcount alone: no array is a view of it.
             if _blocks[k].size == size and sys.getrefcount(_blocks[k]) == 2:
                 block = _blocks.pop(k)
@@ -64,15 +65,14 @@ def _block(size: int) -> np.ndarray:
 
 def empty(shape: tuple[int, ...], dtype: Any, place: int | None = None) -> np.ndarray:
     """Return an uninitialised C-contiguous array that starts on a cache line, or at a place 0 .. 6 of a page."""
+    dtype = np.dtype(dtype)
     # numpy's own whole numbers, as kernels return them without JIT, have no bit_length
-    size = int(math.prod(shape)) * np.dtype(dtype).itemsize
-    if place is None:
-        memory = _block(size + LINE)
-        start = -memory.ctypes.data % LINE
-    else:
-        memory = _block(size + 2 * _PAGE)
-        start = -memory.ctypes.data % _PAGE + place * _PLACE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    size = int(math.prod(shape)) * dtype.itemsize
+    memory = _block(size + (LINE if place is None else 2 * _PAGE))
+    # The address as ctypes tells it: asking the array takes four times as long.
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    start = -address % LINE if place is None else -address % _PAGE + place * _PLACE
+    return np.ndarray(shape, dtype, memory, start)
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -208,7 +208,7 @@ def simulate(
 
         drive = read_device_array(inputs, synapse, neurons.size, jump_dtypes)
     else:
-        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
+        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes, cleans=False)
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
     if isinstance(out, dict) and device != "cuda":
@@ -296,6 +296,8 @@ def _make_plan(
     else:
         first = read_state(state, trials, neurons.size, integrator, pair, neurons.fires, neurons.leaks, f)
     packed = packed_weights(synapse, f) if integrator == "euler" and packs else None
+    if packed is None:
+        drive.clean()  # else the kernel takes whatever is not 0 for 1
     weight, column, pointer = flat_weights(synapse if packed is None else None, f)
     lead: tuple[Hashable, ...] = ()
     if synapse is not None and isinstance(synapse._weight, xr.DataArray):

@@ -22,12 +22,15 @@ class ListSizes(NamedTuple):
         Spikes of a step.
     n_word : int
         Words of 64 bits in which dense spikes are marked.
+    last : int
+        Greatest entry, the one that fills lists up.
     """
 
     tile: int
     n_listed: int
     most: int
     n_word: int
+    last: int
 
 
 def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer: np.ndarray | None = None) -> ListSizes:
@@ -45,7 +48,9 @@ def list_sizes(tile: int, n_input: int, step: np.ndarray | None = None, pointer:
         begins[pointer] = True
         begins[1:-1] |= step[1:] != step[:-1]
         most = int(np.diff(np.flatnonzero(begins)).max(initial=0))
-    return ListSizes(tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length(), n_word)
+    return ListSizes(
+        tile, 1 << (_room(total, most) + ROWS * AT_ONCE).bit_length(), 1 << most.bit_length(), n_word, n_input
+    )
 
 
 def step_list_sizes(tile: int, bundle: int, n_input: int, pointer: np.ndarray | None = None) -> ListSizes:
@@ -56,7 +61,9 @@ def step_list_sizes(tile: int, bundle: int, n_input: int, pointer: np.ndarray | 
     """
     total = tile * n_input if pointer is None else int(np.diff(pointer).max(initial=0))
     n_word = bundle * tile * n_words(n_input) if pointer is None else 0
-    return ListSizes(n_input, 1 << _room(bundle * total, bundle * tile).bit_length(), bundle * tile, n_word)
+    return ListSizes(
+        n_input, 1 << _room(bundle * total, bundle * tile).bit_length(), bundle * tile, n_word, bundle * tile
+    )
 
 
 def n_words(n_input: int) -> int:
@@ -75,9 +82,9 @@ def _room(total: int, most: int) -> int:
 
 def make_lists(sizes: ListSizes, dtype: np.dtype) -> tuple[np.ndarray, ...]:
     """Return index, grade, count, order, lists, bins and words, in the order of the kernels."""
-    tile, n_listed, most, n_word = sizes
+    tile, n_listed, most, n_word, last = sizes
     return (
-        np.empty(n_listed, np.int32),
+        np.empty(n_listed, np.uint16 if last <= np.iinfo(np.uint16).max else np.int32),  # short ones take fewer loads
         np.empty(n_listed, dtype),
         np.empty(tile, np.int64),
         np.empty(tile + ROWS - 1, np.int64),

@@ -52,11 +52,13 @@ def check_everything():
     checked(lanes, "load_lanes", lambda name, a, at: check(name, a, at, LINE // a.itemsize))
     checked(lanes, "store_lanes", lambda name, a, at, value: check(name, a, at, value.size))
     checked(lanes, "stream_lanes", lambda name, a, at, value: check_line(name, a, at))
-    checked(lanes, "store_marks", lambda name, a, at, marks: check(name, a, at // 64, 1))
+    checked(lanes, "store_marks", lambda name, a, at, marks: check(name, a.view(np.uint8), at, marks.size // 8))
+    checked(lanes, "four_elements", lambda name, a, at: check(name, a, at, 4))
     checked(lanes, "element", lambda name, a, at: check(name, a, at, 1))
     checked(lanes, "put_element", lambda name, a, at, value: check(name, a, at, 1))
     checked(vector, "nonzero_mask", lambda name, a, at: check(name, a, at, 64))
     checked(vector, "graded_mask", lambda name, a, at: check(name, a, at, 64))
+    checked(vector, "put_bits", lambda name, a, at, mask: check(name, a, at, 64))
     checked(vector, "clear_row", lambda name, a, at, count: check(name, a, at, count))
     checked(
         vector, "copy_row",

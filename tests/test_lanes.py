@@ -13,6 +13,8 @@ from bss2sim.kernels.jit import kernel
 from bss2sim.kernels.lanes import (
     element,
     fill_lanes,
+    four_elements,
+    lane_count,
     load_group,
     load_lanes,
     load_lanes_as,
@@ -23,7 +25,7 @@ from bss2sim.kernels.lanes import (
     store_lanes,
     store_marks,
 )
-from bss2sim.kernels.vector import clear_row, copy_row, count_bits, trailing_zeros, without_lowest
+from bss2sim.kernels.vector import clear_row, copy_row, count_bits, put_bits, trailing_zeros, without_lowest
 from bss2sim.memory import LINE
 
 DT = 1e-6
@@ -100,7 +102,7 @@ def test_select_takes_lane_by_lane(dtype, numbers):
 @kernel
 def _mark(a, b, marks):
     for k in range(0, a.size, LINE // a.itemsize):
-        store_marks(marks, k, load_lanes(a, k) > load_lanes(b, k))
+        store_marks(marks, k // 8, load_lanes(a, k) > load_lanes(b, k))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
@@ -139,10 +141,10 @@ def _mark_and_choose(a, b, marks, out, pair):
     if pair is not None:
         width *= 2
     for k in range(0, a.size, width):
-        store_marks(marks, k, load_group(a, k, pair) > load_group(b, k, pair))
+        store_marks(marks, k // 8, load_group(a, k, pair) > load_group(b, k, pair))
     for k in range(0, a.size, width):
         x = load_group(a, k, pair)
-        store_lanes(out, k, select(load_marks(marks, k, x), x, load_group(b, k, pair)))
+        store_lanes(out, k, select(load_marks(marks, k // 8, x), x, load_group(b, k, pair)))
 
 
 @pytest.mark.parametrize("pair", [None, True])
@@ -153,6 +155,44 @@ def test_marks_are_read_as_they_were_written__of_one_line_or_two(dtype, pair, nu
     with np.errstate(invalid="ignore"):
         _mark_and_choose(a, b, np.empty(2 * LINE // 64, np.uint64), out, pair)
     np.testing.assert_array_equal(out, np.where(a > b, a, b))
+
+
+@kernel
+def _spread(masks, out):
+    for k in range(masks.size):
+        put_bits(out, 64 * k, masks[k])
+
+
+def test_bits_of_a_mask_as_bytes():
+    masks = np.array([0, 1, 2**63, 2**64 - 1, 0x123456789ABCDEF0], np.uint64)
+    out = np.full(64 * masks.size + 1, 9, np.uint8)
+    _spread(masks, out)
+    assert out.tolist() == [int(mask) >> k & 1 for mask in masks for k in range(64)] + [9]
+
+
+@kernel
+def _fours(a, out):
+    for k in range(0, a.size, 4):
+        out[k], out[k + 1], out[k + 2], out[k + 3] = four_elements(a, k)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_four_elements(dtype):
+    a = np.array([0, 1, 2, 3, 65535, 32768, 32767, 255, 256, 65280, 0, 65535], np.int64).astype(dtype)
+    out = np.empty(a.size, np.int64)
+    _fours(a, out)
+    assert out.tolist() == a.tolist()
+
+
+@kernel
+def _count_lanes(a):
+    return lane_count(a)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.bool_])
+def test_lane_count(dtype):
+    a = np.empty(4, dtype)
+    assert _count_lanes(a) == LINE // a.itemsize
 
 
 @kernel

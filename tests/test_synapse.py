@@ -119,15 +119,17 @@ def test_simulate__says_that_weights_are_transposed():
         b2.simulate(b2.IAFNeuron(2), np.zeros((4, 1, 3)), synapse=b2.Synapse(np.ones((3, 5))))
 
 
-def test_spikes__are_one_or_none_whatever_the_bytes_of_their_bool():
+@pytest.mark.parametrize("integrator", ["exact", "euler"])
+def test_spikes__are_one_or_none_whatever_the_bytes_of_their_bool(integrator):
     """Numbers that are viewed as bool, as masks of 0 and 255, are True with other bits."""
     mask = np.zeros((20, 2, 2), np.uint8)
     mask[3], mask[5, 1] = 255, 2
     neurons, record = b2.IAFNeuron(3), b2.Recording(membrane=True)
     for spikes in (mask, mask.transpose(2, 0, 1).copy().transpose(1, 2, 0)):
-        for synapse in (b2.Synapse(WEIGHT), None):
+        for synapse in (b2.Synapse(WEIGHT), b2.Synapse(scipy.sparse.csr_array(WEIGHT)), None):
             wide = spikes if synapse else spikes[..., [0, 1, 1]]
             runs = [
-                b2.simulate(neurons, jumps, synapse=synapse, record=record) for jumps in (wide.view(bool), wide != 0)
+                b2.simulate(neurons, jumps, synapse=synapse, record=record, integrator=integrator)
+                for jumps in (wide.view(bool), wide != 0)
             ]
             assert runs[0].identical(runs[1])

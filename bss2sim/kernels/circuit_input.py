@@ -10,23 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from .codes import BLOCK, ROWS
-from .jit import part, rule
-from .lanes import element, fill_lanes, load_lanes, store_lanes
-from .packed import list_dense
+from .jit import part
+from .lanes import four_elements, load_lanes, store_lanes
+from .packed import list_dense, weighted_lanes
 from .vector import LINE, prefetch_line
 
 TILE = 64  # bins at a time: the weights of all groups come from the second-level cache once in a tile
 DRIVE_ROW = 2 * BLOCK  # sums of a bin: excitatory ones, then inhibitory ones
 GROUP = 16  # neurons
-
-
-@rule
-def _weighted(packed, start, grade, k, plain):
-    """Weights of a spike's input for a group of neurons, times the grade of the spike."""
-    w = load_lanes(packed, start)
-    if not plain:
-        w = fill_lanes(grade[k], w) * w
-    return w
 
 
 @part
@@ -47,18 +38,19 @@ def _add_group(packed, here, index, grade, plain, order, lists, n_bin, drive, at
         c_inh = zero
         d_inh = zero
         for k in range(lists[m // ROWS], lists[m // ROWS + 1], ROWS):
-            first = here + element(index, k)
-            second = here + element(index, k + 1)
-            third = here + element(index, k + 2)
-            fourth = here + element(index, k + 3)
-            a = a + _weighted(packed, first, grade, k, plain)
-            b = b + _weighted(packed, second, grade, k + 1, plain)
-            c = c + _weighted(packed, third, grade, k + 2, plain)
-            d = d + _weighted(packed, fourth, grade, k + 3, plain)
-            a_inh = a_inh + _weighted(packed, first + GROUP, grade, k, plain)
-            b_inh = b_inh + _weighted(packed, second + GROUP, grade, k + 1, plain)
-            c_inh = c_inh + _weighted(packed, third + GROUP, grade, k + 2, plain)
-            d_inh = d_inh + _weighted(packed, fourth + GROUP, grade, k + 3, plain)
+            first, second, third, fourth = four_elements(index, k)
+            first = here + 2 * GROUP * first
+            second = here + 2 * GROUP * second
+            third = here + 2 * GROUP * third
+            fourth = here + 2 * GROUP * fourth
+            a = a + weighted_lanes(packed, first, grade, k, plain)
+            b = b + weighted_lanes(packed, second, grade, k + 1, plain)
+            c = c + weighted_lanes(packed, third, grade, k + 2, plain)
+            d = d + weighted_lanes(packed, fourth, grade, k + 3, plain)
+            a_inh = a_inh + weighted_lanes(packed, first + GROUP, grade, k, plain)
+            b_inh = b_inh + weighted_lanes(packed, second + GROUP, grade, k + 1, plain)
+            c_inh = c_inh + weighted_lanes(packed, third + GROUP, grade, k + 2, plain)
+            d_inh = d_inh + weighted_lanes(packed, fourth + GROUP, grade, k + 3, plain)
         store_lanes(drive, order[m] * DRIVE_ROW + at, a)
         store_lanes(drive, order[m + 1] * DRIVE_ROW + at, b)
         store_lanes(drive, order[m + 2] * DRIVE_ROW + at, c)
@@ -94,9 +86,7 @@ def gather_tile(
     for k in range(n_bin):
         for line in range(0, n_input * spikes.itemsize, LINE):  # rows far apart are invisible to the hardware
             prefetch_line(spikes, at + k * time_stride + line // spikes.itemsize)
-    plain = list_dense(
-        spikes, at, time_stride, n_bin, n_input, 2 * GROUP, index, grade, count, order, lists, bins, words, 0
-    )
+    plain = list_dense(spikes, at, time_stride, n_bin, n_input, index, grade, count, order, lists, bins, words, 0)
     n_group = (n_neuron + GROUP - 1) // GROUP
     for g in range(0, n, GROUP):
         here = (row * n_group + (low + g) // GROUP) * (n_input + 1) * 2 * GROUP

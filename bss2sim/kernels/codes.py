@@ -3,8 +3,11 @@
 BLOCK = 512  # neurons of one task: their state stays in the first-level cache
 
 ROWS = 4  # steps that `packed.gather_packed` takes at a time: they are written out there
-ROWS_AHEAD = 3  # steps that dense input spikes are asked for ahead
+ROWS_AHEAD = 8  # steps that dense input spikes are asked for ahead
 AT_ONCE = 4  # input spikes that `packed.list_dense` writes at a time, some of them for nothing
+
+# What sums of weights do with what is there: take its place, go on from it, or be added to it when they are complete.
+IN_PLACE, ONWARDS, ON_TOP = 0, 1, 2
 
 # Phase of a neuron.
 FREE, CLAMPED, HOLDOFF = 0, 1, 2

@@ -14,8 +14,8 @@ import numpy as np
 
 from .codes import BLOCK, NOT_FINITE, ROWS, SELECTED
 from .gather import gather_dense, gather_events
-from .jit import kernel
-from .lanes import element, fill_lanes, load_lanes, put_element, put_lanes, select, store_lanes, store_marks
+from .jit import kernel, part
+from .lanes import element, fill_lanes, lane_count, load_lanes, put_element, put_lanes, select, store_lanes, store_marks
 from .membrane import (
     euler_current,
     euler_decayed_current,
@@ -24,9 +24,19 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .packed import gather_list, gather_packed, list_dense, list_events
+from .packed import gather_list, gather_packed, list_dense, list_events, prefetch_row
 from .scalars import larger, smaller
-from .vector import LINE, clear_row, copy_row, count_bits, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import (
+    clear_row,
+    copy_row,
+    count_bits,
+    prefetch_line,
+    put_bits,
+    record_row,
+    trailing_zeros,
+    use_wide_registers,
+    without_lowest,
+)
 
 N_FLOAT_ROW = 9  # rows of the float scratch, below
 _V, _I, _J, _K_MEM, _K_SYN, _K_INH, _THRESHOLD, _RESET, _LEAK = (BLOCK * k for k in range(N_FLOAT_ROW))
@@ -36,12 +46,45 @@ N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
 
 
+@part
+def _emit(t_first, t_last, low, n, p, spike_mask, marks, spike_step, spike_neuron, n_found):
+    """Put out the spikes marked in a tile, those beyond the buffer in number only; return the number found so far."""
+    use_wide_registers()
+    for t in range(t_last - t_first):
+        for k in range(0, n, 64):
+            mask = element(marks, (t * BLOCK + k) // 64)
+            if spike_mask is not None:
+                left = mask
+                while left != 0:
+                    rest = without_lowest(left)
+                    if not spike_mask[p, low + k + trailing_zeros(left)]:
+                        mask ^= left ^ rest
+                    left = rest
+            end = n_found + count_bits(mask)
+            if n_found + 2 <= spike_step.size:
+                # Two without a branch that depends on them: a word of 64 neurons seldom has more. What is not a
+                # spike is written over by the next one.
+                for m in range(n_found, n_found + 2):
+                    put_element(spike_step, m, t_first + t)
+                    put_element(spike_neuron, m, low + k + trailing_zeros(mask))
+                    mask = without_lowest(mask)
+                n_found += 2
+            while mask != 0:
+                if n_found < spike_step.size:
+                    spike_step[n_found] = t_first + t
+                    spike_neuron[n_found] = low + k + trailing_zeros(mask)
+                mask = without_lowest(mask)
+                n_found += 1
+            n_found = end
+    return n_found
+
+
 @kernel
 def run_euler(
     first_task, last_task, block, n_neuron, n_time, tile,
     input_at, weight_row, parameter_row,
     jumps, time_stride,
-    spikes_in, n_input, event_step, event_source, event_pointer, weighted, weight, column, pointer, packed,
+    spikes_in, binary, n_input, event_step, event_source, event_pointer, weighted, weight, column, pointer, packed,
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
@@ -52,22 +95,23 @@ def run_euler(
 
     Inputs: one of `jumps` and `spikes_in` (flat, neurons or inputs contiguous; a trial starts at element `input_at`,
     rows of time are `time_stride` elements apart), or the events (`event_step`, `event_source`; trial from
-    `event_pointer[input_at]`). Spikes and events go through weights, `weighted` not None: `packed` (group of neurons, input and
-    a last one of zeros, neuron of the group), or,
+    `event_pointer[input_at]`). `binary`, with `packed`: dense spikes that are not 0 are 1, whatever they are. Spikes and events
+    go through weights, `weighted` not None: `packed` (group of neurons, input and a last one of zeros, neuron of the group), or,
     if that is None, `weight` (see ``gather``). Coefficients: (parameter row, neuron). `threshold` None: the
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
     spikes as (step, neuron) if `emits`, then `spikes` is empty. Scratch, see ``euler_scratch``: `traces` (membrane and two
-    currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each in `marks` if `emits`, else a byte in `fired`, `drive`
+    currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each in `marks`, those of a step as bytes in `fired`, `drive`
     (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
     """
-    width = LINE // floats.itemsize
+    width = lane_count(floats)
     n_block = (n_neuron + block - 1) // block
     n_found = np.int64(0)
     n_recorded = selected.size
     whole = n_neuron % width == 0 and block % width == 0
     direct = whole and how != SELECTED
+    traced = membrane.size > 0 or current.size > 0
     one = integers.dtype.type(1)
     for task in range(first_task, last_task):
         trial = task // n_block
@@ -112,10 +156,11 @@ def run_euler(
                         copy_row(drive, t * DRIVE_ROW, jumps, at + t * time_stride + low, n)
             if packed is not None:
                 if spikes_in is not None:
-                    plain = list_dense(spikes_in, at, time_stride, t_last - t_first, n_input, width,
+                    plain = list_dense(spikes_in, at, time_stride, t_last - t_first, n_input,
                                        index, grade, count, order, lists, bins, words, 0)  # fmt: skip
+                    plain = plain or binary
                 if event_step is not None:
-                    event = list_events(event_step, event_source, event, last_event, t_first, t_last - t_first, n_input, width,
+                    event = list_events(event_step, event_source, event, last_event, t_first, t_last - t_first, n_input,
                                         index, count, order, lists, bins)  # fmt: skip
             if weight is not None:
                 for t in range(t_last - t_first):
@@ -135,6 +180,10 @@ def run_euler(
             # of weights wait for nobody.
             here = np.int64(0)
             other = 2 * tile * width
+            # What the processor does not foresee: the rows that are listed next.
+            ahead = at + tile * time_stride
+            if t_last == n_time and task + 1 < last_task:
+                ahead = input_at[(task + 1) // n_block]
             if packed is not None:
                 gather_packed(packed, low * (n_input + 1), index, grade, plain, order, lists, t_last - t_first,
                               drive, here, k_inh, None)  # fmt: skip
@@ -163,6 +212,10 @@ def run_euler(
                 x_stride = np.int64(DRIVE_ROW)
                 x_inh_at = np.int64(g + BLOCK)
                 following = (low + g + width) * (n_input + 1)
+                if packed is not None:
+                    if spikes_in is not None:
+                        for row in range(g * tile // n, (g + width) * tile // n):
+                            prefetch_row(spikes_in, ahead + row * time_stride, n_input)
                 if packed is not None:
                     x_at = here
                     x_stride = np.int64(width)
@@ -208,20 +261,20 @@ def run_euler(
                         else:
                             v, busy, fires = euler_fire(v, threshold_g, reset_g, step, busy, n_ref_g)
                         step = step + next_step
-                        if emits:
-                            store_marks(marks, t * BLOCK + g, fires)
-                        else:
-                            store_lanes(fired, t * BLOCK + g, fires)
-                    out = (trial * n_time + t_first + t) * n_recorded + low + g
-                    if membrane.size:
-                        put_lanes(membrane, out, v, traces, t * BLOCK + g, direct, how)
-                    if current.size:
-                        if k_inh is not None:
-                            out = 2 * out - (low + g)
-                            put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
-                            put_lanes(current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how)
-                        else:
-                            put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                        store_marks(marks, t * (BLOCK // 8) + g // 8, fires)
+                    if traced:
+                        out = (trial * n_time + t_first + t) * n_recorded + low + g
+                        if membrane.size:
+                            put_lanes(membrane, out, v, traces, t * BLOCK + g, direct, how)
+                        if current.size:
+                            if k_inh is not None:
+                                out = 2 * out - (low + g)
+                                put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
+                                put_lanes(
+                                    current, out + n_recorded, i_inh, traces, (2 * tile + t) * BLOCK + g, direct, how
+                                )
+                            else:
+                                put_lanes(current, out, i, traces, (tile + t) * BLOCK + g, direct, how)
                 here, other = other, here
                 store_lanes(floats, _V + g, v)
                 store_lanes(floats, _I + g, i)
@@ -243,36 +296,14 @@ def run_euler(
                         else:
                             record_row(current, out, traces, (tile + t) * BLOCK, selected, low, n, how)
                 if spikes.size:
+                    for k in range(0, n, 64):
+                        put_bits(fired, k, element(marks, t * (BLOCK // 64) + k // 64))
                     if spike_mask is not None:
                         for j in range(n):
-                            fired[t * BLOCK + j] = fired[t * BLOCK + j] & spike_mask[p, low + j]
-                    record_row(spikes, out, fired, t * BLOCK, selected, low, n, how)
-                if emits:
-                    for k in range(0, n, 64):
-                        mask = element(marks, (t * BLOCK + k) // 64)
-                        if spike_mask is not None:
-                            left = mask
-                            while left != 0:
-                                rest = without_lowest(left)
-                                if not spike_mask[p, low + k + trailing_zeros(left)]:
-                                    mask ^= left ^ rest
-                                left = rest
-                        end = n_found + count_bits(mask)
-                        # Two without a branch that depends on them: a word of 64 neurons seldom has more. What is not a spike
-                        # is written over by the next one.
-                        if n_found + 2 <= spike_step.size:
-                            for m in range(n_found, n_found + 2):
-                                put_element(spike_step, m, t_first + t)
-                                put_element(spike_neuron, m, low + k + trailing_zeros(mask))
-                                mask = without_lowest(mask)
-                            n_found += 2
-                        while mask != 0:
-                            if n_found < spike_step.size:
-                                spike_step[n_found] = t_first + t
-                                spike_neuron[n_found] = low + k + trailing_zeros(mask)
-                            mask = without_lowest(mask)
-                            n_found += 1
-                        n_found = end
+                            fired[j] = fired[j] & spike_mask[p, low + j]
+                    record_row(spikes, out, fired, 0, selected, low, n, how)
+            if emits:
+                n_found = _emit(t_first, t_last, low, n, p, spike_mask, marks, spike_step, spike_neuron, n_found)
         n_spike[task] = n_found - start
         # NaN and infinity never leave a current: no pass over the inputs is needed. They alone are not 0 less themselves.
         v = load_lanes(floats, _V)

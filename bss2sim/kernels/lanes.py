@@ -11,6 +11,7 @@ Operators are those the rules use; ``select(condition, a, b)`` stands for ``a if
 from __future__ import annotations
 
 import operator
+import sys
 
 import numpy as np
 from llvmlite import ir
@@ -100,6 +101,16 @@ def select(typingctx, condition, if_true, if_false):
 
 
 @intrinsic
+def lane_count(typingctx, array):
+    """Number of lanes that :func:`load_lanes` takes, known when compiling: ``array.itemsize`` is read at run time."""
+
+    def codegen(context, builder, signature, args):
+        return ir.Constant(ir.IntType(64), LINE // context.get_abi_sizeof(context.get_data_type(array.dtype)))
+
+    return types.int64(array), codegen
+
+
+@intrinsic
 def load_lanes(typingctx, array, offset):
     """Return the lanes that start at an element of a contiguous array, a line of memory of them."""
     lanes = Lanes(array.dtype, LINE * 8 // array.dtype.bitwidth)
@@ -155,14 +166,14 @@ def store_lanes(typingctx, array, offset, value):
 
 @intrinsic
 def store_marks(typingctx, array, offset, condition):
-    """Write a condition to an array of uint64, a bit a lane, from a bit on that starts a byte; lane 0 is the lowest bit."""
+    """Write a condition to an array of uint64, a bit a lane, from a byte on; lane 0 is the lowest bit."""
     if array.dtype != types.uint64 or not isinstance(condition.dtype, types.Boolean):
         return None
 
     def codegen(context, builder, signature, args):
         byte, bits = ir.IntType(8).as_pointer(), ir.IntType(condition.count)
         start = builder.bitcast(make_array(signature.args[0])(context, builder, args[0]).data, byte)
-        start = builder.gep(start, [builder.lshr(args[1], ir.Constant(ir.IntType(64), 3))])
+        start = builder.gep(start, [args[1]])
         builder.store(builder.bitcast(args[2], bits), builder.bitcast(start, bits.as_pointer()), align=1)
 
     return types.void(array, types.int64, condition), codegen
@@ -190,7 +201,7 @@ def load_marks(typingctx, array, offset, like):
     def codegen(context, builder, signature, args):
         byte, bits = ir.IntType(8).as_pointer(), ir.IntType(like.count)
         start = builder.bitcast(make_array(signature.args[0])(context, builder, args[0]).data, byte)
-        start = builder.gep(start, [builder.lshr(args[1], ir.Constant(ir.IntType(64), 3))])
+        start = builder.gep(start, [args[1]])
         found = builder.load(builder.bitcast(start, bits.as_pointer()), align=1)
         return builder.bitcast(found, _vector(types.boolean, like.count))
 
@@ -220,6 +231,25 @@ def element(typingctx, array, offset):
         return builder.load(start, align=array.dtype.bitwidth // 8)
 
     return array.dtype(array, types.int64), codegen
+
+
+@intrinsic
+def four_elements(typingctx, array, offset):
+    """Return the integers array[offset : offset + 4], each at least 0, of a contiguous array; short ones take one load."""
+    short = array.dtype.bitwidth == 16 and sys.byteorder == "little"
+    result = types.UniTuple(types.int64, 4)
+
+    def codegen(context, builder, signature, args):
+        start = address_of(context, builder, signature.args[0], args[0], args[1])
+        wide = ir.IntType(64)
+        if short:
+            four = builder.load(builder.bitcast(start, wide.as_pointer()), align=2)
+            values = [builder.and_(builder.lshr(four, wide(16 * k)), wide(0xFFFF)) for k in range(4)]
+        else:
+            values = [builder.zext(builder.load(builder.gep(start, [wide(k)])), wide) for k in range(4)]
+        return context.make_tuple(builder, result, values)
+
+    return result(array, types.int64), codegen
 
 
 @intrinsic
@@ -254,6 +284,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
         """`if_true` where the condition holds, `if_false` elsewhere."""
         return np.where(condition, if_true, if_false)[()]
 
+    def lane_count(array):  # replaces the intrinsic
+        """Number of elements in a line of memory."""
+        return LINE // array.itemsize
+
     def load_lanes(array, offset):  # replaces the intrinsic
         """Return a copy of the elements of a line of memory."""
         return array[offset : offset + LINE // array.itemsize].copy()
@@ -272,7 +306,7 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
 
     def store_marks(array, offset, condition):  # replaces the intrinsic
         """Write a condition as bits."""
-        array.view(np.uint8)[offset // 8 : (offset + condition.size) // 8] = np.packbits(condition, bitorder="little")
+        array.view(np.uint8)[offset : offset + condition.size // 8] = np.packbits(condition, bitorder="little")
 
     def marks_of(condition):  # replaces the intrinsic
         """The bits of a condition as a number."""
@@ -280,7 +314,7 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
 
     def load_marks(array, offset, like):  # replaces the intrinsic
         """Read a condition from bits."""
-        found = array.view(np.uint8)[offset // 8 : (offset + like.size) // 8]
+        found = array.view(np.uint8)[offset : offset + like.size // 8]
         return np.unpackbits(found, bitorder="little").astype(bool)
 
     stream_lanes = store_lanes  # replaces the intrinsic
@@ -288,6 +322,10 @@ if config.DISABLE_JIT:  # the same in plain Python: lanes are small arrays
     def element(array, offset):  # replaces the intrinsic
         """Return an element."""
         return array.reshape(-1)[offset]
+
+    def four_elements(array, offset):  # replaces the intrinsic
+        """Return four elements."""
+        return tuple(map(np.int64, array[offset : offset + 4].tolist()))
 
     def put_element(array, offset, value):  # replaces the intrinsic
         """Set an element."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .codes import AT_ONCE, ROWS, ROWS_AHEAD
+from .codes import AT_ONCE, ON_TOP, ONWARDS, ROWS, ROWS_AHEAD
 from .jit import part, rule
-from .lanes import element, fill_lanes, load_lanes, put_element, select, store_lanes
+from .lanes import element, fill_lanes, four_elements, lane_count, load_lanes, put_element, select, store_lanes
+from .scalars import larger
 from .vector import (
-    LINE,
     count_bits,
     graded_mask,
     inline_here,
@@ -31,10 +31,13 @@ def lay_out(count, n_row, order, lists, bins):
 
     `order` ends with copies of the last step, up to a multiple of four.
     """
-    bins[:] = 0
+    most = np.int64(0)
+    for row in range(n_row):
+        most = larger(most, count[row])
+    bins[: most + 2] = 0
     for row in range(n_row):
         bins[count[row] + 1] += 1
-    for k in range(bins.size - 1):
+    for k in range(most + 1):
         bins[k + 1] += bins[k]
     for row in range(n_row):
         order[bins[count[row]]] = row
@@ -52,7 +55,7 @@ def lay_out(count, n_row, order, lists, bins):
 @part
 def prefetch_row(spikes, offset, n_input):
     """Ask for a row of dense spikes: rows are too short and too far apart for the processor to foresee the next one."""
-    width = LINE // spikes.itemsize
+    width = lane_count(spikes)
     for k in range(0, n_input, width):
         prefetch_line(spikes, offset + k)
 
@@ -86,14 +89,12 @@ def mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at):
 
 
 @part
-def list_dense(
-    spikes, at, time_stride, n_row, n_input, width, index, grade, count, order, lists, bins, words, words_at
-):
+def list_dense(spikes, at, time_stride, n_row, n_input, index, grade, count, order, lists, bins, words, words_at):
     """List the spikes of some steps of dense input; return whether all are 1.
 
-    `index` is the element at which the weights of a spike's input start in a group of `width` neurons, `grade` the number that
-    multiplies them: four lists at a time (spike, step), from lists[k] on those of the steps order[4 k : 4 k + 4]. Marks the spikes
-    too, see :func:`mark_dense`.
+    `index` is the input of a spike, `grade` the number that multiplies its weights: four lists at a time (spike, step), from
+    lists[k] on those of the steps order[4 k : 4 k + 4], the shorter ones filled up with input n_input. Marks the spikes too, see
+    :func:`mark_dense`.
     """
     plain = mark_dense(spikes, at, time_stride, n_row, n_input, words, words_at)
     n_word = (n_input + 63) // 64
@@ -103,9 +104,8 @@ def list_dense(
             n_spike += count_bits(element(words, words_at + row * n_word + k))
         count[row] = n_spike
     end = lay_out(count, n_row, order, lists, bins)
-    filler = n_input * width
     for k in range(end):
-        index[k] = filler
+        index[k] = n_input
     for m in range((n_row + ROWS - 1) // ROWS * ROWS):
         to = lists[m // ROWS] + m % ROWS
         for word in range(n_word):
@@ -115,21 +115,21 @@ def list_dense(
                 # Several without a branch that depends on them; what is not a spike adds nothing, and
                 # where it does not belong to this step it is written over later.
                 for _ in range(AT_ONCE):
-                    put_element(index, to, select(mask != 0, (64 * word + trailing_zeros(mask)) * width, filler))
+                    put_element(index, to, select(mask != 0, 64 * word + trailing_zeros(mask), n_input))
                     mask = without_lowest(mask)
                     to += ROWS
             to += ROWS * (n_spike - (n_spike + AT_ONCE - 1) // AT_ONCE * AT_ONCE)
         if not plain:
             offset = at + order[m] * time_stride
             for k in range(lists[m // ROWS] + m % ROWS, to, ROWS):
-                grade[k] = spikes[offset + index[k] // width]
+                grade[k] = spikes[offset + np.int64(index[k])]
             for k in range(to, lists[m // ROWS + 1], ROWS):
                 grade[k] = 0
     return plain
 
 
 @part
-def list_events(event_step, source, event, last_event, step, n_row, n_input, width, index, count, order, lists, bins):
+def list_events(event_step, source, event, last_event, step, n_row, n_input, index, count, order, lists, bins):
     """List the events from `event` on of some steps, from `step`, as :func:`list_dense`; return the first after them."""
     first = event
     for row in range(n_row):
@@ -138,25 +138,24 @@ def list_events(event_step, source, event, last_event, step, n_row, n_input, wid
             event += 1
         count[row] = event - before
     end = lay_out(count, n_row, order, lists, bins)
-    filler = n_input * width
     for k in range(end):
-        index[k] = filler
+        index[k] = n_input
     for row in range(n_row):  # where the events of a step start
         count[row], first = first, first + count[row]
     for m in range((n_row + ROWS - 1) // ROWS * ROWS):
         k = count[order[m]]
         to = lists[m // ROWS] + m % ROWS
         while k < event and event_step[k] == step + order[m]:
-            index[to] = source[k] * width
+            index[to] = source[k]
             to += ROWS
             k += 1
     return event
 
 
 @rule
-def _weighted(packed, here, index, grade, k, plain):
+def weighted_lanes(packed, start, grade, k, plain):
     """Weights of a spike's input for a group of neurons, times the grade of the spike."""
-    w = load_lanes(packed, here + element(index, k))
+    w = load_lanes(packed, start)
     if not plain:
         w = fill_lanes(grade[k], w) * w
     return w
@@ -167,7 +166,7 @@ def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive
     """Jumps of a group of neurons in the steps order[m : m + 4] of a tile, see :func:`gather_packed`."""
     inline_here()
     zero = fill_lanes(0, load_lanes(packed, here))
-    width = LINE // drive.itemsize
+    width = lane_count(drive)
     a = zero
     b = zero
     c = zero
@@ -179,7 +178,7 @@ def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive
     c_at = at + order[m + 2] * width
     d_at = at + order[m + 3] * width
     if onto is not None:
-        if onto:
+        if onto == ONWARDS:
             if first == end:
                 return
             a = load_lanes(drive, a_at)
@@ -191,10 +190,11 @@ def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive
     c_inh = zero
     d_inh = zero
     for k in range(first, end, ROWS):
-        w = _weighted(packed, here, index, grade, k, plain)
-        x = _weighted(packed, here, index, grade, k + 1, plain)
-        y = _weighted(packed, here, index, grade, k + 2, plain)
-        z = _weighted(packed, here, index, grade, k + 3, plain)
+        first_input, second, third, fourth = four_elements(index, k)
+        w = weighted_lanes(packed, here + first_input * width, grade, k, plain)
+        x = weighted_lanes(packed, here + second * width, grade, k + 1, plain)
+        y = weighted_lanes(packed, here + third * width, grade, k + 2, plain)
+        z = weighted_lanes(packed, here + fourth * width, grade, k + 3, plain)
         if pair is not None:
             a_inh = a_inh + select(w < zero, w, zero)
             b_inh = b_inh + select(x < zero, x, zero)
@@ -208,6 +208,12 @@ def gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive
         b = b + x
         c = c + y
         d = d + z
+    if onto is not None:
+        if onto == ON_TOP:
+            a = load_lanes(drive, a_at) + a
+            b = load_lanes(drive, b_at) + b
+            c = load_lanes(drive, c_at) + c
+            d = load_lanes(drive, d_at) + d
     store_lanes(drive, a_at, a)
     store_lanes(drive, b_at, b)
     store_lanes(drive, c_at, c)
@@ -225,8 +231,8 @@ def gather_packed(packed, here, index, grade, plain, order, lists, n_row, drive,
     """Jumps of a group of neurons in the steps of a tile: `drive` from element `at` on (sign, step, neuron), sign with `pair` only.
 
     `packed` holds the weights of the group, (input, neuron) and a last input of zeros, from element `here` on. With `onto` None or
-    False all steps are written; with True weights are added, one after the other, to what `drive` holds, and steps without spikes
-    are left alone.
+    IN_PLACE all steps are written; ONWARDS adds weights, one after the other, to what `drive` holds, and leaves steps without
+    spikes alone; ON_TOP adds the sums of weights to it.
     """
     for m in range(0, n_row, ROWS):
         gather_list(packed, here, index, grade, plain, order, lists, m, n_row, drive, at, pair, onto)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .jit import kernel, part
-from .lanes import element, fill_lanes, load_lanes, store_lanes
-from .vector import LINE, copy_row
+from .lanes import element, fill_lanes, lane_count, load_lanes, store_lanes
+from .vector import copy_row
 
 ROWS = 64  # of jumps that stay in the second-level cache while all weights pass
 
@@ -25,7 +25,7 @@ def spike_gradient(first_row, last_row, n_neuron, n_input, packed, jumps, gradie
 
     `packed` holds the weights by groups of inputs, (group, neuron and one of zeros, input of the group).
     """
-    width = LINE // jumps.itemsize
+    width = lane_count(jumps)
     for low in range(first_row, last_row, ROWS):
         high = min(low + ROWS, last_row)
         for group in range(0, n_input, width):

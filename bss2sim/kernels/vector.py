@@ -136,6 +136,20 @@ def graded_mask(typingctx, array, offset):
 
 
 @intrinsic
+def put_bits(typingctx, array, offset, mask):
+    """Write the bits of a mask to 64 bytes of an array, from element `offset` on, as 0 and 1."""
+    signature = types.void(array, types.int64, types.uint64)
+
+    def codegen(context, builder, signature, args):
+        row = ir.VectorType(ir.IntType(8), 64)
+        bits = builder.bitcast(args[2], ir.VectorType(ir.IntType(1), 64))
+        address = address_of(context, builder, signature.args[0], args[0], args[1])
+        builder.store(builder.zext(bits, row), builder.bitcast(address, row.as_pointer()), align=1)
+
+    return signature, codegen
+
+
+@intrinsic
 def above_mask(typingctx, array, offset, level):
     """Bit k of the result is set if element offset + k of an array of floats is above a level, k < 64."""
     signature = types.uint64(array, types.int64, array.dtype)
@@ -231,6 +245,10 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
     def graded_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is neither 0 nor 1."""
         return np.uint64(sum(1 << k for k, x in enumerate(array[offset : offset + 64]) if x != 0 and x != 1))
+
+    def put_bits(array, offset, mask):  # replaces the intrinsic
+        """Write bits as bytes."""
+        array[offset : offset + 64] = [int(mask) >> k & 1 for k in range(64)]
 
     def above_mask(array, offset, level):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is above a level."""

@@ -56,15 +56,15 @@ def count_sources(source, first, last, count):
 
 @part
 def list_steps_of_dense(
-    words, words_at, word_stride, spikes, at, trial_stride, time_stride, plain, n_trial, n_row, room, filler, n_input, width,
+    words, words_at, word_stride, spikes, at, trial_stride, time_stride, plain, n_trial, n_row, room, filler, n_input,
     source, ends, index, grade, count, order, lists, bins,
 ):  # fmt: skip
     """List for each input of dense spikes the steps in which it spikes, trial by trial, last first.
 
     Spikes are marked in `words`, those of a trial `word_stride` words apart (``packed.mark_dense``); those that are not `plain` are
-    looked up. `index` is the element at which a step starts in rows of `width` neurons, those of a trial `room` rows apart; `grade`
-    the number that multiplies them: lists of four inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with
-    the element `filler`. Scratch: `source`, `ends`.
+    looked up. `index` is the row of a step, those of a trial `room` rows apart; `grade` the number that multiplies it: lists of
+    four inputs at a time, from lists[k] on those of order[4 k : 4 k + 4], filled up with the row `filler`. Scratch: `source`,
+    `ends`.
     """
     n_word = (n_input + 63) // 64
     count[:n_input] = 0
@@ -84,19 +84,19 @@ def list_steps_of_dense(
             for e in range(ends[m - 1] if m > 0 else np.int64(0), ends[m]):
                 k = np.int64(element(source, e))
                 place = element(count, k)
-                put_element(index, place, (trial * room + row) * width)
+                put_element(index, place, trial * room + row)
                 if not plain:
                     grade[place] = spikes[at + trial * trial_stride + row * time_stride + k]
                 put_element(count, k, place + ROWS)
 
 
 @part
-def add_steps_of_events(event_step, source, first, last, step, row, width, index, count):
+def add_steps_of_events(event_step, source, first, last, step, row, index, count):
     """List the events first .. last of a trial, whose rows begin with `row` at `step`, as :func:`list_steps_of_dense` does."""
     event = last
     while event > first:
         event -= 1
         k = np.int64(element(source, event))
         place = element(count, k)
-        put_element(index, place, (row + event_step[event] - step) * width)
+        put_element(index, place, row + event_step[event] - step)
         put_element(count, k, place + ROWS)
