@@ -39,28 +39,27 @@ def run_euler(plan: Plan) -> None:
     traces = "membrane" in outputs.dense or "current" in outputs.dense
     tile = min(TILE if packed is None or traces else PACKED_TILE, plan.n_time)
     status = np.zeros((part.n_chunk, 3), np.int64)
-    unused = np.zeros(part.n_task, np.int64)
     sizes = None if packed is None else list_sizes(tile, plan.n_input, event_step, event_pointer)
     # an LINeuron has no counter of refractory steps
     old = [*state.arrays()[:3], state.busy]
     new = [*plan.after.arrays()[:3], plan.after.busy]
 
+    n_spike = np.zeros(part.n_task, np.int64) if buffers is None else buffers.per_task
+    # All that threads have to do in Python, one at a time, is to call the kernel.
+    arguments = (
+        part.block, n, plan.n_time, tile, plan.input_row, plan.weight_row, plan.parameter_row, jumps, drive.time_stride,
+        spikes_in, drive.binary, plan.n_input, event_step, event_source, event_pointer,
+        weighted, plan.weight, plan.column, plan.pointer, packed,
+        k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
+        state.row, *old, plan.keeps_state, *new,
+        outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
+        plan.selected, how, buffers is not None,
+    )  # fmt: skip
+
     def work(chunk: int, scratch: Scratch) -> None:
         def run(time: np.ndarray, neuron: np.ndarray) -> tuple[int, bool]:
-            found = euler.run_euler(
-                part.bounds[chunk], part.bounds[chunk + 1], part.block, n, plan.n_time, tile,
-                plan.input_row, plan.weight_row, plan.parameter_row,
-                jumps, drive.time_stride,
-                spikes_in, drive.binary, plan.n_input, event_step, event_source, event_pointer,
-                weighted, plan.weight, plan.column, plan.pointer, packed,
-                k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
-                state.row, *old, plan.keeps_state, *new,
-                outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
-                plan.selected, how,
-                buffers is not None, time, neuron, unused if buffers is None else buffers.per_task,
-                status[chunk], *scratch,
-            )  # fmt: skip
-            return found, True
+            first, last = part.bounds[chunk], part.bounds[chunk + 1]
+            return euler.run_euler(first, last, *arguments, time, neuron, n_spike, status[chunk], *scratch), True
 
         if buffers is not None:
             buffers.fill(chunk, run)

@@ -70,7 +70,7 @@ def empty(shape: tuple[int, ...], dtype: Any, place: int | None = None) -> np.nd
     size = int(math.prod(shape)) * dtype.itemsize
     memory = _block(size + (LINE if place is None else 2 * _PAGE))
     # The address as ctypes tells it: asking the array takes four times as long.
-    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory.data))
     start = -address % LINE if place is None else -address % _PAGE + place * _PLACE
     return np.ndarray(shape, dtype, memory, start)
 
