@@ -75,8 +75,9 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
         none if keep == "nothing" else memory.empty(run.kept_shape(), f),
         memory.empty(run.kept_shape(), f) if keep == "current" else none,
         np.empty(0, run.counter) if keep == "nothing" or not run.fires else memory.empty(run.kept_shape(), run.counter),
-        np.zeros(0 if keep == "nothing" else run.marked_size(), np.uint64),
+        np.empty(0 if keep == "nothing" else run.marked_size(), np.uint64),
     )
+    kept.marked[-1:] = 0  # the kernel writes the others
     graded = kept.marked[-1:] if kept.marked.size else np.zeros(1, np.uint64)
     how = _how(run, membrane, current, *([spikes] if run.fires else []))
     jumps = run.jumps

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 import bss2sim as b2
 from bss2sim.torch import IAF, LI, LIF, iaf, li, lif
+from bss2sim.torch.arguments import read_parameter
 
 JUMPS = torch.zeros(10, 2, 3)
 SPIKES = torch.zeros(10, 2, 4)
@@ -188,3 +190,29 @@ def test_simulate__refuses_tensors_that_ask_for_a_gradient(settings):
         b2.simulate(b2.IAFNeuron(3), asks, **settings)
     with pytest.raises(b2.ParameterError, match=r"weight must be an array \(input, neuron\); got Tensor"):
         b2.Synapse(asks[0])
+
+
+def test_numbers__are_kept_as_tensors_whatever_the_circumstances_of_their_first_use():
+    """Zeros of both signs differ, and a number first met in inference mode, with another default device or in a mode."""
+    assert [bool(read_parameter("reset", zero, 1).signbit()) for zero in (0.0, -0.0, 0.0)] == [False, True, False]
+
+    leaf = torch.ones(9, 1, 2, requires_grad=True)
+    with torch.inference_mode():
+        iaf(leaf, threshold=1.0625, reset=-0.03125)
+    iaf(leaf, threshold=1.0625, reset=-0.03125).membrane.sum().backward()
+    assert leaf.grad.abs().sum() > 0
+
+    with torch.device("meta"):
+        run = iaf(leaf, threshold=1.09375, reset=-0.0625)
+    assert run.membrane.device.type == "cpu"
+
+    with FakeTensorMode(allow_non_fake_inputs=False) as mode:
+        run = iaf(mode.from_tensor(leaf), threshold=1.125, reset=-0.09375)
+        assert type(run.membrane) is FakeTensor
+    assert type(iaf(leaf, threshold=1.125, reset=-0.09375).membrane) is torch.Tensor
+
+
+def test_numbers__kept_tensors_are_those_of_the_numbers():
+    kept = read_parameter("threshold", 0.7, 5)
+    assert kept is read_parameter("reset", 0.7, 3) and kept.item() == 0.7 and kept.dtype == torch.float64
+    assert read_parameter("threshold", 7, 5).item() == 7

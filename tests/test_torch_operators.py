@@ -321,7 +321,7 @@ def test_operator__is_seen_by_whoever_watches(monkeypatch):
     assert torch.equal(gradient(), wanted) and not called
     iaf(spikes.as_subclass(Subclass), weight, **NEURONS)
     assert called == [1]
-    monkeypatch.setattr(operators, "_modes_active", lambda: 1)  # as where PyTorch does not say
+    monkeypatch.setattr(operators, "modes_active", lambda: 1)  # as where PyTorch does not say
     assert torch.equal(gradient(), wanted) and len(called) == 2
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,9 @@ from torch import Tensor
 from bss2sim.errors import InputError, ParameterError
 from bss2sim.inputs import SNAP
 from bss2sim.parameter_values import refuse_bad
+
+# Whether a mode of PyTorch takes the place of operators; where it does not say, assume that one does.
+modes_active = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 
 _FLOATS = (torch.float32, torch.float64)
 _LOW = (torch.float16, torch.bfloat16)
@@ -162,6 +167,13 @@ def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return step[order].contiguous(), source[order].contiguous(), pointer
 
 
+@lru_cache(256)
+def _constant(value: float, sign: float) -> Tensor:
+    """Return a number as a tensor, which is kept: most parameters are the same in every step of a training."""
+    with torch.inference_mode(False):  # else it could not be saved for gradients later
+        return torch.tensor(value, dtype=torch.float64, device="cpu")
+
+
 def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
     """Return a parameter as a float64 tensor, () or (neuron,); gradients flow back through it.
 
@@ -172,6 +184,8 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
     InputError
         If it is on another device.
     """
+    if type(value) is float and not torch.compiler.is_compiling() and modes_active() == 0:
+        return _constant(value, math.copysign(1, value))  # 0.0 and -0.0 are alike as keys, and not as potentials
     refuse_bool(name, value)
     if isinstance(value, Tensor):
         check_device(name, value)

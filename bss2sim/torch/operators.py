@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bss2sim.errors import Bss2SimError, InputError
 from bss2sim.parameter_values import check_range
-from bss2sim.superspike_coefficients import work_out_once
+from bss2sim.superspike_coefficients import WorkedOut, work_out_once
 from bss2sim.superspike_run import INTERVAL, WEIGHTED_INTERVAL, gradient_of_spikes, run_backward, run_forward
 from bss2sim.superspike_training import Kept, Rows, Spikes, Training
 
-from .arguments import check_holdoff
+from .arguments import check_holdoff, modes_active
 from .team import on_threads_of_torch
 
 # What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
@@ -29,6 +29,15 @@ _DIFFERENTIABLE = ("inputs", "weight", "tau_mem", "tau_syn", "threshold", "reset
 _KEPT = ("kept_membrane", "kept_current", "kept_busy", "kept_spikes")
 _NAMES = tuple(part.split()[-1] for part in _GIVEN.split(","))
 _PARAMETERS = _NAMES[5:12]
+
+
+# Parameters, float64 by name, and what followed from them.
+Ready = tuple[dict[str, np.ndarray], WorkedOut]
+
+
+def _numbers(tensor: Tensor) -> np.ndarray:
+    """View a tensor as an array."""
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
 def _rows(tensor: Tensor | None) -> Rows | None:
@@ -48,11 +57,14 @@ def _interval(given: dict[str, Any]) -> int:
     return given["checkpoint"] or (INTERVAL if given["weight"] is None else WEIGHTED_INTERVAL)
 
 
-def _training(given: dict[str, Any]) -> Training:
-    """Gather a run from the arguments of an operator; refuse values out of range."""
+def _training(given: dict[str, Any], ready: Ready | None = None) -> Training:
+    """Gather a run from the arguments of an operator; refuse values out of range.
+
+    `ready`: what came of the parameters on the way forth.
+    """
     inputs, weight = given["inputs"], given["weight"]
     n_time, n_neuron, dt = given["n_time"], given["n_neuron"], given["dt"]
-    parameters = {name: given[name].detach().numpy() for name in _PARAMETERS if given[name] is not None}
+    parameters = ready[0] if ready else {name: _numbers(given[name]) for name in _PARAMETERS if given[name] is not None}
 
     def check() -> None:
         for name, array in parameters.items():
@@ -78,7 +90,7 @@ def _training(given: dict[str, Any]) -> Training:
         n_batch, dtype = given["current"].shape[1], given["current"].detach().numpy().dtype
     return Training(
         n_time, n_batch, n_neuron, dtype, dt, given["alpha"], _interval(given), parameters,
-        work_out_once(parameters, n_neuron, dt, dtype, check), jumps=jumps, spikes=spikes,
+        ready[1] if ready else work_out_once(parameters, n_neuron, dt, dtype, check), jumps=jumps, spikes=spikes,
         measured_spikes=_rows(given["measured_spikes"]), measured_membrane=_rows(given["measured_membrane"]),
     )  # fmt: skip
 
@@ -95,6 +107,11 @@ def _refuse_not_finite(name: str, values: Tensor) -> None:
 
 def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     """Take the steps; what is not wanted is empty."""
+    return _take(arguments)[0]
+
+
+def _take(arguments: tuple[Any, ...]) -> tuple[tuple[Tensor, ...], Ready]:
+    """Take the steps; return what the operator does, and what came of the parameters."""
     given = dict(zip((*_NAMES, "n_time", "n_neuron", "dt", "alpha", "checkpoint", "keep"), arguments, strict=True))
     run = _training(given)
     if given["measured_spikes"] is not None:
@@ -107,7 +124,7 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     with on_threads_of_torch():
         spikes, membrane, current, kept = run_forward(run, given["keep"])
     arrays = spikes, membrane, current, kept.membrane, kept.current, kept.busy, kept.marked.view(np.int64)
-    return tuple(map(torch.from_numpy, arrays))
+    return tuple(map(torch.from_numpy, arrays)), (run.parameters, run.worked_out)
 
 
 def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
@@ -132,8 +149,13 @@ def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of inputs, weight and parameters; what is not wanted is empty."""
+    return _go_back(arguments, None)
+
+
+def _go_back(arguments: tuple[Any, ...], ready: Ready | None) -> tuple[Tensor, ...]:
+    """Return the gradients; `ready` as for :func:`_training`."""
     given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
-    run = _training(given)
+    run = _training(given, ready)
     membrane, current, busy, marked = (given[name].numpy() for name in _KEPT)
     kept = Kept(membrane, current, busy, marked.view(np.uint64))
     if kept.membrane.shape != run.kept_shape():
@@ -255,7 +277,7 @@ class _Steps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
         """Take the steps."""
-        found = _forward(*arguments)
+        found, ctx.ready = _take(arguments)
         _set_up(ctx, arguments, found)
         return found
 
@@ -264,13 +286,13 @@ class _Steps(torch.autograd.Function):
         """Return the gradient of each argument."""
         # With gradients on, they are to be differentiated again: the operator says that there is nothing to differentiate.
         seen = torch.is_grad_enabled() or _is_watched(gradients)
-        return _differentiate(ctx, *gradients, way_back=_steps_backward if seen else _backward)
+        way_back = _steps_backward if seen else lambda *arguments: _go_back(arguments, ctx.ready)
+        return _differentiate(ctx, *gradients, way_back=way_back)
 
 
 # How PyTorch says what else is at work, and what a tensor needs before its memory can be read (a sign that was put off, a
 # batch of tensors in one). Where it does not say, assume that there is something.
 _transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
-_modes_active = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 _function_modes_active = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
 _needs: Any = getattr(torch._C, "_dispatch_keys", lambda one: object())
 _NOTHING = _needs(torch.empty(0))
@@ -282,7 +304,7 @@ def _is_watched(arguments: Iterable[Any]) -> bool:
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or _transforms_active()
-        or _modes_active() > 0
+        or modes_active() > 0
         or _function_modes_active() > 0
         or any(
             type(one) not in (Tensor, torch.nn.Parameter) or _needs(one) != _NOTHING
