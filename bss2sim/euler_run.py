@@ -14,6 +14,7 @@ from .plan import Plan, raise_status
 from .spike_lists import list_sizes
 from .threads import run_chunks
 
+_MOST_STEPS = np.iinfo(np.int32).max  # that the kernel counts
 PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes is recorded: they are loaded once a tile
 
 
@@ -34,7 +35,7 @@ def run_euler(plan: Plan) -> None:
     part = partition(plan.trials.size, n, plan.n_time, plan.threads)
     outputs = plan.outputs
     # Dense spikes are rows like any other; all else goes through buffers.
-    buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time, np.int32)
+    buffers = None if plan.spikes == "dense" else plan.make_buffers(part, plan.n_time)
     how = plan.row_mode(part.block)
     traces = "membrane" in outputs.dense or "current" in outputs.dense
     tile = min(TILE if packed is None or traces else PACKED_TILE, plan.n_time)
@@ -53,7 +54,7 @@ def run_euler(plan: Plan) -> None:
         k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, mask,
         state.row, *old, plan.keeps_state, *new,
         outputs.flat("membrane", f), outputs.flat("current", f), outputs.flat("spikes", np.uint8),
-        plan.selected, how, buffers is not None,
+        plan.selected, how, buffers is not None, state.step, plan.dt,
     )  # fmt: skip
 
     def work(chunk: int, scratch: Scratch) -> None:
@@ -64,7 +65,7 @@ def run_euler(plan: Plan) -> None:
         if buffers is not None:
             buffers.fill(chunk, run)
         else:
-            run(np.empty(0, np.int32), np.empty(0, np.int32))
+            run(np.empty(0), np.empty(0, np.int32))
 
     if part.n_task:
         with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, buffers is not None, sizes) as sets:
@@ -76,7 +77,7 @@ def run_euler(plan: Plan) -> None:
 def refuse_long_counter(plan: Plan) -> None:
     """Refuse a state whose counter of refractory steps would not hold the steps of the run."""
     busy = plan.state.busy
-    most, limit = 0 if busy is None else busy.max(initial=0), np.iinfo(np.int32).max - plan.n_time
+    most, limit = 0 if busy is None else busy.max(initial=0), _MOST_STEPS - plan.n_time
     if most >= limit:
         raise InputError(
             f"state_refractory_step is {most} steps; in a run of {plan.n_time} steps fewer than {limit} are possible"

@@ -55,7 +55,7 @@ def refuse_endless_firing(plan: Plan) -> None:
 def _run_chunks(plan: Plan, part: Partition, steps: float, call: Callable[..., tuple[int, bool]]) -> None:
     """Run every chunk with its spike buffer, then look at the reports. `call` runs the kernel."""
     state = plan.state
-    buffers = plan.make_buffers(part, steps, np.float64)
+    buffers = plan.make_buffers(part, steps)
     if buffers is not None and buffers.kind == "dense":
         column_of = np.full(plan.n_neuron, -1, np.int64)
         column_of[plan.selected] = np.arange(plan.selected.size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,14 +97,12 @@ class Plan:
             return SELECTED
         return STREAMED if self.outputs.stream(block) else WHOLE
 
-    def make_buffers(self, part: Partition, steps: float, step_dtype: Any) -> SpikeBuffers | None:
+    def make_buffers(self, part: Partition, steps: float) -> SpikeBuffers | None:
         """Make the spike buffers of a run whose kernels put out spikes; `steps` per neuron guess their number."""
         if self.spikes is None:
             return None
         share = int(part.n_task * part.block * steps) // part.n_chunk
-        buffers = self.buffers = SpikeBuffers(
-            self.spikes, part, self.n_neuron, share // 64 + 1024, step_dtype, self.state.step, self.dt
-        )
+        buffers = self.buffers = SpikeBuffers(self.spikes, part, self.n_neuron, share // 64 + 1024)
         return buffers
 
 

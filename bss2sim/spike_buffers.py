@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -39,15 +38,9 @@ class SpikeBuffers:
         Neurons of the population.
     expected : int
         Spikes of a chunk for which memory is taken at first.
-    step_dtype : dtype
-        Of the times the kernel writes: float64 [s], or int32 steps.
-    start_step, dt : int, float
-        Of the run, to turn steps into times [s].
     """
 
-    def __init__(
-        self, kind: str, part: Partition, n_neuron: int, expected: int, step_dtype: Any, start_step: int, dt: float
-    ) -> None:
+    def __init__(self, kind: str, part: Partition, n_neuron: int, expected: int) -> None:
         self.kind, self.part, self.n_neuron = kind, part, n_neuron
         self.per_task = np.zeros(part.n_task, np.int64)
         self.dense: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None
@@ -56,14 +49,13 @@ class SpikeBuffers:
         self.first = np.full(n_trial * n_neuron, np.inf) if kind == "first" else None
         self._time: list[np.ndarray] = [np.empty(0)] * part.n_chunk
         self._neuron: list[np.ndarray] = [np.empty(0, np.int32)] * part.n_chunk
-        self._dtype, self._start, self._dt = np.dtype(step_dtype), start_step, dt
         self._expected = expected
 
     def fill(self, chunk: int, run: Fill) -> None:
-        """Call ``run(time, neuron) -> (found, sorted)`` until everything found fits."""
+        """Call ``run(time [s], neuron) -> (found, sorted)`` until everything found fits."""
         size = self._expected
         while True:
-            time, neuron = memory.empty((size,), self._dtype), memory.empty((size,), np.int32)
+            time, neuron = memory.empty((size,), np.float64), memory.empty((size,), np.int32)
             found, in_order = run(time, neuron)
             if found <= size:
                 break
@@ -78,8 +70,6 @@ class SpikeBuffers:
         if self.kind == "sparse":
             self._time[chunk], self._neuron[chunk] = time, neuron
             return
-        if self._dtype.kind == "i":
-            time = (time + np.int64(self._start)) * self._dt
         # Every (trial, neuron) belongs to one chunk, so threads never touch the same entry.
         trial = np.repeat(np.arange(low, high) // self.part.n_block, self.per_task[low:high])
         if self.count is not None:
@@ -97,11 +87,7 @@ class SpikeBuffers:
         end = 0
         for some_time, some_neuron in zip(self._time, self._neuron, strict=True):
             first, end = end, end + some_time.size
-            if self._dtype.kind == "i":
-                steps = some_time + np.int64(self._start) if self._start else some_time
-                np.multiply(steps, self._dt, out=time[first:end])
-            else:
-                time[first:end] = some_time
+            time[first:end] = some_time
             neuron[first:end] = some_neuron
         if n_block > 1 and total:
             from .kernels.merge import merge_blocks

@@ -194,7 +194,7 @@ def run_circuits(
     buffers = None
     if spikes:
         share = part.n_task * part.block * n_time // part.n_chunk
-        buffers = SpikeBuffers("sparse", part, n_neuron, share // 64 + 1024, np.float64, start_step, dt)
+        buffers = SpikeBuffers("sparse", part, n_neuron, share // 64 + 1024)
     most = int(np.diff(part.bounds).max(initial=0)) if streams else n_trial
     samples = [
         memory.empty((most, times.shape[1], n_neuron), np.float64) for _ in range(part.threads if streams else 1)

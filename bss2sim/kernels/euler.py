@@ -47,10 +47,14 @@ DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
 
 
 @part
-def _emit(t_first, t_last, low, n, p, spike_mask, marks, spike_step, spike_neuron, n_found):
-    """Put out the spikes marked in a tile, those beyond the buffer in number only; return the number found so far."""
+def _emit(t_first, n_step, dt, low, n, p, spike_mask, marks, spike_time, spike_neuron, n_found):
+    """Put out the spikes marked in a tile, those beyond the buffer in number only; return the number found so far.
+
+    Its first step is number `t_first` of the grid of `dt` [s].
+    """
     use_wide_registers()
-    for t in range(t_last - t_first):
+    for t in range(n_step):
+        time = np.float64(t_first + t) * dt
         for k in range(0, n, 64):
             mask = element(marks, (t * BLOCK + k) // 64)
             if spike_mask is not None:
@@ -61,17 +65,17 @@ def _emit(t_first, t_last, low, n, p, spike_mask, marks, spike_step, spike_neuro
                         mask ^= left ^ rest
                     left = rest
             end = n_found + count_bits(mask)
-            if n_found + 2 <= spike_step.size:
+            if n_found + 2 <= spike_time.size:
                 # Two without a branch that depends on them: a word of 64 neurons seldom has more. What is not a
                 # spike is written over by the next one.
                 for m in range(n_found, n_found + 2):
-                    put_element(spike_step, m, t_first + t)
+                    put_element(spike_time, m, time)
                     put_element(spike_neuron, m, low + k + trailing_zeros(mask))
                     mask = without_lowest(mask)
                 n_found += 2
             while mask != 0:
-                if n_found < spike_step.size:
-                    spike_step[n_found] = t_first + t
+                if n_found < spike_time.size:
+                    spike_time[n_found] = time
                     spike_neuron[n_found] = low + k + trailing_zeros(mask)
                 mask = without_lowest(mask)
                 n_found += 1
@@ -88,7 +92,7 @@ def run_euler(
     k_mem, k_syn, k_inh, decays, threshold, reset, leak, n_refractory, n_holdoff, spike_mask,
     state_row, old_membrane, old_current, old_inhibitory, old_busy,
     keeps, new_membrane, new_current, new_inhibitory, new_busy,
-    membrane, current, spikes, selected, how, emits, spike_step, spike_neuron, n_spike, status,
+    membrane, current, spikes, selected, how, emits, start_step, dt, spike_time, spike_neuron, n_spike, status,
     floats, integers, traces, fired, marks, drive, index, grade, count, order, lists, bins, words,
 ):  # fmt: skip
     """Run tasks first_task .. last_task, `tile` steps at a time; return the number of spikes found, also beyond the buffer.
@@ -101,9 +105,10 @@ def run_euler(
     membrane never fires. `k_inh` not None: a second synaptic current takes the negative jumps. `decays` not None:
     `k_syn` and `k_inh` are the factors 1 - dt/tau. State: (state row, neuron) before, (trial, neuron) after if `keeps`.
     Outputs: flat (trial, time, neuron), empty if not recorded, of the neurons `selected` and written as `how` says;
-    spikes as (step, neuron) if `emits`, then `spikes` is empty. Scratch, see ``euler_scratch``: `traces` (membrane and two
-    currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each in `marks`, those of a step as bytes in `fired`, `drive`
-    (step, sign, BLOCK), or with packed weights (sign, step, neuron of the group).
+    spikes as (time [s], neuron) if `emits`, then `spikes` is empty, and the run begins at `start_step` of the grid of `dt` [s].
+    Scratch, see ``euler_scratch``: `traces` (membrane and two currents, step of the tile, BLOCK), spikes (step, BLOCK), a bit each
+    in `marks`, those of a step as bytes in `fired`, `drive` (step, sign, BLOCK), or with packed weights (sign, step, neuron of the
+    group).
     """
     width = lane_count(floats)
     n_block = (n_neuron + block - 1) // block
@@ -303,7 +308,9 @@ def run_euler(
                             fired[j] = fired[j] & spike_mask[p, low + j]
                     record_row(spikes, out, fired, 0, selected, low, n, how)
             if emits:
-                n_found = _emit(t_first, t_last, low, n, p, spike_mask, marks, spike_step, spike_neuron, n_found)
+                n_found = _emit(
+                    start_step + t_first, t_last - t_first, dt, low, n, p, spike_mask, marks, spike_time, spike_neuron, n_found
+                )  # fmt: skip
         n_spike[task] = n_found - start
         # NaN and infinity never leave a current: no pass over the inputs is needed. They alone are not 0 less themselves.
         v = load_lanes(floats, _V)
