@@ -97,7 +97,9 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
     def work(chunk: int, scratch: Scratch) -> None:
         superspike.run_forward(bounds[chunk], bounds[chunk + 1], *arguments, status[chunk], *scratch)
 
-    if low.size:
+    if not low.size:
+        kept.marked[:] = 0
+    else:
         with borrow_forward(run, tile, min(threads, len(bounds) - 1)) as sets:
             run_chunks(len(bounds) - 1, threads, lambda chunk, worker: work(chunk, sets[worker]))
     for code, trial, neuron in status:

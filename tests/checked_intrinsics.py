@@ -53,6 +53,7 @@ def check_everything():
     checked(lanes, "store_lanes", lambda name, a, at, value: check(name, a, at, value.size))
     checked(lanes, "stream_lanes", lambda name, a, at, value: check_line(name, a, at))
     checked(lanes, "store_marks", lambda name, a, at, marks: check(name, a.view(np.uint8), at, marks.size // 8))
+    checked(lanes, "load_marks", lambda name, a, at, like: check(name, a.view(np.uint8), at, like.size // 8))
     checked(lanes, "four_elements", lambda name, a, at: check(name, a, at, 4))
     checked(lanes, "element", lambda name, a, at: check(name, a, at, 1))
     checked(lanes, "put_element", lambda name, a, at, value: check(name, a, at, 1))
@@ -140,6 +141,8 @@ def random_inputs(rng, n_time, n_batch, size, dtype):
         spikes = b2.sparse_spikes(step * US, source, trial, n_batch=n_batch, duration=n_time * US)
     if way == "graded":
         spikes = spikes * rng.normal(1, 1, spikes.shape).astype(dtype)
+    if way == "bool" and rng.random() < 0.5:  # a mask viewed as bool
+        spikes = (spikes * np.uint8(255)).view(bool)
     return spikes, b2.Synapse(weight)
 
 

@@ -1,9 +1,12 @@
 """What bss2sim.torch refuses, and what it says then."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 import bss2sim as b2
 from bss2sim.torch import IAF, LI, LIF, iaf, li, lif
@@ -192,6 +195,14 @@ def test_simulate__refuses_tensors_that_ask_for_a_gradient(settings):
         b2.Synapse(asks[0])
 
 
+class Doubling(TorchFunctionMode):
+    """A mode in which tensors are twice what they are made of."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        return 2 * found if function in (torch.tensor, torch.as_tensor) else found
+
+
 def test_numbers__are_kept_as_tensors_whatever_the_circumstances_of_their_first_use():
     """Zeros of both signs differ, and a number first met in inference mode, with another default device or in a mode."""
     assert [bool(read_parameter("reset", zero, 1).signbit()) for zero in (0.0, -0.0, 0.0)] == [False, True, False]
@@ -205,6 +216,16 @@ def test_numbers__are_kept_as_tensors_whatever_the_circumstances_of_their_first_
     with torch.device("meta"):
         run = iaf(leaf, threshold=1.09375, reset=-0.0625)
     assert run.membrane.device.type == "cpu"
+
+    loss = lambda x, reset: lif(x, threshold=1.0, reset=reset, leak=0.6875).membrane.sum()  # noqa: E731  # two lines of it
+    torch.func.functionalize(loss)(leaf.detach(), 0.15625)
+    with pytest.raises(RuntimeError, match="setup_context"):
+        torch.func.grad(loss)(leaf.detach(), 0.171875)
+    with Doubling():
+        iaf(leaf, threshold=1.0, reset=0.1875)
+    for value in (0.15625, 0.171875, 0.1875, 0.6875):
+        kept = read_parameter("reset", value, 1)
+        assert type(kept) is torch.Tensor and kept.numpy() == value and copy.deepcopy(kept) == value
 
     with FakeTensorMode(allow_non_fake_inputs=False) as mode:
         run = iaf(mode.from_tensor(leaf), threshold=1.125, reset=-0.09375)

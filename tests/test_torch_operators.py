@@ -10,6 +10,7 @@ from test_torch_functional import DT, of_model, random_case
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import bss2sim as b2
+from bss2sim.torch import arguments as checks
 from bss2sim.torch import functional, iaf, li, lif, operators
 from bss2sim.torch.operators import steps
 
@@ -321,7 +322,7 @@ def test_operator__is_seen_by_whoever_watches(monkeypatch):
     assert torch.equal(gradient(), wanted) and not called
     iaf(spikes.as_subclass(Subclass), weight, **NEURONS)
     assert called == [1]
-    monkeypatch.setattr(operators, "modes_active", lambda: 1)  # as where PyTorch does not say
+    monkeypatch.setattr(checks, "modes_active", lambda: 1)  # as where PyTorch does not say
     assert torch.equal(gradient(), wanted) and len(called) == 2
 
 

@@ -15,8 +15,22 @@ from bss2sim.errors import InputError, ParameterError
 from bss2sim.inputs import SNAP
 from bss2sim.parameter_values import refuse_bad
 
-# Whether a mode of PyTorch takes the place of operators; where it does not say, assume that one does.
+# How PyTorch says what else is at work; where it does not say, assume that something is.
+transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
 modes_active = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+function_modes_active = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
+
+
+def is_alone() -> bool:
+    """Whether no compiler, tracer, transform or mode of PyTorch is at work, so that tensors are what they seem."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or transforms_active()
+        or modes_active() > 0
+        or function_modes_active() > 0
+    )
+
 
 _FLOATS = (torch.float32, torch.float64)
 _LOW = (torch.float16, torch.bfloat16)
@@ -171,7 +185,7 @@ def _events(spikes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _constant(value: float, sign: float) -> Tensor:
     """Return a number as a tensor, which is kept: most parameters are the same in every step of a training."""
     with torch.inference_mode(False):  # else it could not be saved for gradients later
-        return torch.tensor(value, dtype=torch.float64, device="cpu")
+        return torch.tensor(value, dtype=torch.float64, device="cpu")  # whatever the default is
 
 
 def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
@@ -184,7 +198,7 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
     InputError
         If it is on another device.
     """
-    if type(value) is float and not torch.compiler.is_compiling() and modes_active() == 0:
+    if type(value) is float and is_alone():
         return _constant(value, math.copysign(1, value))  # 0.0 and -0.0 are alike as keys, and not as potentials
     refuse_bool(name, value)
     if isinstance(value, Tensor):
@@ -194,7 +208,7 @@ def read_parameter(name: str, value: Any, n_neuron: int) -> Tensor:
         value = value.to(torch.float64)
     else:
         try:
-            value = torch.as_tensor(value, dtype=torch.float64)
+            value = torch.as_tensor(value, dtype=torch.float64, device="cpu")
         except (TypeError, ValueError, RuntimeError) as reason:
             raise ParameterError(f"{name} must be a number or a tensor (neuron,); got {value!r}") from reason
     if value.shape == (1,):

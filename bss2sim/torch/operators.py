@@ -15,7 +15,7 @@ from bss2sim.superspike_coefficients import WorkedOut, work_out_once
 from bss2sim.superspike_run import INTERVAL, WEIGHTED_INTERVAL, gradient_of_spikes, run_backward, run_forward
 from bss2sim.superspike_training import Kept, Rows, Spikes, Training
 
-from .arguments import check_holdoff, modes_active
+from .arguments import check_holdoff, is_alone
 from .team import on_threads_of_torch
 
 # What the kernels read. Parameters are float64, () or (neuron,); without threshold the neurons never fire, with leak they leak.
@@ -124,7 +124,9 @@ def _take(arguments: tuple[Any, ...]) -> tuple[tuple[Tensor, ...], Ready]:
     with on_threads_of_torch():
         spikes, membrane, current, kept = run_forward(run, given["keep"])
     arrays = spikes, membrane, current, kept.membrane, kept.current, kept.busy, kept.marked.view(np.int64)
-    return tuple(map(torch.from_numpy, arrays)), (run.parameters, run.worked_out)
+    # Copies, so that what is kept fits together whatever happens to the tensors.
+    ready = {name: array.copy() for name, array in run.parameters.items()}, run.worked_out
+    return tuple(map(torch.from_numpy, arrays)), ready
 
 
 def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
@@ -290,27 +292,17 @@ class _Steps(torch.autograd.Function):
         return _differentiate(ctx, *gradients, way_back=way_back)
 
 
-# How PyTorch says what else is at work, and what a tensor needs before its memory can be read (a sign that was put off, a
-# batch of tensors in one). Where it does not say, assume that there is something.
-_transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
-_function_modes_active = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
+# What a tensor needs before its memory can be read (a sign that was put off, a batch of tensors in one).
 _needs: Any = getattr(torch._C, "_dispatch_keys", lambda one: object())
 _NOTHING = _needs(torch.empty(0))
 
 
 def _is_watched(arguments: Iterable[Any]) -> bool:
     """Whether anybody wants to see operators: a compiler, a transform, a mode, or a tensor that is more than its memory."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or _transforms_active()
-        or modes_active() > 0
-        or _function_modes_active() > 0
-        or any(
-            type(one) not in (Tensor, torch.nn.Parameter) or _needs(one) != _NOTHING
-            for one in arguments
-            if isinstance(one, Tensor)
-        )
+    return not is_alone() or any(
+        type(one) not in (Tensor, torch.nn.Parameter) or _needs(one) != _NOTHING
+        for one in arguments
+        if isinstance(one, Tensor)
     )
 
 
