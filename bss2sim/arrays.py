@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Hashable, Mapping
@@ -70,7 +71,7 @@ def as_seconds(what: str, value: Any) -> float:
         raise ParameterError(f"{what} must be a number of seconds above 0; got {value!r}") from reason
     if isinstance(value, str | bytes):
         raise ParameterError(f"{what} must be a number of seconds above 0; got the text {value!r}")
-    if isinstance(value, bool | np.bool_) or not (np.isfinite(number) and number > 0):
+    if isinstance(value, bool | np.bool_) or not (math.isfinite(number) and number > 0):
         raise ParameterError(f"{what} must be finite and above 0 s; got {value!r} s")
     return number
 

@@ -68,7 +68,7 @@ def run_euler(plan: Plan) -> None:
             run(np.empty(0), np.empty(0, np.int32))
 
     if part.n_task:
-        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, buffers is not None, sizes) as sets:
+        with borrow(min(part.threads, part.n_chunk), f, tile, plan.n_input, sizes) as sets:
             run_chunks(part.n_chunk, part.threads, lambda chunk, worker: work(chunk, sets[worker]))
     for report in status:
         raise_status(plan, report)

@@ -19,7 +19,7 @@ TILE = 4
 _pool = ScratchPool(4)
 
 
-def _make(dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSizes | None) -> Scratch:
+def _make(dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None) -> Scratch:
     """Make a set, in the order of the kernel's arguments; without packed weights the index alone is read."""
     lists: tuple[np.ndarray, ...] = (
         np.empty(max(n_input, 1), np.int32), np.empty(0, dtype), *(np.empty(0, np.int64) for _ in range(4)), np.empty(0, np.uint64)
@@ -38,11 +38,11 @@ def _make(dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSize
 
 
 def borrow(
-    n: int, dtype: np.dtype, tile: int, n_input: int, emits: bool, sizes: ListSizes | None
+    n: int, dtype: np.dtype, tile: int, n_input: int, sizes: ListSizes | None
 ) -> AbstractContextManager[list[Scratch]]:
     """Lend n sets: floats, integers, traces, fired, marks, drive, lists of input spikes (``kernels.euler``).
 
-    `emits`: spikes are put out one by one. `sizes` are those of the lists of input spikes if the weights are packed.
+    `sizes` are those of the lists of input spikes if the weights are packed.
     """
-    key = (dtype.char, tile, n_input, emits, sizes)
-    return _pool.borrow(n, key, lambda: _make(dtype, tile, n_input, emits, sizes))
+    key = (dtype.char, tile, n_input, sizes)
+    return _pool.borrow(n, key, lambda: _make(dtype, tile, n_input, sizes))

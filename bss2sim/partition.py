@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .kernels.codes import BLOCK
 
@@ -40,6 +41,7 @@ class Partition:
         return len(self.bounds) - 1
 
 
+@lru_cache(64)  # nobody writes to the bounds
 def partition(n_trial: int, n_neuron: int, work_per_neuron: float, threads: int, most: int = BLOCK) -> Partition:
     """Cut a run for some threads, `most` neurons a block; the result of the run does not depend on the cut."""
     if n_trial * n_neuron * work_per_neuron < SMALL:

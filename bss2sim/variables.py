@@ -243,6 +243,7 @@ def _attrs_of(registered: Variable) -> dict[str, Any]:
     return attrs
 
 
+_IN_FILES = (str, int, float, numbers.Number, np.ndarray)  # a union would be made anew for each attribute
 LABEL_ATTRS = {name: _attrs_of(registered) for name, registered in VARIABLES.items()}
 
 
@@ -268,7 +269,7 @@ def create_dataset(
         If a variable or an attribute is not as registered: a defect of the package, not of the caller.
     """
     for key, value in attrs.items():
-        if isinstance(value, bool) or not isinstance(value, str | int | float | numbers.Number | np.ndarray):
+        if isinstance(value, bool) or not isinstance(value, _IN_FILES):
             raise TypeError(f"attribute {key!r} is a {type(value).__name__}; files hold str, numbers and arrays")
     data: dict[Hashable, xr.Variable] = {}
     for name, (dims, array) in variables.items():

@@ -377,7 +377,7 @@ def test_scratch__of_all_shapes_together_is_bounded():
 def test_scratch_of_a_run_that_failed_is_not_lent_again():
     from bss2sim import euler_scratch
 
-    how = (1, np.dtype(np.float64), 3, 0, False, None)
+    how = (1, np.dtype(np.float64), 3, 0, None)
     with pytest.raises(KeyboardInterrupt):
         with euler_scratch.borrow(*how) as (failed,):
             raise KeyboardInterrupt
