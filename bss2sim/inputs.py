@@ -368,28 +368,12 @@ def _column(name: str, value: Any, kinds: str) -> np.ndarray:
 
 
 def read_inputs(
-    inputs: Any,
-    synapse: Synapse | None,
-    size: int,
-    dt: float,
-    start: float,
-    dtypes: tuple[Any, ...],
-    cleans: bool = True,
+    inputs: Any, synapse: Synapse | None, size: int, dt: float, start: float, dtypes: tuple[Any, ...]
 ) -> Drive:
     """Read any of the three forms of input; `dtypes` are those a dense input may keep, the last is the default.
 
-    `cleans`: input of ``bool`` is of bytes 0 and 1 (:meth:`Drive.clean`), to which it takes a look at all of it.
+    Input of ``bool`` may have other bytes than 0 and 1 until it is cleaned (:meth:`Drive.clean`), which reads all of it.
     """
-    drive = _read_inputs(inputs, synapse, size, dt, start, dtypes)
-    if cleans:
-        drive.clean()
-    return drive
-
-
-def _read_inputs(
-    inputs: Any, synapse: Synapse | None, size: int, dt: float, start: float, dtypes: tuple[Any, ...]
-) -> Drive:
-    """Read input as it is."""
     if isinstance(inputs, tuple):
         raise InputError(
             "inputs is a tuple, of which it is not clear what it means; give sparse spikes as sparse_spikes(time, neuron, "

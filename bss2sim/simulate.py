@@ -208,7 +208,7 @@ def simulate(
 
         drive = read_device_array(inputs, synapse, neurons.size, jump_dtypes)
     else:
-        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes, cleans=False)
+        drive = read_inputs(inputs, synapse, neurons.size, dt, begin, jump_dtypes)
     trials = _collect_trials(drive, synapse, neurons)
     n_time, finish = extent(drive, duration, dt, begin, step, integrator)
     if isinstance(out, dict) and device != "cuda":

@@ -133,3 +133,13 @@ def test_spikes__are_one_or_none_whatever_the_bytes_of_their_bool(integrator):
                 for jumps in (wide.view(bool), wide != 0)
             ]
             assert runs[0].identical(runs[1])
+
+
+def test_spikes__are_one_or_none_on_a_chip_too():
+    mask = np.zeros((20, 2, 2), np.uint8)
+    mask[3], mask[5, 1] = 255, 2
+    how = {"synapse": b2.Synapse(np.full((2, 3), 40.0)), "chip": b2.EmulatedChip(seed=7)}
+    runs = [b2.simulate(b2.IAFNeuron(3), spikes, **how) for spikes in (mask.view(bool), mask != 0)]
+    assert runs[0].identical(runs[1])
+    samples = runs[0].cadc_value.values  # (batch, sample, neuron)
+    assert (samples.max(axis=1) > samples[:, 0] + 10).any()  # the spikes matter

@@ -72,6 +72,7 @@ def run_on_chip(
     warn_of_long_step(dt)
     runs = as_run(run)
     drive = read_inputs(inputs, synapse, neurons.size, dt, 0.0, ())
+    drive.clean()
     check_counts(inputs, drive)
     n_time, finish = extent(drive, duration, dt, 0.0, 0, "exact")
 

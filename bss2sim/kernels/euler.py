@@ -221,7 +221,6 @@ def run_euler(
                     if spikes_in is not None:
                         for row in range(g * tile // n, (g + width) * tile // n):
                             prefetch_row(spikes_in, ahead + row * time_stride, n_input)
-                if packed is not None:
                     x_at = here
                     x_stride = np.int64(width)
                     x_inh_at = here + (t_last - t_first) * x_stride

@@ -67,7 +67,7 @@ def run_forward(
                 if marked.size:
                     to_words, words_at = marked, (trial * n_time + t_first) * ((n_input + 63) // 64)
                 plain = list_spikes(trial, n_batch, t_first, n_step, spikes_in, event_step, event_source, event_pointer, n_input,
-                              index, grade, count, order, lists, bins, to_words, words_at)  # fmt: skip
+                                    index, grade, count, order, lists, bins, to_words, words_at)  # fmt: skip
                 if not plain:
                     graded[0] = 1
                 gather_packed(packed, low % n_neuron * (n_input + 1), index, grade, plain, order, lists, n_step,

@@ -107,9 +107,10 @@ def _run_lot(
                     if t_first > 0:
                         copy_row(floats[k], CURRENT, known, (t_first - 1) * n_flat + low, n)
                 if packed is not None:
-                    plain[k] = list_spikes(low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source,
-                                     event_pointer, n_input,
-                                     index[k], grade[k], count[k], order[k], lists[k], bins[k], words[k], 0)  # fmt: skip
+                    plain[k] = list_spikes(
+                        low // n_neuron, n_batch, t_first, n_step, spikes_in, event_step, event_source, event_pointer, n_input,
+                        index[k], grade[k], count[k], order[k], lists[k], bins[k], words[k], 0,
+                    )  # fmt: skip
             of_plain = True
             if weight_gradient is not None:
                 of_plain = _list_steps(
