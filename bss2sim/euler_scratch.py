@@ -13,8 +13,8 @@ from .scratch_pool import Scratch, ScratchPool
 from .spike_lists import ListSizes, make_lists
 
 # Steps a group of neurons takes at a time; measured with 512 neurons. Few, because memory gives and takes rows best one after
-# the other, and rows of some distance share a set of the first-level cache: eight lines, those of a tile and of the next.
-TILE = 4
+# the other, and rows of some distance share a set of the first-level cache: it has room for eight lines.
+TILE = 8
 
 _pool = ScratchPool(4)
 

@@ -18,7 +18,7 @@ from .plan import Plan, raise_status
 from .spike_buffers import bin_spikes
 from .threads import run_chunks
 
-TILE = 4  # steps that a group of neurons takes at a time, as in ``euler_scratch``
+TILE = 8  # steps that a group of neurons takes at a time, as in ``euler_scratch``
 
 # (leaks, pair of synaptic time constants) -> how to find the time to threshold; None: by one logarithm
 _CROSSING = {

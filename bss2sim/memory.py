@@ -1,8 +1,8 @@
 """Aligned arrays: results and scratch start on a cache line, so that whole lines can be streamed.
 
 The system hands out fresh memory page by page, and zeroing the pages of a recording takes longer than computing it.
-So the memory of large results that nobody holds any more is kept for the next result of the same size, up to
-``KEPT`` bytes in all.
+So the memory of results that nobody holds any more is kept for the next result of about the same size, up to
+``KEPT`` bytes and ``MOST_KEPT`` blocks in all.
 
 Arrays that a kernel reads and writes together should differ in where they start within a page: while a store past the
 caches is under way, a load or store at the same place of another page waits for it, which made recording membrane and
@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 LINE = 64
-KEPT = 256 * 2**20
-_LARGE = 2**20
+KEPT, MOST_KEPT = 256 * 2**20, 128
+_LARGE = 2**17  # what C libraries ask the system for in pages of their own, and give back
 
 _PAGE = 4096
 _PLACE = 9 * LINE  # between the places of a page; rows of 512 float32 repeat every half page
@@ -58,7 +58,7 @@ def _block(size: int) -> np.ndarray:
         else:
             block = np.empty(size, np.uint8)
         _blocks.append(block)
-        while sum(kept.size for kept in _blocks) > KEPT:
+        while len(_blocks) > MOST_KEPT or sum(kept.size for kept in _blocks) > KEPT:
             del _blocks[0]  # the longest unused; arrays that still view it keep it alive
         return block
 

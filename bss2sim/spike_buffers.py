@@ -71,7 +71,7 @@ class SpikeBuffers:
             self._time[chunk], self._neuron[chunk] = time, neuron
             return
         # Every (trial, neuron) belongs to one chunk, so threads never touch the same entry.
-        trial = np.repeat(np.arange(low, high) // self.part.n_block, self.per_task[low:high])
+        trial = self._trials(chunk)
         if self.count is not None:
             np.add.at(self.count, trial * self.n_neuron + neuron, 1)
         elif self.first is not None:
@@ -79,16 +79,22 @@ class SpikeBuffers:
         elif self.dense is not None:
             self.dense(trial, time, neuron)
 
+    def _trials(self, chunk: int) -> np.ndarray:
+        """Return the trial of each spike of a chunk."""
+        low, high = self.part.bounds[chunk], self.part.bounds[chunk + 1]
+        return np.repeat(np.arange(low, high) // self.part.n_block, self.per_task[low:high])
+
     def collect(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return sparse spikes as (time [s], neuron, trial, spikes of each trial), sorted by (trial, time, neuron)."""
         n_block = self.part.n_block
         total = int(self.per_task.sum())
-        time, neuron = memory.empty((total,), np.float64), memory.empty((total,), np.int32)
+        time, neuron, trial = (memory.empty((total,), dtype) for dtype in (np.float64, np.int32, np.int64))
         end = 0
-        for some_time, some_neuron in zip(self._time, self._neuron, strict=True):
+        for k, (some_time, some_neuron) in enumerate(zip(self._time, self._neuron, strict=True)):
             first, end = end, end + some_time.size
             time[first:end] = some_time
             neuron[first:end] = some_neuron
+            trial[first:end] = self._trials(k)
         if n_block > 1 and total:
             from .kernels.merge import merge_blocks
 
@@ -97,7 +103,7 @@ class SpikeBuffers:
             merge_blocks(time, neuron, pointer, n_block, *merged, np.empty(n_block, np.int64))
             time, neuron = merged
         row_size = self.per_task.reshape(-1, n_block).sum(axis=1)
-        return time, neuron, np.repeat(np.arange(row_size.size), row_size), row_size
+        return time, neuron, trial, row_size
 
 
 def full_bin(who: str, dt: float) -> InputError:

@@ -81,7 +81,10 @@ def clear_row(typingctx, target, offset, count):
 
 @intrinsic
 def prefetch_line(typingctx, array, offset):
-    """Ask for the cache line of an element; harmless beyond the end of the array."""
+    """Ask for the cache line of an element, in the second-level cache; harmless beyond the end of the array.
+
+    In the first-level cache rows of some distance share a few places, and what is asked for too early is lost there.
+    """
     signature = types.void(array, types.int64)
 
     def codegen(context, builder, signature, args):
@@ -90,7 +93,7 @@ def prefetch_line(typingctx, array, offset):
             builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
         )
         address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), byte)
-        builder.call(function, [address, number(0), number(3), number(1)])
+        builder.call(function, [address, number(0), number(2), number(1)])
 
     return signature, codegen
 
