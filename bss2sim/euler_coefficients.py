@@ -10,6 +10,8 @@ from .errors import ParameterError
 from .inputs import SNAP
 from .plan import Plan
 
+MOST_COUNTED = np.iinfo(np.int32).max  # steps that the kernels count
+
 
 class EulerCoefficients(NamedTuple):
     """Arrays (parameter row, neuron) in the dtype of the run; None what the neurons do not have.
@@ -97,7 +99,7 @@ def euler_coefficients(plan: Plan) -> EulerCoefficients:
 
 def refuse_long(most: dict[str, float], dt: float, n_time: int) -> None:
     """Raise ParameterError if the counter of refractory steps could not hold a duration after `n_time` steps."""
-    limit = np.iinfo(np.int32).max - n_time
+    limit = MOST_COUNTED - n_time
     for name, steps in most.items():
         if steps >= limit:
             raise ParameterError(f"{name} is {steps:.10g} steps of dt = {dt} s; fewer than {limit} are possible")

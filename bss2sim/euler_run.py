@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import InputError
-from .euler_coefficients import euler_coefficients
+from .euler_coefficients import MOST_COUNTED, euler_coefficients
 from .euler_scratch import TILE, Scratch, borrow
 from .inputs import step_of
 from .kernels import euler
@@ -14,7 +14,6 @@ from .plan import Plan, raise_status
 from .spike_lists import list_sizes
 from .threads import run_chunks
 
-_MOST_STEPS = np.iinfo(np.int32).max  # that the kernel counts
 PACKED_TILE = 128  # steps of a tile with packed weights, if nothing but spikes is recorded: they are loaded once a tile
 
 
@@ -77,7 +76,7 @@ def run_euler(plan: Plan) -> None:
 def refuse_long_counter(plan: Plan) -> None:
     """Refuse a state whose counter of refractory steps would not hold the steps of the run."""
     busy = plan.state.busy
-    most, limit = 0 if busy is None else busy.max(initial=0), _MOST_STEPS - plan.n_time
+    most, limit = 0 if busy is None else busy.max(initial=0), MOST_COUNTED - plan.n_time
     if most >= limit:
         raise InputError(
             f"state_refractory_step is {most} steps; in a run of {plan.n_time} steps fewer than {limit} are possible"

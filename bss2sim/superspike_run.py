@@ -102,12 +102,11 @@ def run_forward(run: Training, keep: str) -> tuple[np.ndarray, np.ndarray, np.nd
     else:
         with borrow_forward(run, tile, min(threads, len(bounds) - 1)) as sets:
             run_chunks(len(bounds) - 1, threads, lambda chunk, worker: work(chunk, sets[worker]))
-    for code, trial, neuron in status:
-        if code != FINE:
-            raise InputError(
-                f"membrane or current of batch {trial}, neuron {neuron} is no longer finite in {f}: an input, a weight or measured "
-                f"data is not finite or too large, or dt = {run.dt} s is over twice a time constant, where Euler steps diverge"
-            )
+    for _, trial, neuron in status[status[:, 0] != FINE]:
+        raise InputError(
+            f"membrane or current of batch {trial}, neuron {neuron} is no longer finite in {f}: an input, a weight or measured "
+            f"data is not finite or too large, or dt = {run.dt} s is over twice a time constant, where Euler steps diverge"
+        )
     return spikes, membrane, current, kept
 
 

@@ -100,7 +100,8 @@ def _as_float(what: str, tensor: Tensor, dtype: torch.dtype | None = None) -> Te
 
 def refuse_forward_mode(*values: Any) -> None:
     """Refuse dual numbers: gradients go backwards only."""
-    if torch.compiler.is_compiling():
+    # Where PyTorch does not say how deep it is in dual numbers, assume that there are some.
+    if torch.compiler.is_compiling() or getattr(torch.autograd.forward_ad, "_current_level", 0) < 0:
         return
     for value in values:
         if isinstance(value, Tensor) and torch.autograd.forward_ad.unpack_dual(value).tangent is not None:

@@ -45,10 +45,11 @@ def _rows(tensor: Tensor | None) -> Rows | None:
     if tensor is None:
         return None
     n_time, n_batch, n_neuron = tensor.shape
-    if tensor.numel() and not tensor[0].is_contiguous():
+    stride, of_trial, of_neuron = tensor.stride()
+    if not ((n_neuron < 2 or of_neuron == 1) and (n_batch < 2 or of_trial == n_neuron)):
         tensor = tensor.contiguous()
-    stride, row = tensor.stride(0), n_batch * n_neuron
-    size = (n_time - 1) * stride + row if tensor.numel() else 0
+        stride = tensor.stride(0)
+    size = (n_time - 1) * stride + n_batch * n_neuron if tensor.numel() else 0
     return Rows(tensor.detach().as_strided((size,), (1,)).numpy(), stride)
 
 
@@ -151,11 +152,15 @@ def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of inputs, weight and parameters; what is not wanted is empty."""
-    return _go_back(arguments, None)
+    current, weight = (arguments[_BACKWARD_NAMES.index(name)] for name in ("current", "weight"))
+    like = current if weight is None else weight
+    dtypes = [like.dtype] * 2 + [torch.float64] * 5
+    found = zip(_go_back(arguments, None), dtypes, strict=True)
+    return tuple(torch.empty(0, dtype=dtype) if gradient is None else gradient for gradient, dtype in found)
 
 
-def _go_back(arguments: tuple[Any, ...], ready: Ready | None) -> tuple[Tensor, ...]:
-    """Return the gradients; `ready` as for :func:`_training`."""
+def _go_back(arguments: tuple[Any, ...], ready: Ready | None) -> tuple[Tensor | None, ...]:
+    """Return the gradients that are wanted; `ready` as for :func:`_training`."""
     given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
     run = _training(given, ready)
     membrane, current, busy, marked = (given[name].numpy() for name in _KEPT)
@@ -180,10 +185,9 @@ def _go_back(arguments: tuple[Any, ...], ready: Ready | None) -> tuple[Tensor, .
         whole = np.zeros((given["n_given"], *inputs.shape[1:]), inputs.dtype)
         whole[: inputs.shape[0]] = inputs
         inputs = whole
-    none = np.empty(0, run.dtype)
-    arrays = [none if inputs is None else inputs, none if found.weight is None else found.weight]
-    arrays += [np.asarray(found.parameters.get(name, np.empty(0))) for name in _DIFFERENTIABLE[2:]]
-    return tuple(map(torch.from_numpy, arrays))
+    parameters = (found.parameters.get(name) for name in _DIFFERENTIABLE[2:])
+    arrays = inputs, found.weight, *parameters
+    return tuple(None if array is None else torch.from_numpy(np.asarray(array)) for array in arrays)
 
 
 def _backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
