@@ -1,7 +1,7 @@
 """Aligned arrays: results and scratch start on a cache line, so that whole lines can be streamed.
 
 The system hands out fresh memory page by page, and zeroing the pages of a recording takes longer than computing it.
-So the memory of results that nobody holds any more is kept for the next result of about the same size, up to
+So the memory of results and of buffers that nobody holds any more is kept for the next one of about the same size, up to
 ``KEPT`` bytes and ``MOST_KEPT`` blocks in all.
 
 Arrays that a kernel reads and writes together should differ in where they start within a page: while a store past the
@@ -22,7 +22,7 @@ import numpy as np
 
 LINE = 64
 KEPT, MOST_KEPT = 256 * 2**20, 128
-_LARGE = 2**17  # what C libraries ask the system for in pages of their own, and give back
+_LARGE = 2**17  # from where on a C library may take pages from the system each time, and give them back
 
 _PAGE = 4096
 _PLACE = 9 * LINE  # between the places of a page; rows of 512 float32 repeat every half page
@@ -57,9 +57,9 @@ def _block(size: int) -> np.ndarray:
                 break
         else:
             block = np.empty(size, np.uint8)
+            while len(_blocks) >= MOST_KEPT or size + sum(kept.size for kept in _blocks) > KEPT:
+                del _blocks[0]  # the longest unused; arrays that still view it keep it alive
         _blocks.append(block)
-        while len(_blocks) > MOST_KEPT or sum(kept.size for kept in _blocks) > KEPT:
-            del _blocks[0]  # the longest unused; arrays that still view it keep it alive
         return block
 
 

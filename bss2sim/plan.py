@@ -102,7 +102,7 @@ class Plan:
         if self.spikes is None:
             return None
         share = int(part.n_task * part.block * steps) // part.n_chunk
-        buffers = self.buffers = SpikeBuffers(self.spikes, part, self.n_neuron, share // 64 + 1024)
+        buffers = self.buffers = SpikeBuffers(self.spikes, part, self.n_neuron, share // 32 + 1024)
         return buffers
 
 

@@ -11,6 +11,8 @@ from .errors import InputError
 from .kernels.codes import MOST_IN_BIN
 from .partition import Partition
 
+_AT_ONCE = 2**16  # spikes whose trials are worked out at once; for more NumPy would take fresh pages of memory each time
+
 Fill = Callable[[np.ndarray, np.ndarray], tuple[int, bool]]
 
 
@@ -88,13 +90,12 @@ class SpikeBuffers:
         """Return sparse spikes as (time [s], neuron, trial, spikes of each trial), sorted by (trial, time, neuron)."""
         n_block = self.part.n_block
         total = int(self.per_task.sum())
-        time, neuron, trial = (memory.empty((total,), dtype) for dtype in (np.float64, np.int32, np.int64))
+        time, neuron = memory.empty((total,), np.float64), memory.empty((total,), np.int32)
         end = 0
-        for k, (some_time, some_neuron) in enumerate(zip(self._time, self._neuron, strict=True)):
+        for some_time, some_neuron in zip(self._time, self._neuron, strict=True):
             first, end = end, end + some_time.size
             time[first:end] = some_time
             neuron[first:end] = some_neuron
-            trial[first:end] = self._trials(k)
         if n_block > 1 and total:
             from .kernels.merge import merge_blocks
 
@@ -103,7 +104,18 @@ class SpikeBuffers:
             merge_blocks(time, neuron, pointer, n_block, *merged, np.empty(n_block, np.int64))
             time, neuron = merged
         row_size = self.per_task.reshape(-1, n_block).sum(axis=1)
-        return time, neuron, trial, row_size
+        return time, neuron, self._all_trials(total, row_size), row_size
+
+    def _all_trials(self, total: int, row_size: np.ndarray) -> np.ndarray:
+        """Return the trial of every spike."""
+        if total <= _AT_ONCE:
+            return np.repeat(np.arange(row_size.size), row_size)
+        trial = memory.empty((total,), np.int64)
+        end = 0
+        for k, time in enumerate(self._time):
+            first, end = end, end + time.size
+            trial[first:end] = self._trials(k)
+        return trial
 
 
 def full_bin(who: str, dt: float) -> InputError:

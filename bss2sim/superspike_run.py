@@ -24,7 +24,8 @@ from .weights import pack
 # Steps between kept states: what a group reads and writes of them stays in the first-level cache. More with weights, whose
 # group has to be there too: it is fetched once an interval.
 INTERVAL, WEIGHTED_INTERVAL = 32, 128
-TILE, WEIGHTED_TILE = 4, 128  # steps a group takes at a time, see ``euler_run``
+# Steps a group takes at a time, see ``euler_run``; from jumps half as many, as it writes three rows a step.
+TILE, WEIGHTED_TILE = 4, 128
 # Most trials that are gathered at a time, and rows of the gradient of jumps of a group: half of these are in the first-level
 # cache, all in the second.
 _BUNDLE, _ROWS = 8, 800

@@ -252,6 +252,14 @@ def test_vmap__is_refused_on_the_way_back(model):
         torch.func.vmap(lambda w: model(spikes, w, **leak).membrane)(weight).sum().backward()
 
 
+@pytest.mark.parametrize("model", [iaf, lif, li])
+def test_vmap__of_jumps_is_refused_on_the_way_back(model):
+    jumps = torch.rand(3, 20, 2, 5).requires_grad_()
+    leak = {} if model is iaf else {"leak": 0.0}
+    with pytest.raises(b2.Bss2SimError, match=r"kept nothing for its gradients.*transforms of torch\.func"):
+        torch.func.vmap(lambda x: model(x, **leak).membrane)(jumps).sum().backward()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own
 def test_forward_mode__is_refused():
     jumps = torch.rand(10, 2, 3)

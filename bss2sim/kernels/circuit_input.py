@@ -13,7 +13,7 @@ from .codes import BLOCK, ROWS
 from .jit import part
 from .lanes import four_elements, load_lanes, store_lanes
 from .packed import list_dense, weighted_lanes
-from .vector import LINE, prefetch_line
+from .vector import LINE, prefetch_near
 
 TILE = 64  # bins at a time: the weights of all groups come from the second-level cache once in a tile
 DRIVE_ROW = 2 * BLOCK  # sums of a bin: excitatory ones, then inhibitory ones
@@ -85,7 +85,7 @@ def gather_tile(
     """Sum the weights of the spikes of `n_bin` bins for the neurons low .. low + n, to `drive` (bin, sign, BLOCK)."""
     for k in range(n_bin):
         for line in range(0, n_input * spikes.itemsize, LINE):  # rows far apart are invisible to the hardware
-            prefetch_line(spikes, at + k * time_stride + line // spikes.itemsize)
+            prefetch_near(spikes, at + k * time_stride + line // spikes.itemsize)
     plain = list_dense(spikes, at, time_stride, n_bin, n_input, index, grade, count, order, lists, bins, words, 0)
     n_group = (n_neuron + GROUP - 1) // GROUP
     for g in range(0, n, GROUP):

@@ -41,7 +41,7 @@ from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, traili
 
 N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign
-CROWD = 32  # spikes of a step beyond which a tile has one step: those of a tile are sorted by insertion
+CROWD = 8  # spikes of a step beyond which a tile has one step: those of a tile are sorted by insertion
 _LANES = LINE // 8
 
 

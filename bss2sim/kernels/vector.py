@@ -79,23 +79,37 @@ def clear_row(typingctx, target, offset, count):
     return signature, codegen
 
 
+def _ask(context, builder, signature, args, locality):
+    """Ask for the cache line of an element: in the first-level cache if the locality is 3, in the second-level one if it is 2."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
+    )
+    address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), byte)
+    builder.call(function, [address, number(0), number(locality), number(1)])
+
+
 @intrinsic
 def prefetch_line(typingctx, array, offset):
     """Ask for the cache line of an element, in the second-level cache; harmless beyond the end of the array.
 
-    In the first-level cache rows of some distance share a few places, and what is asked for too early is lost there.
+    In the first-level cache rows of some distance share a few places, and what is asked for too early is lost there again.
     """
-    signature = types.void(array, types.int64)
 
     def codegen(context, builder, signature, args):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
-        )
-        address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), byte)
-        builder.call(function, [address, number(0), number(2), number(1)])
+        _ask(context, builder, signature, args, 2)
 
-    return signature, codegen
+    return types.void(array, types.int64), codegen
+
+
+@intrinsic
+def prefetch_near(typingctx, array, offset):
+    """Ask for the cache line of an element that is read soon, in the first-level cache; harmless beyond the end of the array."""
+
+    def codegen(context, builder, signature, args):
+        _ask(context, builder, signature, args, 3)
+
+    return types.void(array, types.int64), codegen
 
 
 def _load_row(context, builder, signature, args):
@@ -240,6 +254,8 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
 
     def prefetch_line(array, offset):  # replaces the intrinsic
         """Do nothing."""
+
+    prefetch_near = prefetch_line  # replaces the intrinsic
 
     def nonzero_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is not zero."""

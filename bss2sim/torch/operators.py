@@ -152,24 +152,23 @@ def _forward_fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients of inputs, weight and parameters; what is not wanted is empty."""
+    found = _go_back(arguments, None)
     current, weight = (arguments[_BACKWARD_NAMES.index(name)] for name in ("current", "weight"))
-    like = current if weight is None else weight
-    dtypes = [like.dtype] * 2 + [torch.float64] * 5
-    found = zip(_go_back(arguments, None), dtypes, strict=True)
-    return tuple(torch.empty(0, dtype=dtype) if gradient is None else gradient for gradient, dtype in found)
+    dtypes = [(current if weight is None else weight).dtype] * 2 + [torch.float64] * 5
+    return tuple(torch.empty(0, dtype=d) if one is None else one for one, d in zip(found, dtypes, strict=True))
 
 
 def _go_back(arguments: tuple[Any, ...], ready: Ready | None) -> tuple[Tensor | None, ...]:
     """Return the gradients that are wanted; `ready` as for :func:`_training`."""
     given = dict(zip(_BACKWARD_NAMES, arguments, strict=True))
-    run = _training(given, ready)
-    membrane, current, busy, marked = (given[name].numpy() for name in _KEPT)
-    kept = Kept(membrane, current, busy, marked.view(np.uint64))
-    if kept.membrane.shape != run.kept_shape():
+    if given["kept_membrane"].dim() != 3:
         raise Bss2SimError(
             "this run kept nothing for its gradients, as its inputs did not ask for any: transforms of torch.func "
             "(vmap) hide that; loop instead, or use the batch axis"
         )
+    run = _training(given, ready)
+    membrane, current, busy, marked = (given[name].numpy() for name in _KEPT)
+    kept = Kept(membrane, current, busy, marked.view(np.uint64))
     known = None if given["current"] is None else given["current"].detach().numpy()
     of_inputs, of_weight, of_parameters = given["of_inputs"], given["of_weight"], given["of_parameters"]
     with on_threads_of_torch():

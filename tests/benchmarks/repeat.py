@@ -37,7 +37,7 @@ def main(n_run: int, script: str, arguments: list[str]) -> None:
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
     runs = []
     for _ in range(n_run):
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         runs.append(done.stdout.splitlines())
         print(f"\rrun {len(runs)} of {n_run}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
