@@ -11,7 +11,7 @@ from .errors import InputError
 from .kernels.codes import MOST_IN_BIN
 from .partition import Partition
 
-_AT_ONCE = 2**16  # spikes whose trials are worked out at once; for more NumPy would take fresh pages of memory each time
+_FEW = 2**16  # spikes whose trials are worked out at once; for more NumPy would take fresh pages of memory each time
 
 Fill = Callable[[np.ndarray, np.ndarray], tuple[int, bool]]
 
@@ -108,7 +108,7 @@ class SpikeBuffers:
 
     def _all_trials(self, total: int, row_size: np.ndarray) -> np.ndarray:
         """Return the trial of every spike."""
-        if total <= _AT_ONCE:
+        if total <= _FEW:
             return np.repeat(np.arange(row_size.size), row_size)
         trial = memory.empty((total,), np.int64)
         end = 0

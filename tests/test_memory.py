@@ -71,7 +71,7 @@ def test_trials_of_spikes__are_the_same_worked_out_in_pieces(monkeypatch, n_neur
     jumps[:, [0, 1, 3, 6]] = 30.0  # trials without a spike between and after others
     neurons = b2.IAFNeuron(n_neuron, refractory_time=2e-6)
     run = [b2.simulate(neurons, jumps, threads=threads)]
-    monkeypatch.setattr(spike_buffers, "_AT_ONCE", 100)
+    monkeypatch.setattr(spike_buffers, "_FEW", 100)
     run.append(b2.simulate(neurons, jumps, threads=threads))
     assert run[0].sizes["spike"] > 100
     assert run[0].identical(run[1])

@@ -13,7 +13,8 @@ from .codes import BLOCK, ROWS
 from .jit import part
 from .lanes import four_elements, load_lanes, store_lanes
 from .packed import list_dense, weighted_lanes
-from .vector import LINE, prefetch_near
+from .prefetch import prefetch_near
+from .vector import LINE
 
 TILE = 64  # bins at a time: the weights of all groups come from the second-level cache once in a tile
 DRIVE_ROW = 2 * BLOCK  # sums of a bin: excitatory ones, then inhibitory ones

@@ -24,13 +24,13 @@ from .membrane import (
     euler_leaky_membrane,
     euler_membrane,
 )
-from .packed import gather_list, gather_packed, list_dense, list_events, prefetch_row
+from .packed import gather_list, gather_packed, list_dense, list_events
+from .prefetch import prefetch_line, prefetch_row
 from .scalars import larger, smaller
 from .vector import (
     clear_row,
     copy_row,
     count_bits,
-    prefetch_line,
     put_bits,
     record_row,
     trailing_zeros,

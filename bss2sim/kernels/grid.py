@@ -36,8 +36,9 @@ from .gather import gather_dense
 from .jit import kernel, part
 from .lanes import element, fill_lanes, load_lanes, load_lanes_as, marks_of, put_element, put_lanes, select, store_lanes
 from .membrane import exact_asymptote, exact_bound, exact_leaky_membrane, exact_membrane, upwards
+from .prefetch import prefetch_line
 from .scalars import larger, smaller
-from .vector import LINE, clear_row, copy_row, prefetch_line, record_row, trailing_zeros, without_lowest
+from .vector import LINE, clear_row, copy_row, record_row, trailing_zeros, without_lowest
 
 N_TRACE = 3  # membrane and two currents
 DRIVE_ROW = 2 * BLOCK  # jumps of a step, split by sign

@@ -13,15 +13,13 @@ import numpy as np
 from .codes import AT_ONCE, ON_TOP, ONWARDS, ROWS, ROWS_AHEAD
 from .jit import part, rule
 from .lanes import element, fill_lanes, four_elements, lane_count, load_lanes, put_element, select, store_lanes
+from .prefetch import prefetch_row
 from .scalars import larger
 from .vector import (
-    LINE,
     count_bits,
     graded_mask,
     inline_here,
     nonzero_mask,
-    prefetch_line,
-    prefetch_near,
     trailing_zeros,
     without_lowest,
 )
@@ -52,17 +50,6 @@ def lay_out(count, n_row, order, lists, bins):
     for k in range(n_list):
         lists[k + 1] = lists[k] + ROWS * count[order[ROWS * k + ROWS - 1]]
     return lists[n_list]
-
-
-@part
-def prefetch_row(spikes, offset, n_input):
-    """Ask for a row of dense spikes: rows are too short and too far apart for the processor to foresee the next one."""
-    width = lane_count(spikes)
-    for k in range(0, n_input, width):
-        if width == LINE:  # of bytes, the first-level cache has room for some rows
-            prefetch_near(spikes, offset + k)
-        else:
-            prefetch_line(spikes, offset + k)
 
 
 @part

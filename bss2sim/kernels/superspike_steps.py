@@ -20,7 +20,7 @@ from .membrane import (
     superspike,
 )
 from .packed import gather_list
-from .vector import prefetch_line
+from .prefetch import prefetch_line
 
 # Rows of the float scratch: state, coefficients; gradient of membrane and current; gradients of parameters.
 V, CURRENT, K_MEM, K_SYN, THRESHOLD, RESET, LEAK, G_V, G_I = (BLOCK * k for k in range(9))

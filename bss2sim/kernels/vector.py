@@ -1,4 +1,4 @@
-"""Processor-level tricks behind the plain loops: streaming stores, prefetch, bit masks of a row.
+"""Processor-level tricks behind the plain loops: streaming stores, copies of rows, bit masks of a row.
 
 Each was kept because a measurement showed its gain: a recorded row that is streamed past the caches costs two thirds of one
 that is stored through them; rows of 512 float32 are packed into 512-bit registers only if LLVM is asked to; a set bit is found
@@ -77,39 +77,6 @@ def clear_row(typingctx, target, offset, count):
         cgutils.memset(builder, start, size, 0)
 
     return signature, codegen
-
-
-def _ask(context, builder, signature, args, locality):
-    """Ask for the cache line of an element: in the first-level cache if the locality is 3, in the second-level one if it is 2."""
-    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-    function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
-    )
-    address = builder.bitcast(address_of(context, builder, signature.args[0], args[0], args[1]), byte)
-    builder.call(function, [address, number(0), number(locality), number(1)])
-
-
-@intrinsic
-def prefetch_line(typingctx, array, offset):
-    """Ask for the cache line of an element, in the second-level cache; harmless beyond the end of the array.
-
-    In the first-level cache rows of some distance share a few places, and what is asked for too early is lost there again.
-    """
-
-    def codegen(context, builder, signature, args):
-        _ask(context, builder, signature, args, 2)
-
-    return types.void(array, types.int64), codegen
-
-
-@intrinsic
-def prefetch_near(typingctx, array, offset):
-    """Ask for the cache line of an element that is read soon, in the first-level cache; harmless beyond the end of the array."""
-
-    def codegen(context, builder, signature, args):
-        _ask(context, builder, signature, args, 3)
-
-    return types.void(array, types.int64), codegen
 
 
 def _load_row(context, builder, signature, args):
@@ -251,11 +218,6 @@ if config.DISABLE_JIT:  # the same in plain Python, to step through a kernel or 
     def clear_row(target, offset, count):  # replaces the intrinsic
         """Set elements to zero."""
         target[offset : offset + count] = 0
-
-    def prefetch_line(array, offset):  # replaces the intrinsic
-        """Do nothing."""
-
-    prefetch_near = prefetch_line  # replaces the intrinsic
 
     def nonzero_mask(array, offset):  # replaces the intrinsic
         """Bit k of the result is set if element offset + k is not zero."""
