@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 NUMBER = re.compile(r"(?<![\w=.])-?\d+(?:\.\d+)?(?![\w=])")
-
 RATIO = re.compile(r"([\d.]+) (times|of the streaming copy)")
 
 
